@@ -1,0 +1,97 @@
+"""What can go wrong, as one tree. Each leaf has a stable ``code``; the edge turns it into problem+json and words.
+
+    ParapheurError            code, values, permanent
+    ├── Refused               the request can never be accepted as it stands (422 unless the leaf says otherwise)
+    │   ├── Invalid             a field is wrong: ``path`` names it
+    │   ├── NotAvailableYet     a known field that this version does not do
+    │   └── UnusableDocument    a document that cannot take part: ``file_id`` names it, ``code`` says why
+    ├── Conflict              the state of the flow forbids it (409)
+    │   └── not-your-turn · already-decided · replaced · flow-suspended · flow-ended · page-expired ·
+    │       documents-changed · state-changed
+    ├── NotFound              unknown, or not for this caller: both look alike (404)
+    ├── Forbidden             a foreign origin (403): never what honest use can do
+    └── Unavailable           try again later (503, Retry-After)
+        ├── HostUnavailable     the file area does not answer, or answered nonsense
+        ├── HostBusy            the file is locked, or the flow is held by somebody else
+        ├── HostFull            no room is left on the host (507 there)
+        └── IndexMissing        the index is being rebuilt
+
+``permanent`` tells a caller whether trying again can help. Nothing in ``values`` is secret: it is shown to people.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ParapheurError(Exception):
+    """Base of all errors of this product."""
+
+    code: str = "internal"
+    permanent: ClassVar[bool] = True
+
+    def __init__(self, code: str | None = None, **values: str | int | list[str]) -> None:
+        super().__init__(code or self.code)
+        if code is not None:
+            self.code = code
+        self.values: dict[str, str | int | list[str]] = values
+
+
+class Refused(ParapheurError):
+    code = "invalid"
+
+
+class Invalid(Refused):
+    """A field of the request is wrong. ``path`` is like ``recipients[1].email``."""
+
+    def __init__(self, path: str, code: str = "invalid", **values: str | int | list[str]) -> None:
+        super().__init__(code, path=path, **values)
+        self.path = path
+
+
+class NotAvailableYet(Invalid):
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "not-available-yet")
+
+
+class UnusableDocument(Refused):
+    """A document that cannot take part in the flow asked for; ``code`` says why."""
+
+    def __init__(self, code: str, file_id: str, name: str = "", **values: str | int | list[str]) -> None:
+        super().__init__(code, file_id=file_id, name=name, **values)
+        self.file_id = file_id
+
+
+class Conflict(ParapheurError):
+    code = "state-changed"
+
+
+class NotFound(ParapheurError):
+    code = "not-found"
+
+
+class Forbidden(ParapheurError):
+    code = "foreign-origin"
+
+
+class Unavailable(ParapheurError):
+    code = "unavailable"
+    permanent = False
+    retry_after_s: int = 5
+
+
+class HostUnavailable(Unavailable):
+    code = "host-unavailable"
+
+
+class HostBusy(Unavailable):
+    code = "host-busy"
+
+
+class HostFull(Unavailable):
+    code = "host-full"
+    retry_after_s = 60
+
+
+class IndexMissing(Unavailable):
+    code = "index-missing"
