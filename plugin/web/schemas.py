@@ -1,0 +1,383 @@
+"""What goes over the wire, as models: the one place that says which fields exist. Bytes in are checked here, once.
+
+Times are RFC 3339 with Z. Hashes are lower-case hex SHA-256. Boxes are fractions of the displayed page, from its top
+left. Unknown fields are an error; a known field that this version does not do is ``not-available-yet`` when it differs
+from its default (see ``not_yet``).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Kind = Literal["validation", "signature", "eidas_simple", "eidas_advanced"]
+RoleName = Literal["validator", "signatory", "observer"]
+FlowStateName = Literal["running", "suspended", "completed", "refused", "cancelled", "expired"]
+RecipientStateName = Literal[
+    "waiting", "invited", "viewed", "approved", "signed", "refused", "skipped", "replaced"
+]
+
+
+def _text_id(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+FileId = Annotated[str, BeforeValidator(_text_id), Field(pattern=r"^[0-9]{1,20}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Comment = Annotated[str, Field(max_length=4000)]
+PersonName = Annotated[str, Field(max_length=120)]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+# ---- requests -------------------------------------------------------------------------------------------------------
+class InspectRequest(Model):
+    file_ids: Annotated[list[FileId], Field(min_length=1, max_length=100)]
+
+
+class DocumentIn(Model):
+    file_id: FileId
+
+
+class RecipientIn(Model):
+    user: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    email: Annotated[str, Field(min_length=3, max_length=254)] | None = None
+    first_name: PersonName | None = None
+    last_name: PersonName | None = None
+    phone: str | None = None
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}([_-][A-Za-z]{2,4})?$")] | None = None
+    role: RoleName | None = None
+    step: Annotated[int, Field(ge=0, le=1000)] | None = None
+    comment: Comment | None = None
+
+
+class NOf(Model):
+    n: Annotated[int, Field(ge=1, le=1000)]
+
+
+class StepIn(Model):
+    step: Annotated[int, Field(ge=0, le=1000)]
+    rule: Literal["all", "any"] | NOf = "all"
+
+
+class BoxModel(Model):
+    x: Annotated[float, Field(allow_inf_nan=False)]
+    y: Annotated[float, Field(allow_inf_nan=False)]
+    w: Annotated[float, Field(allow_inf_nan=False)]
+    h: Annotated[float, Field(allow_inf_nan=False)]
+
+
+class PlacementIn(Model):
+    document: Annotated[int, Field(ge=0)]
+    page: Annotated[int, Field(ge=1)]
+    recipient: Annotated[int, Field(ge=0)] | Literal["me"]
+    box: BoxModel
+    with_text: bool = False
+    reason: Annotated[str, Field(max_length=200)] | None = None
+
+
+class SaveIn(Model):
+    mode: Literal["beside", "version", "folder"] = "beside"
+    folder: str | None = None
+
+
+class LaunchRequest(Model):
+    kind: Kind
+    title: Annotated[str, Field(max_length=200)] | None = None
+    documents: Annotated[list[DocumentIn], Field(min_length=1, max_length=100)]
+    recipients: Annotated[list[RecipientIn], Field(max_length=200)] = []
+    steps: list[StepIn] | None = None
+    placements: Annotated[list[PlacementIn], Field(max_length=5000)] = []
+    comment: Comment | None = None
+    copy_to_all: bool = False
+    copy_emails: list[str] | None = None
+    add_me: bool = False
+    allow_delegation: bool = False
+    expires_at: str | None = None
+    remind_every: int | None = None
+    time_zone: Annotated[str, Field(max_length=64)] | None = None
+    save: SaveIn | None = None
+
+
+class ViewRequest(Model):
+    documents: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=100)] = []
+
+
+class ApproveRequest(Model):
+    documents: dict[Annotated[str, Field(pattern=r"^[0-9]{1,3}$")], Sha256]
+    comment: Comment | None = None
+
+
+class RefuseRequest(Model):
+    reason: Annotated[str, Field(max_length=4000)]
+
+
+class SignatureIn(Model):
+    kind: Literal["drawn", "image", "typed"]
+    png_base64: str | None = None
+    strokes: list[Any] | None = None
+    text: str | None = None
+
+
+class SignRequest(Model):
+    signature: SignatureIn
+    consent: bool
+    documents: dict[Annotated[str, Field(pattern=r"^[0-9]{1,3}$")], Sha256]
+    code_token: str | None = None
+
+
+# ---- answers --------------------------------------------------------------------------------------------------------
+class Problem(Answer):
+    """application/problem+json (RFC 9457). ``code`` is stable; ``title`` is a sentence in the caller's language."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str | None = None
+    path: str | None = None
+    errors: list[dict[str, Any]] = []
+
+
+class Me(Answer):
+    user: str
+    name: str
+    email: str | None
+    groups: list[str]
+    language: str
+    time_zone: str
+    is_admin: bool
+    csrf_token: str
+    collection_limit_bytes: int
+
+
+class TypeInfo(Answer):
+    kind: Kind
+    label: str
+    description: str
+    available: bool
+    code: str | None
+    reason: str | None
+
+
+class Types(Answer):
+    types: list[TypeInfo]
+
+
+class DocumentProblem(Answer):
+    code: str
+    message: str
+
+
+class Inspected(Answer):
+    file_id: str
+    name: str
+    size_bytes: int
+    mime: str
+    is_pdf: bool
+    pages: int | None
+    page_sizes_pt: list[tuple[float, float]]
+    signatures: int
+    problems: list[DocumentProblem]
+
+
+class InspectAnswer(Answer):
+    documents: list[Inspected]
+    total_bytes: int
+    limit_bytes: int
+
+
+class Uploaded(Answer):
+    file_id: str
+    name: str
+    size_bytes: int
+
+
+class RecipientSuggestion(Answer):
+    user: str
+    name: str
+    email: str | None
+
+
+class RecipientSuggestions(Answer):
+    recipients: list[RecipientSuggestion]
+
+
+class CreatorOut(Answer):
+    user: str
+    name: str
+    email: str | None
+
+
+class Delivery(Answer):
+    """How the newest invitation to this person fared: queued, accepted (by the mail server) or failed."""
+
+    state: Literal["queued", "accepted", "failed"]
+    at: str | None
+    reason: str | None
+
+
+class RecipientOut(Answer):
+    id: str
+    role: RoleName
+    user: str | None
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    name: str
+    language: str | None
+    state: RecipientStateName
+    round: int
+    opened_at: str | None
+    decided_at: str | None
+    message: str | None
+    comment: str | None
+    reason: str | None
+    replaces: str | None
+    delivery: Delivery | None
+
+
+class StepOut(Answer):
+    rule: Literal["all", "any"] | NOf
+    recipients: list[RecipientOut]
+
+
+class SignedOut(Answer):
+    file_id: str
+    path: str | None
+    sha256: str
+
+
+class DocumentOut(Answer):
+    n: int
+    file_id: str
+    name: str
+    size_bytes: int
+    mime: str
+    pages: int | None
+    page_sizes_pt: list[tuple[float, float]]
+    sha256: str
+    current_sha256: str
+    signed: SignedOut | None
+
+
+class EventOut(Answer):
+    seq: int
+    at: str
+    type: str
+    actor: str
+    data: dict[str, Any]
+
+
+class PlacementOut(Answer):
+    document: int
+    page: int
+    recipient: str
+    box: BoxModel
+    with_text: bool
+    reason: str | None
+    mine: bool
+
+
+class FlowOut(Answer):
+    id: str
+    kind: Kind
+    state: FlowStateName
+    title: str
+    creator: CreatorOut
+    comment: str | None
+    created_at: str
+    expires_at: str | None
+    time_zone: str
+    copy_to_all: bool
+    steps: list[StepOut]
+    documents: list[DocumentOut]
+    placements: list[PlacementOut]
+    events: list[EventOut]
+    warnings: list[str]
+
+
+class MineOut(Answer):
+    """Who the caller is in this flow."""
+
+    id: str
+    role: RoleName
+    state: RecipientStateName
+    round: int
+    name: str
+    email: str | None
+    user: str | None
+    my_turn: bool
+
+
+class LinkFlowOut(Answer):
+    """``flow.json``: what a recipient sees. Lists are empty where nothing may be shown."""
+
+    id: str
+    kind: Kind
+    state: FlowStateName
+    title: str
+    creator: CreatorOut
+    comment: str | None
+    created_at: str
+    expires_at: str | None
+    time_zone: str
+    me: MineOut
+    csrf_token: str
+    steps: list[StepOut]
+    documents: list[DocumentOut]
+    placements: list[PlacementOut]
+    consent: str
+
+
+class FlowSummary(Answer):
+    id: str
+    kind: Kind
+    state: FlowStateName
+    title: str
+    creator: CreatorOut
+    created_at: str
+    updated_at: str
+    steps_done: int
+    steps_total: int
+    my_turn: bool
+
+
+class FlowList(Answer):
+    flows: list[FlowSummary]
+    next_cursor: str | None
+
+
+class FileFlow(Answer):
+    """A flow as the Informations panel of one of its files shows it."""
+
+    id: str
+    kind: Kind
+    state: FlowStateName
+    title: str | None
+    created_at: str
+    steps_done: int
+    steps_total: int
+    detail: FlowOut | None
+
+
+class FileFlows(Answer):
+    flows: list[FileFlow]
+
+
+class Check(Answer):
+    name: str
+    state: Literal["ok", "degraded", "failed"]
+    reason: str | None
+
+
+class Health(Answer):
+    status: Literal["ok", "degraded", "starting"]
+    checks: list[Check]
