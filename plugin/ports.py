@@ -6,11 +6,14 @@ login of the person in whose name the host is asked. File ids are decimal string
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
+
+from plugin.flow.events import Event
+from plugin.flow.model import Flow
 
 
 # ---- the host's file area -------------------------------------------------------------------------------------------
@@ -52,11 +55,11 @@ class Files(Protocol):
 
     def stat(self, user: str, path: str) -> FileInfo | None: ...
     def by_id(self, user: str, file_id: str) -> FileInfo | None: ...
-    def list(self, user: str, path: str) -> list[FileInfo]:
+    def list(self, user: str, path: str) -> Sequence[FileInfo]:
         """The folder's direct children, hidden ones too; [] where the folder is not there."""
         ...
 
-    def find_by_name(self, user: str, name: str) -> list[FileInfo] | None:
+    def find_by_name(self, user: str, name: str) -> Sequence[FileInfo] | None:
         """Every file of that name in the user's area (DAV SEARCH); None where the host does not offer it."""
         ...
 
@@ -104,11 +107,11 @@ class Directory(Protocol):
         """That user's own record, asked as that user (only so are e-mail and language told)."""
         ...
 
-    def search(self, as_user: str, text: str) -> list[Suggestion]:
+    def search(self, as_user: str, text: str) -> Sequence[Suggestion]:
         """By name, login or e-mail, as the host's own share dialog finds them; each user once, at most 20."""
         ...
 
-    def users(self) -> list[str]:
+    def users(self) -> Sequence[str]:
         """Every login of the platform (for rebuild)."""
         ...
 
@@ -142,18 +145,185 @@ class Mailer(Protocol):
     def send(self, mail: Mail) -> None: ...
 
 
-__all__ = [
-    "AbstractContextManager",
-    "Directory",
-    "FileInfo",
-    "Files",
-    "Iterator",
-    "Mail",
-    "MailRefused",
-    "Mailer",
-    "Person",
-    "PreconditionFailed",
-    "Sequence",
-    "Suggestion",
-    "Written",
-]
+# ---- the flows: state files beside the documents, with the index and the vault behind them ---------------------------
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of the state file, read and verified. ``data`` holds clear ``Personal`` values."""
+
+    seq: int
+    at: datetime
+    type: str
+    actor: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StatePlace:
+    """Where a state file lies: ``path`` is that of ``flow.jsonl``, relative to the owner's root."""
+
+    owner: str
+    path: str
+
+    @property
+    def folder(self) -> str:
+        return self.path.rsplit("/", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A flow as its verified chain tells it. ``head``: hex SHA-256 of the last line's bytes; ``length``: lines."""
+
+    flow: Flow
+    records: tuple[Record, ...]
+    head: str
+    length: int
+    place: StatePlace
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to append to one flow for a while. ``fence`` stands in every event written under it."""
+
+    flow_id: str
+    fence: int
+
+
+class ChainMoved(Exception):
+    """Somebody else's line came first and was adopted: load again, decide again."""
+
+
+class ChainBroken(Exception):
+    """The state file is not what was written: it was quarantined and reported. ``reason`` is a stable code."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Flows(Protocol):
+    """Reads and writes chains. Raises what ``Files`` raises, and ChainMoved, ChainBroken as said."""
+
+    def load(self, flow_id: str) -> Loaded | None:
+        """From the index's copy, chain and signatures verified; asks the host nothing. None: unknown.
+
+        Raises: IndexMissing while the index is missing or being rebuilt; ChainBroken.
+        """
+        ...
+
+    def lease(self, flow_id: str) -> AbstractContextManager[Lease]:
+        """Waits up to 10 s. Renews itself while held.
+
+        Raises: HostBusy("flow-busy").
+        """
+        ...
+
+    def create(self, place: StatePlace, events: Sequence[Event], now: datetime) -> Loaded:
+        """The first lines of a new flow (actor: creator; ``recipient.invited`` and the like: system), only if there is
+        no such file; makes one salt a person; writes salts.json beside it first."""
+        ...
+
+    def append(self, loaded: Loaded, lease: Lease, events: Sequence[Event], actor: str, now: datetime) -> Loaded:
+        """PUT of the whole file under If-Match, head read back, index and vault updated: after it the events happened.
+
+        A lost answer is resolved by reading back. ``events`` empty: nothing is done. An event's time is never before
+        its predecessor's. Lines that follow from the act (invited, completed) carry the actor ``system``.
+
+        Raises: ChainMoved, ChainBroken.
+        """
+        ...
+
+    def refresh(self, flow_id: str) -> Loaded | None:
+        """Reads the state file from the host and adopts what is verified and newer (at start, in the sweep)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    flow_id: str
+    recipient: str
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """One flow as lists show it. ``my_turn``: the asking user may act now."""
+
+    flow_id: str
+    kind: str
+    state: str
+    title: str
+    creator: str
+    creator_name: str
+    creator_email: str | None
+    created_at: datetime
+    updated_at: datetime
+    steps_done: int
+    steps_total: int
+    my_turn: bool
+
+
+class Index(Protocol):
+    """Lists and look-ups that can be thrown away and rebuilt. Raises IndexMissing while it is missing."""
+
+    def link(self, token_hash: str) -> LinkRow | None: ...
+    def flows_of_file(self, file_id: str) -> Sequence[str]:
+        """Newest first; also flows whose signed copy this file is."""
+        ...
+
+    def flow_of_request(self, creator: str, request_key: str) -> str | None:
+        """The flow that this user launched with that (hashed) Idempotency-Key."""
+        ...
+
+    def box(self, uid: str, box: str, text: str, state: str, before: str | None, limit: int) -> Sequence[ListRow]:
+        """``box``: todo (running, his turn), sent (creator), done (ended, creator or recipient). Newest first;
+        ``before``: the flow id to go on from."""
+        ...
+
+    def due(self, now: datetime, limit: int) -> Sequence[str]:
+        """Flows that owe something at ``now``."""
+        ...
+
+
+class Vault(Protocol):
+    """What cannot be rebuilt from files."""
+
+    def mark_opened(self, flow_id: str, recipient: str, round_: int, now: datetime) -> None:
+        """First opening wins."""
+        ...
+
+    def opened(self, flow_id: str) -> Mapping[tuple[str, int], datetime]:
+        """(recipient, round) -> when the link or page was first opened."""
+        ...
+
+    def claim(self, flow_id: str, work: str, now: datetime, ttl_s: int) -> bool:
+        """Only one worker gets a claim on a piece of work until it runs out or is released; also False before the
+        time set by ``postpone``."""
+        ...
+
+    def postpone(self, flow_id: str, work: str, now: datetime, reason: str) -> datetime:
+        """After a passing failure: releases the claim, counts the attempt, says when to try again (growing pauses)."""
+        ...
+
+    def attempts(self, flow_id: str) -> Mapping[str, tuple[int, str]]:
+        """work -> (failed attempts so far, reason of the last)."""
+        ...
+
+    def release(self, flow_id: str, work: str) -> None: ...
+
+
+class Blobs(Protocol):
+    """A bounded local cache of revisions by their SHA-256; anything may be missing at any time."""
+
+    def get(self, sha256: str) -> bytes | None:
+        """Verified on the way out."""
+        ...
+
+    def put(self, data: bytes) -> str:
+        """Returns: the SHA-256, hex."""
+        ...
+
+
+class Jobs(Protocol):
+    """Asks for ``owed`` of a flow to be looked at soon, outside this request. May be lost: the sweep comes behind."""
+
+    def look_at(self, flow_id: str) -> None: ...
