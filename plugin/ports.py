@@ -145,7 +145,7 @@ class Mailer(Protocol):
     def send(self, mail: Mail) -> None: ...
 
 
-# ---- the flows: state files beside the documents, with the index and the vault behind them ---------------------------
+# ---- the flows: state files beside the documents, with the index and the vault behind them -------------------------
 @dataclass(frozen=True, slots=True)
 class Record:
     """One line of the state file, read and verified. ``data`` holds clear ``Personal`` values."""

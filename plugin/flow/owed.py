@@ -1,4 +1,4 @@
-"""``owed(flow)``: what the flow owes the world now. Jobs only ask it again: a lost, doubled or late one does no harm."""
+"""``owed(flow)``: what the flow owes the world now. Jobs only ask it again: a lost, doubled, late one is harmless."""
 
 from __future__ import annotations
 
