@@ -1,0 +1,105 @@
+"""``python -m plugin.demo``: the whole product on this machine, in a browser."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from plugin.demo.people import PEOPLE
+from plugin.demo.server import DataInUse, PortInUse, Sidecar, SidecarFactory, Wiring, build
+from plugin.demo.wire import Environ, StartResponse, answer
+
+_PR_SET_PDEATHSIG: Final = 1
+_STOP_WITHIN_S: Final = 4.0
+
+
+def main() -> int:
+    arguments = _arguments()
+    parent = os.getppid()
+    if os.environ.get("PARAPHEUR_DIE_WITH_PARENT") == "1" and not _dies_with_parent(parent):
+        return 1
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        demo = build(Path(arguments.data), arguments.port, _sidecar_factory())
+    except PortInUse:
+        print(f"Port {arguments.port} is in use. Choose another one: PORT=8790 make run", file=sys.stderr)
+        return 2
+    except DataInUse as used:
+        print(f"Another Parapheur runs on {used}. Choose another folder: DATA=… make run", file=sys.stderr)
+        return 2
+    demo.start()
+    _greet(demo.public_url)
+    stopping.wait()
+    watchdog = threading.Timer(_STOP_WITHIN_S, os._exit, (0,))  # a request that hangs must not keep the process
+    watchdog.daemon = True
+    watchdog.start()
+    demo.stop()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m plugin.demo", description=__doc__)
+    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8780))
+    parser.add_argument("--data", default=os.environ.get("DATA") or "./data")
+    return parser.parse_args()
+
+
+def _sidecar_factory() -> SidecarFactory:
+    """The product's own: ``plugin.app.demo_sidecar(wiring)``."""
+    try:
+        factory: SidecarFactory = import_module("plugin.app").demo_sidecar
+    except (ModuleNotFoundError, AttributeError) as missing:
+        if isinstance(missing, ModuleNotFoundError) and missing.name != "plugin.app":
+            raise
+        return _nothing_yet
+    return factory
+
+
+def _nothing_yet(wiring: Wiring) -> Sidecar:
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        ready = environ["PATH_INFO"] == "/healthz" and wiring.host_takes_writes()
+        return answer(start_response, 200 if ready else 404, b'{"status":"degraded","checks":[]}' if ready else b"")
+
+    return Sidecar(app, lambda: None)
+
+
+def _dies_with_parent(parent: int) -> bool:
+    """Ask the kernel for SIGTERM when the parent ends; False when it has ended already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    return os.getppid() == parent
+
+
+def _greet(url: str) -> None:
+    people = ", ".join(PEOPLE)
+    print(
+        f"\n  Parapheur is ready.\n\n"
+        f"  Files and workflows   {url}/\n"
+        f"  Caught mails          {url}/demo/mail\n"
+        f"  WebDAV                {url}/remote.php/dav/files/<user>/\n"
+        f"  People                {people} (password = name)\n\n"
+        f"  Ctrl+C ends it.\n",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

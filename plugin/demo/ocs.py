@@ -1,0 +1,160 @@
+"""The OCS paths the product calls, answered in the platform's envelope: JSON when asked for, else XML."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from plugin.demo.people import PEOPLE, DemoPerson
+from plugin.demo.wire import Environ, StartResponse, answer, appapi_user, basic_user, raw_path, read_body
+
+_MESSAGES: Final = {
+    100: "OK",
+    200: "OK",
+    997: "Current user is not logged in",
+    404: "",
+    403: "Logged in account must be an admin",
+}
+_Json = Any
+
+
+class Refusal(Exception):
+    def __init__(self, status: int, code: int) -> None:
+        super().__init__(status)
+        self.status = status
+        self.code = code
+
+
+class Ocs:
+    """WSGI application for ``/ocs/v1.php`` and ``/ocs/v2.php``."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+        self.app_progress: int | None = None
+        """What the app last told about its start, by the status route."""
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        path = raw_path(environ)
+        query = parse_qs(str(environ.get("QUERY_STRING", "")), keep_blank_values=True)
+        version = 1 if path.startswith("/ocs/v1.php") else 2
+        try:
+            data = self._route(re.sub(r"^/ocs/v[12]\.php", "", path), query, environ)
+            status, code = 200, 100 if version == 1 else 200
+        except Refusal as refused:
+            data, status, code = [], refused.status, refused.code
+            if version == 1 and status != 401:
+                status = 200  # the first version tells failures in the envelope only
+        wants_json = query.get("format") == ["json"] or "application/json" in str(environ.get("HTTP_ACCEPT", ""))
+        meta = {
+            "status": "ok" if code in (100, 200) else "failure",
+            "statuscode": code,
+            "message": _MESSAGES.get(code, ""),
+        }
+        body, mime = _envelope(meta, data, wants_json)
+        return answer(start_response, status, body, [("Content-Type", f"{mime}; charset=utf-8")])
+
+    def _caller(self, environ: Environ) -> str:
+        """The user; "" for the app itself. Refusal when nobody, or without the OCS header."""
+        is_app = "HTTP_AUTHORIZATION_APP_API" in environ
+        user = appapi_user(environ, self._secret) if is_app else basic_user(environ)
+        if user is None:
+            raise Refusal(401, 997)
+        if str(environ.get("HTTP_OCS_APIREQUEST", "")).lower() != "true":
+            raise Refusal(412, 412)
+        return user
+
+    def _route(self, path: str, query: dict[str, list[str]], environ: Environ) -> _Json:
+        user = self._caller(environ)
+        method = environ["REQUEST_METHOD"]
+        is_app = "HTTP_AUTHORIZATION_APP_API" in environ
+        match method, path.rstrip("/"):
+            case "PUT", "/apps/app_api/ex-app/status" if is_app:
+                self.app_progress = _progress(environ)
+                return []
+            case "GET", "/apps/app_api/api/v1/users" if is_app:
+                return list(PEOPLE)
+            case "GET", _ if not user:
+                raise Refusal(401, 997)
+            case "GET", "/cloud/user":
+                return _record(PEOPLE[user])
+            case "GET", "/cloud/users":
+                if "admin" not in PEOPLE[user].groups:
+                    raise Refusal(403, 403)
+                return {"users": [uid for uid in PEOPLE if (query.get("search") or [""])[0] in uid]}
+            case "GET", named if named.startswith("/cloud/users/"):
+                return self._record_for(user, unquote(named.removeprefix("/cloud/users/")))
+            case "GET", "/core/autocomplete/get":
+                return _suggestions((query.get("search") or [""])[0], (query.get("limit") or ["10"])[0])
+            case _:
+                raise Refusal(404, 998)
+
+    def _record_for(self, user: str, uid: str) -> _Json:
+        if uid not in PEOPLE or (uid != user and "admin" not in PEOPLE[user].groups):
+            raise Refusal(404, 404)
+        return _record(PEOPLE[uid])
+
+
+def _record(person: DemoPerson) -> dict[str, _Json]:
+    return {
+        "enabled": True,
+        "id": person.uid,
+        "email": person.email,
+        "displayname": person.name,
+        "display-name": person.name,
+        "groups": list(person.groups),
+        "language": person.language,
+        "locale": person.language,
+        "timezone": "Europe/Paris",
+        "phone": "",
+    }
+
+
+def _suggestions(text: str, limit: str) -> list[_Json]:
+    wanted = text.strip().casefold()
+    found = [
+        {
+            "id": person.uid,
+            "label": person.name,
+            "icon": "icon-user",
+            "source": "users",
+            "status": "",
+            "subline": person.email,
+            "shareWithDisplayNameUnique": person.email,
+        }
+        for person in PEOPLE.values()
+        if any(wanted in value.casefold() for value in (person.uid, person.name, person.email))
+    ]
+    return found[: int(limit) if limit.isdigit() else 10]
+
+
+def _progress(environ: Environ) -> int | None:
+    try:
+        value = json.loads(read_body(environ, 10_000) or b"{}").get("progress")
+    except (ValueError, AttributeError) as wrong:
+        raise Refusal(400, 400) from wrong
+    return value if isinstance(value, int) else None
+
+
+def _envelope(meta: dict[str, _Json], data: _Json, wants_json: bool) -> tuple[bytes, str]:
+    if wants_json:
+        return json.dumps({"ocs": {"meta": meta, "data": data}}, ensure_ascii=False).encode(), "application/json"
+    root = Element("ocs")
+    _fill(SubElement(root, "meta"), meta)
+    _fill(SubElement(root, "data"), data)
+    body: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return body, "application/xml"
+
+
+def _fill(element: Element, value: _Json) -> None:
+    if isinstance(value, dict):
+        for name, child in value.items():
+            _fill(SubElement(element, name), child)
+    elif isinstance(value, list):
+        for child in value:
+            _fill(SubElement(element, "element"), child)
+    else:
+        element.text = str(int(value) if isinstance(value, bool) else value)

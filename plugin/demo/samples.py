@@ -1,0 +1,4 @@
+from plugin.demo.area import Area
+
+
+def seed(area: Area) -> None: ...

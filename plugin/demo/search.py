@@ -1,0 +1,97 @@
+"""DAV SEARCH as the platform answers it: by file id, and by name (equal or like), below a folder of one's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+from xml.etree.ElementTree import Element, ParseError
+
+import defusedxml.ElementTree as SafeTree
+from defusedxml.common import DefusedXmlException
+from wsgidav.dav_error import DAVError
+from wsgidav.util import add_property_response
+from wsgidav.xml_tools import make_multistatus_el, xml_to_bytes
+
+from plugin.demo.area import Area, AreaError, Node, Parts
+from plugin.demo.provider import OC, resource
+from plugin.demo.wire import Environ, decoded_segments
+
+_DAV = "{DAV:}"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    properties: tuple[str, ...]
+    scope: Parts
+    file_id: int | None
+    name_fits: Callable[[str], bool]
+    at_most: int
+
+
+def parse(body: bytes, user: str) -> Query:
+    """Raises AreaError: 400 for what is no search, 422 for what this host cannot search, 500 for a foreign scope."""
+    try:
+        root: Element = SafeTree.fromstring(body)
+    except (ParseError, DefusedXmlException, ValueError) as wrong:
+        raise AreaError(400) from wrong
+    basic = root.find(f"{_DAV}basicsearch")
+    scope = None if basic is None else basic.findtext(f"{_DAV}from/{_DAV}scope/{_DAV}href")
+    where = None if basic is None else basic.find(f"{_DAV}where")
+    if basic is None or scope is None or where is None or len(where) != 1:
+        raise AreaError(400)
+    segments = decoded_segments(scope.split("/remote.php/dav", 1)[-1])
+    if segments is None or segments[:2] != ("files", user):
+        raise AreaError(500)  # what the platform answers for somebody else's scope
+    selected = basic.find(f"{_DAV}select/{_DAV}prop")
+    properties = tuple(str(child.tag) for child in (selected if selected is not None else ()))
+    limit = basic.findtext(f"{_DAV}limit/{_DAV}nresults") or ""
+    file_id, name_fits = _condition(where[0])
+    return Query(properties, segments[2:], file_id, name_fits, int(limit) if limit.isdigit() else 10_000)
+
+
+def _condition(condition: Element) -> tuple[int | None, Callable[[str], bool]]:
+    prop = condition.find(f"{_DAV}prop")
+    literal = condition.findtext(f"{_DAV}literal") or ""
+    if prop is None or len(prop) != 1:
+        raise AreaError(422)
+    match condition.tag, prop[0].tag:
+        case ("{DAV:}eq", name) if name == f"{OC}fileid":
+            return (int(literal) if literal.strip().isdigit() else -1), lambda _: True
+        case ("{DAV:}eq", "{DAV:}displayname"):
+            return None, lambda name: name == literal
+        case ("{DAV:}like", "{DAV:}displayname"):
+            pattern = "".join({"%": ".*", "_": "."}.get(char, re.escape(char)) for char in literal)
+            return None, lambda name: re.fullmatch(pattern, name, re.IGNORECASE | re.DOTALL) is not None
+        case _:
+            raise AreaError(422)
+
+
+def results(area: Area, user: str, query: Query) -> Iterator[Node]:
+    if query.file_id is None:
+        yield from (node for node in area.walk(user, query.scope) if query.name_fits(node.name))
+        return
+    node = area.by_id(user, query.file_id)
+    if node is not None and node.parts[: len(query.scope)] == query.scope:
+        yield node
+
+
+def multistatus(area: Area, query: Query, nodes: Iterator[Node], environ: Environ) -> bytes:
+    """The 207 body."""
+    root = make_multistatus_el()
+    for count, node in enumerate(nodes):
+        if count >= query.at_most:
+            break
+        found = resource(node, environ, area)
+        href = "/remote.php/dav/files/" + quote("/".join((node.owner, *node.parts)))
+        values: list[tuple[str, Any]] = []
+        for name in query.properties:
+            try:
+                values.append((name, found.get_property_value(name)))
+            except DAVError as missing:
+                values.append((name, missing))
+        add_property_response(root, href, values)
+    body: bytes = xml_to_bytes(root)
+    return body
