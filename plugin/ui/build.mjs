@@ -1,0 +1,47 @@
+// Builds one IIFE bundle per surface and the style sheets, under fixed names, into plugin/static/ui, and writes
+// manifest.json: {file: first 12 hex digits of its SHA-256}. `node build.mjs sign` builds that surface alone.
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "vite";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const outDir = resolve(here, "../static/ui");
+const surfaces = ["sign", "main", "files"];
+const sheets = ["sign", "host"];
+const wanted = process.argv.slice(2);
+
+const common = { root: here, configFile: false, logLevel: "warn", publicDir: false };
+const output = { outDir, emptyOutDir: false, target: "es2022", modulePreload: false, reportCompressedSize: false };
+
+mkdirSync(outDir, { recursive: true });
+for (const name of surfaces) {
+  if (wanted.length && !wanted.includes(name)) continue;
+  await build({
+    ...common,
+    define: { "process.env.NODE_ENV": '"production"' },
+    build: {
+      ...output,
+      lib: { entry: join(here, "src", `${name}.ts`), formats: ["iife"], name: `parapheur_${name}`, fileName: () => `${name}.js` },
+    },
+  });
+}
+await build({
+  ...common,
+  build: {
+    ...output,
+    cssCodeSplit: true,
+    rollupOptions: {
+      input: Object.fromEntries(sheets.map((name) => [name, join(here, "src/styles", `${name}.css`)])),
+      output: { assetFileNames: "[name][extname]" },
+    },
+  },
+});
+
+const manifest = {};
+for (const file of readdirSync(outDir).sort()) {
+  if (!/\.(js|css)$/.test(file)) continue;
+  manifest[file] = createHash("sha256").update(readFileSync(join(outDir, file))).digest("hex").slice(0, 12);
+}
+writeFileSync(join(outDir, "manifest.json"), JSON.stringify(manifest, null, 2) + "\n");

@@ -1,0 +1,68 @@
+import { t } from "./i18n";
+import type { Problem } from "./types";
+
+/** A request the server declined, with a sentence for people. */
+export class Declined extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.title);
+  }
+}
+
+/** Calls below one base URL. Mutations carry the page's token; an expired one is fetched anew and tried once more. */
+export interface Api {
+  url(path: string): string;
+  get<T>(path: string): Promise<T>;
+  post<T>(path: string, body?: unknown): Promise<T>;
+  upload<T>(path: string, body: Blob, type: string): Promise<T>;
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+export { sentence };
+
+async function call<T>(url: string, init: RequestInit): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(url, { credentials: "same-origin", ...init });
+  } catch {
+    throw new Declined({ title: t("The server cannot be reached. Check your connection, then try again."), status: 0, code: "offline" });
+  }
+  const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
+  const body: unknown = isJson ? await response.json() : null;
+  if (response.ok) return body as T;
+  const problem = (body ?? {}) as Partial<Problem>;
+  throw new Declined({
+    ...problem,
+    title: problem.title || t("The server answered with error {status}. Try again in a moment.", { status: response.status }),
+    status: response.status,
+    code: problem.code || `http-${response.status}`,
+  });
+}
+
+export function connect(base: string, tokenPath: string, firstToken = ""): Api {
+  const url = (path: string) => base + path;
+  let token = firstToken;
+  async function freshToken(): Promise<void> {
+    token = (await call<{ csrf_token: string }>(url(tokenPath), {})).csrf_token;
+  }
+  async function send<T>(path: string, body: BodyInit, type: string): Promise<T> {
+    if (!token) await freshToken();
+    const attempt = () =>
+      call<T>(url(path), { method: "POST", body, headers: { "Content-Type": type, "X-CSRF-Token": token } });
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof Declined) || error.problem.code !== "page-expired") throw error;
+      await freshToken();
+      return attempt();
+    }
+  }
+  return {
+    url,
+    get: (path) => call(url(path), {}),
+    post: (path, body = {}) => send(path, JSON.stringify(body), "application/json"),
+    upload: (path, body, type) => send(path, body, type),
+  };
+}

@@ -1,0 +1,219 @@
+import { html, nothing, type TemplateResult } from "lit";
+import { createRef, ref } from "lit/directives/ref.js";
+import { connect, sentence, type Api } from "./api";
+import { define, PageElement } from "./element";
+import { icon } from "./icons";
+import { size, t, tn } from "./i18n";
+import { approval, confirm, frame, preview, refusal, signLabel, whyNot, type SigningState } from "./sign/decisions";
+import { done, type Decision } from "./sign/done";
+import { base64, IMAGE_LIMIT_BYTES, inkFromFile, type Ink } from "./sign/ink";
+import "./sign/pad";
+import type { SigningPad } from "./sign/pad";
+import { goToMyPlace, markRead, showMarks, showTimes, watchReading } from "./sign/page";
+import type { FlowOut, LinkFlow } from "./types";
+
+/** Makes the server's page act: the bar, the sheets, the marks. Reading works without it. */
+class Signing extends PageElement {
+  static override properties = {
+    flow: { state: true }, open: { state: true }, signing: { state: true }, text: { state: true }, outcome: { state: true },
+  };
+  flow: LinkFlow | null = null;
+  open: "" | "sign" | "refuse" | "approve" = "";
+  signing: SigningState = { tab: "draw", ink: null, imageName: "", imageError: "", consent: false, busy: false, error: "" };
+  text = "";
+  outcome: { decision: Decision; flow: FlowOut } | null = null;
+  private drawn: Ink | null = null;
+  private imported: Ink | null = null;
+  private strokes: SigningPad["strokes"] = []; // outlive the sheet
+  private pad = createRef<SigningPad>();
+  private api!: Api;
+  private stopWatching = () => {};
+
+  private get apiBase(): string {
+    return this.getAttribute("api-base") ?? "";
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    showTimes();
+    if (this.getAttribute("state-page") !== "act") return;
+    const boot = JSON.parse(document.getElementById("pf-boot")?.textContent || "{}") as { flow?: LinkFlow };
+    this.api = connect(`${this.apiBase}/`, "flow.json", boot.flow?.csrf_token);
+    if (boot.flow) this.begin(boot.flow);
+    else void this.api.get<LinkFlow>("flow.json").then((flow) => this.begin(flow));
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.stopWatching();
+  }
+
+  private begin(flow: LinkFlow): void {
+    this.flow = flow;
+    this.stopWatching = watchReading((n) => {
+      markRead(n);
+      this.api.post("view", { documents: [n] }).catch(() => {}); // no condition for deciding
+    });
+  }
+
+  private get approving(): boolean {
+    return this.flow?.kind === "validation" || this.flow?.me.role === "validator";
+  }
+
+  private set(change: Partial<SigningState>): void {
+    this.signing = { ...this.signing, ...change };
+  }
+
+  private show(which: typeof this.open): void {
+    this.set({ error: "" });
+    this.text = "";
+    this.open = which;
+  }
+
+  protected override updated(): void {
+    if (this.flow && !this.outcome && !this.approving) showMarks(this.flow, this.signing.ink, () => this.show("sign"));
+  }
+
+  private async decide(path: string, body: unknown, decision: Decision): Promise<void> {
+    if (this.signing.busy) return;
+    this.set({ busy: true, error: "" });
+    try {
+      const flow = await this.api.post<FlowOut>(path, body);
+      this.stopWatching();
+      this.open = "";
+      this.outcome = { decision, flow };
+      const page = document.getElementById("main");
+      if (page) page.id = "read", page.hidden = true;
+      await this.updateComplete;
+      this.querySelector<HTMLElement>("#main")?.focus();
+      window.scrollTo(0, 0);
+    } catch (error) {
+      this.set({ error: sentence(error) });
+    } finally {
+      this.set({ busy: false });
+    }
+  }
+
+  private hashes(): Record<string, string> {
+    return Object.fromEntries((this.flow?.documents ?? []).map((d) => [String(d.n), d.current_sha256]));
+  }
+
+  private sign(): void {
+    const { ink } = this.signing;
+    if (!ink) return;
+    void this.decide("sign", {
+      signature: { kind: ink.kind, png_base64: base64(ink) }, consent: true, documents: this.hashes(),
+    }, "signed");
+  }
+
+  private tab(tab: SigningState["tab"]): void {
+    this.set({ tab, ink: tab === "draw" ? this.drawn : this.imported });
+  }
+
+  private async choose(input: HTMLInputElement): Promise<void> {
+    const file = input.files?.[0];
+    input.value = "";
+    if (!file) return;
+    const fail = (imageError: string) => this.set({ imageError });
+    if (!/^image\/(png|jpeg)$/.test(file.type)) return fail(t("Only PNG and JPEG images can be used."));
+    if (file.size > IMAGE_LIMIT_BYTES) return fail(t("This image is larger than {size}.", { size: size(IMAGE_LIMIT_BYTES) }));
+    try {
+      this.imported = await inkFromFile(file);
+    } catch {
+      return fail(t("This file cannot be read as an image."));
+    }
+    if (!this.imported) return fail(t("Nothing can be seen on this image."));
+    this.set({ ink: this.imported, imageName: `${file.name}, ${size(file.size)}`, imageError: "" });
+  }
+
+  private tabs(): TemplateResult {
+    const one = (tab: SigningState["tab"], label: string, pic: TemplateResult) => html`<button type="button" role="tab"
+      aria-selected=${this.signing.tab === tab} data-test="tab-${tab}" tabindex=${this.signing.tab === tab ? 0 : -1}
+      @click=${() => this.tab(tab)}>${pic}${label}</button>`;
+    const turn = (event: KeyboardEvent) => {
+      if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+      this.tab(this.signing.tab === "draw" ? "image" : "draw");
+      void this.updateComplete.then(() => this.querySelector<HTMLElement>("[role=tab][aria-selected=true]")?.focus());
+    };
+    return html`<div class="pf-seg" role="tablist" aria-label=${t("How to sign")} @keydown=${turn}>
+      ${one("draw", t("Draw"), icon("rename", "s16"))}${one("image", t("Upload an image"), icon("image", "s16"))}</div>`;
+  }
+
+  private imageTab(): TemplateResult {
+    const { imageName, imageError } = this.signing;
+    const input = html`<input class="vh" type="file" accept="image/png,image/jpeg" data-test="image-input" tabindex="-1" aria-hidden="true"
+      @change=${(event: Event) => void this.choose(event.target as HTMLInputElement)} />`;
+    const pick = () => this.querySelector<HTMLInputElement>("[data-test=image-input]")?.click();
+    const problem = imageError ? html`<p class="pf-err" role="alert">${icon("alert", "s16")}${imageError}</p>` : nothing;
+    if (!this.imported)
+      return html`${input}<div class="pf-pad img pick">${icon("image", "s32")}
+          <button type="button" class="pf-btn" @click=${pick}>${icon("upload")}${t("Choose an image")}</button>
+          <span class="sm">${t("PNG or JPG, 2 MB at most.")}</span></div>${problem}`;
+    return html`${input}<div class="pf-pad img"><img src=${this.imported.png} alt=${t("Your signature, from the image")} /></div>
+      <div class="row wrap"><span class="grow sm"><span class="b">${imageName}</span>
+        ${this.imported.cleared ? html`<span class="mute">${t("background made transparent")}</span>` : nothing}</span>
+        <button type="button" class="pf-btn small" @click=${pick}>${t("Change image")}</button></div>${problem}`;
+  }
+
+  private drawTab(): TemplateResult {
+    const blank = !this.strokes.length;
+    return html`<parapheur-pad ${ref(this.pad)} ?hidden=${this.signing.tab !== "draw"}
+        .strokes=${this.strokes}
+        @pf-ink=${(event: CustomEvent<Ink | null>) => {
+          this.strokes = this.pad.value?.strokes ?? [];
+          this.drawn = event.detail;
+          this.set({ ink: this.drawn });
+        }}></parapheur-pad>
+      ${this.signing.tab !== "draw" ? nothing : html`<div class="row"><span class="grow sm mute">${this.drawn || blank ? "" : t("A little more: two strokes, or one longer line.")}</span>
+        <button type="button" class="pf-btn quiet" aria-disabled=${blank} @click=${() => this.pad.value?.undo()}>${icon("undo")}${t("Undo")}</button>
+        <button type="button" class="pf-btn quiet" aria-disabled=${blank} data-test="clear" @click=${() => this.pad.value?.clear()}>${icon("trash")}${t("Clear")}</button></div>`}`;
+  }
+
+  private signDialog(flow: LinkFlow): TemplateResult {
+    const { busy, error, consent, ink } = this.signing;
+    return frame({
+      title: t("Your signature"), busy, error, close: () => this.show(""),
+      body: html`${this.tabs()}${this.drawTab()}${this.signing.tab === "image" ? this.imageTab() : nothing}
+        ${preview(flow, ink, this.apiBase)}
+        <label class="pf-check"><input type="checkbox" data-test="consent" .checked=${consent}
+          @change=${(event: Event) => this.set({ consent: (event.target as HTMLInputElement).checked })} />
+          <span class="sm">${flow.consent}</span></label>`,
+      foot: confirm({ label: signLabel(flow), blocked: whyNot(this.signing), busy, act: () => this.sign(), test: "sign-confirm", pic: icon("sign") }),
+    });
+  }
+
+  private bar(flow: LinkFlow): TemplateResult {
+    const places = flow.placements.filter((p) => p.mine).length;
+    const info = this.approving
+      ? html`${icon("approve")}<span>${tn("Your approval of one file is asked for", "Your approval of {n} files is asked for", flow.documents.length)}</span>`
+      : html`${icon("sign")}<span><b>${this.signing.ink ? t("Your signature is in place") : tn("One signature to add", "{n} signatures to add", places)}</b>
+          <span class="mute">${tn("in one document", "in {n} documents", flow.documents.length)}</span></span>`;
+    return html`<div class="ex-bar" role="region" aria-label=${t("Your decision")}>
+      <div class="info">${info}</div>
+      ${places && !this.approving ? html`<button type="button" class="pf-btn quiet jump" @click=${goToMyPlace}>${icon("down")}${t("Go to my signature")}</button>` : nothing}
+      <button type="button" class="pf-btn danger lg" data-test="refuse-open" @click=${() => this.show("refuse")}>${t("Refuse")}</button>
+      ${this.approving
+        ? html`<button type="button" class="pf-btn primary lg" data-test="approve-open" @click=${() => this.show("approve")}>${icon("check")}${t("Approve")}</button>`
+        : html`<button type="button" class="pf-btn primary lg" data-test="sign-open" @click=${() => this.show("sign")}>${icon("sign")}${t("Sign")}</button>`}
+    </div>`;
+  }
+
+  override render() {
+    const { flow, outcome } = this;
+    if (!flow) return nothing;
+    const external = this.hasAttribute("external");
+    if (outcome) return done({ decision: outcome.decision, before: flow, after: outcome.flow, apiBase: this.apiBase, external });
+    const texts = {
+      flow, busy: this.signing.busy, error: this.signing.error,
+      close: () => this.show(""), type: (text: string) => { this.text = text; },
+    };
+    return html`${this.bar(flow)}
+      ${this.open === "sign" ? this.signDialog(flow) : nothing}
+      ${this.open === "refuse" ? refusal({ ...texts, reason: this.text, send: () => void this.decide("refuse", { reason: this.text.trim() }, "refused") }) : nothing}
+      ${this.open === "approve" ? approval({
+        ...texts, comment: this.text,
+        send: () => void this.decide("approve", { documents: this.hashes(), ...(this.text.trim() ? { comment: this.text.trim() } : {}) }, "approved"),
+      }) : nothing}`;
+  }
+}
+define("parapheur-sign", Signing);

@@ -1,0 +1,102 @@
+/** The sheets in which a decision is made. Each returns a <dialog>; the element holds the state. */
+import { html, nothing, type TemplateResult } from "lit";
+import { modal } from "../element";
+import { icon } from "../icons";
+import { t, tn } from "../i18n";
+import type { LinkFlow } from "../types";
+import { crop } from "./crop";
+import type { Ink } from "./ink";
+
+export interface Frame {
+  title: string;
+  busy: boolean;
+  error: string;
+  close(): void;
+  body: TemplateResult;
+  foot: TemplateResult;
+}
+
+const opened = modal();
+
+export function frame({ title, busy, error, close, body, foot }: Frame): TemplateResult {
+  return html`<dialog class="pf-dialog" aria-labelledby="pf-dialog-title" ${opened}
+      @cancel=${(event: Event) => { event.preventDefault(); if (!busy) close(); }}>
+    <div class="in">
+      <span class="grab" aria-hidden="true"></span>
+      <header><h2 id="pf-dialog-title" class="grow">${title}</h2>
+        <button type="button" class="pf-btn quiet ico" aria-label=${t("Close")} aria-disabled=${busy} @click=${() => !busy && close()}>${icon("close")}</button></header>
+      <div class="bd">
+        ${body}
+        <div role="alert">${error ? html`<p class="pf-note danger">${icon("alert")}<span class="grow">${error}</span></p>` : nothing}</div>
+      </div>
+      <footer>${foot}</footer>
+    </div>
+  </dialog>`;
+}
+
+/** A button that stays focusable when it is blocked, with the reason beside it. */
+export function confirm(o: { label: string; blocked: string; busy: boolean; act(): void; test: string; look?: string; pic?: TemplateResult }): TemplateResult {
+  return html`<span class="pf-why" id="pf-why" aria-live="polite">${o.blocked}</span>
+    <button type="button" class="pf-btn lg ${o.look ?? "primary"}" data-test=${o.test} aria-disabled=${Boolean(o.blocked) || o.busy}
+      aria-describedby="pf-why" aria-busy=${o.busy} @click=${() => !o.blocked && !o.busy && o.act()}>
+      ${o.busy ? html`<span class="pf-spin"></span>` : (o.pic ?? nothing)}${o.label}</button>`;
+}
+
+export interface SigningState {
+  tab: "draw" | "image";
+  ink: Ink | null;
+  imageName: string;
+  imageError: string;
+  consent: boolean;
+  busy: boolean;
+  error: string;
+}
+
+export function whyNot(state: SigningState): string {
+  if (!state.ink) return state.tab === "draw" ? t("Draw your signature first.") : t("Choose an image first.");
+  if (!state.consent) return t("Tick the box to agree.");
+  return "";
+}
+
+export function signLabel(flow: LinkFlow): string {
+  return tn("Sign the document", "Sign the {n} documents", flow.documents.length);
+}
+
+export function preview(flow: LinkFlow, ink: Ink | null, apiBase: string) {
+  if (!ink) return nothing;
+  return html`<details class="pf-more"><summary>${icon("right", "s16")}${t("See it on the page")}</summary>${crop(flow, ink, apiBase)}</details>`;
+}
+
+export function refusal(o: { flow: LinkFlow; reason: string; busy: boolean; error: string; close(): void; type(text: string): void; send(): void }): TemplateResult {
+  const approving = o.flow.kind === "validation" || o.flow.me.role === "validator";
+  return frame({
+    title: approving ? t("Refuse to approve?") : t("Refuse to sign?"),
+    busy: o.busy,
+    error: o.error,
+    close: o.close,
+    body: html`<p>${t("{name} will be told, the workflow stops, and nobody else will be asked.", { name: o.flow.creator.name })}</p>
+      <label class="pf-field"><span class="pf-label">${t("Reason (required)")}</span>
+        <textarea class="pf-input" rows="4" maxlength="4000" required autofocus data-test="refuse-reason" .value=${o.reason}
+          @input=${(event: Event) => o.type((event.target as HTMLTextAreaElement).value)}></textarea>
+        <span class="pf-hint">${t("Your reason will appear in the evidence.")}</span></label>`,
+    foot: html`${confirm({
+      label: approving ? t("Refuse") : t("Refuse to sign"),
+      blocked: o.reason.trim() ? "" : t("Write a reason first."),
+      busy: o.busy, act: o.send, test: "refuse-confirm", look: "danger solid",
+    })}`,
+  });
+}
+
+export function approval(o: { flow: LinkFlow; comment: string; busy: boolean; error: string; close(): void; type(text: string): void; send(): void }): TemplateResult {
+  return frame({
+    title: tn("Approve this file?", "Approve these {n} files?", o.flow.documents.length),
+    busy: o.busy,
+    error: o.error,
+    close: o.close,
+    body: html`<p>${tn("Your decision covers this file as it is shown here.", "Your decision covers the {n} files as they are shown here.", o.flow.documents.length)}</p>
+      <label class="pf-field"><span class="pf-label">${t("Comment (optional)")}</span>
+        <textarea class="pf-input" rows="3" maxlength="4000" data-test="approve-comment" .value=${o.comment}
+          @input=${(event: Event) => o.type((event.target as HTMLTextAreaElement).value)}></textarea></label>`,
+    foot: html`${confirm({ label: t("Approve"), blocked: "", busy: o.busy, act: o.send, test: "approve-confirm", pic: icon("check") })}`,
+  });
+}

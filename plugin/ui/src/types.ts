@@ -1,0 +1,151 @@
+/** What goes over the wire, as plugin/web/schemas.py says. */
+export type Kind = "validation" | "signature" | "eidas_simple" | "eidas_advanced";
+export type FlowState = "running" | "suspended" | "completed" | "refused" | "cancelled" | "expired";
+export type RecipientState =
+  | "waiting" | "invited" | "viewed" | "approved" | "signed" | "refused" | "skipped" | "replaced";
+
+export interface Problem {
+  title: string;
+  status: number;
+  code: string;
+  path?: string | null;
+  errors?: { path?: string; message?: string; title?: string }[];
+}
+
+export interface Me {
+  user: string;
+  name: string;
+  email: string | null;
+  language: string;
+  csrf_token: string;
+  collection_limit_bytes: number;
+}
+
+export interface TypeInfo {
+  kind: Kind;
+  label: string;
+  description: string;
+  available: boolean;
+  code: string | null;
+  reason: string | null;
+}
+
+export interface Inspected {
+  file_id: string;
+  name: string;
+  size_bytes: number;
+  mime: string;
+  is_pdf: boolean;
+  pages: number | null;
+  page_sizes_pt: [number, number][];
+  signatures: number;
+  problems: { code: string; message: string }[];
+}
+
+export interface InspectAnswer {
+  documents: Inspected[];
+  total_bytes: number;
+  limit_bytes: number;
+}
+
+export interface Suggestion {
+  user: string;
+  name: string;
+  email: string | null;
+}
+
+/** Fractions of the displayed page, from its top left. */
+export interface Box {
+  x: number;
+  y: number;
+  w: number;
+  h: number;
+}
+
+export interface RecipientOut {
+  id: string;
+  role: "validator" | "signatory" | "observer";
+  user: string | null;
+  email: string | null;
+  name: string;
+  state: RecipientState;
+  opened_at: string | null;
+  decided_at: string | null;
+  message: string | null;
+  comment: string | null;
+  reason: string | null;
+  delivery: { state: "queued" | "accepted" | "failed"; at: string | null; reason: string | null } | null;
+}
+
+export interface StepOut {
+  recipients: RecipientOut[];
+}
+
+export interface DocumentOut {
+  n: number;
+  file_id: string;
+  name: string;
+  size_bytes: number;
+  mime: string;
+  pages: number | null;
+  page_sizes_pt: [number, number][];
+  sha256: string;
+  current_sha256: string;
+  signed: { file_id: string; path: string | null; sha256: string } | null;
+}
+
+export interface PlacementOut {
+  document: number;
+  page: number;
+  recipient: string;
+  box: Box;
+  with_text: boolean;
+  reason: string | null;
+  mine: boolean;
+}
+
+export interface FlowOut {
+  id: string;
+  kind: Kind;
+  state: FlowState;
+  title: string;
+  creator: { user: string; name: string; email: string | null };
+  comment: string | null;
+  created_at: string;
+  expires_at: string | null;
+  copy_to_all?: boolean;
+  steps: StepOut[];
+  documents: DocumentOut[];
+  placements: PlacementOut[];
+  warnings?: string[];
+}
+
+export interface LinkFlow extends FlowOut {
+  me: { id: string; role: string; state: RecipientState; round: number; name: string; email: string | null; user: string | null; my_turn: boolean };
+  csrf_token: string;
+  consent: string;
+}
+
+export interface FlowSummary {
+  id: string;
+  kind: Kind;
+  state: FlowState;
+  title: string;
+  creator: { user: string; name: string };
+  created_at: string;
+  updated_at: string;
+  steps_done: number;
+  steps_total: number;
+  my_turn: boolean;
+}
+
+export interface FileFlow {
+  id: string;
+  kind: Kind;
+  state: FlowState;
+  title: string | null;
+  created_at: string;
+  steps_done: number;
+  steps_total: number;
+  detail: FlowOut | null;
+}
