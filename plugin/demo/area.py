@@ -112,7 +112,7 @@ class Area:
 
     def children(self, owner: str, parts: Parts) -> list[Node]:
         try:
-            names = sorted(os.listdir(self._on_disk(owner, parts)))
+            names = sorted(path.name for path in self._on_disk(owner, parts).iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
         found = (self.node(owner, (*checked(parts), name)) for name in names)
@@ -214,7 +214,8 @@ class Area:
                 old, _, prefix = _below(source)
                 self._forget(owner, target)
                 self._database.run(
-                    "UPDATE nodes SET path = ? || substr(path, ?) WHERE owner = ? AND (path = ? OR substr(path, 1, ?) = ?)",
+                    "UPDATE nodes SET path = ? || substr(path, ?)"
+                    " WHERE owner = ? AND (path = ? OR substr(path, 1, ?) = ?)",
                     "/".join(target), len(old) + 1, owner, old, len(prefix), prefix,
                 )  # fmt: skip
                 self._on_disk(owner, source).rename(self._on_disk(owner, target))

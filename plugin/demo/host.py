@@ -117,16 +117,25 @@ class EmbeddedHost:
         return answer(start_response, 404)
 
 
+class _QuietServer(Server):
+    """cheroot, whose errors go to our log without text from requests."""
+
+    shutdown_timeout = 1
+
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
+        if traceback:
+            _log.exception("demo.server.error")
+        else:
+            _log.debug("demo.server.note", level=level)
+
+
 def quiet_server(address: tuple[str, int], app: object, threads: int) -> Server:
-    """A cheroot server whose errors go to our log, without text from requests."""
-    server = Server(address, app, numthreads=threads, server_name="127.0.0.1", request_queue_size=128, timeout=60)
-    server.shutdown_timeout = 1
-    server.error_log = _log_error
-    return server
-
-
-def _log_error(msg: str = "", level: int = 20, traceback: bool = False) -> None:
-    if traceback:
-        _log.exception("demo.server.error")
-    else:
-        _log.debug("demo.server.note", level=level)
+    return _QuietServer(
+        address,
+        app,
+        numthreads=threads,
+        server_name="parapheur",
+        request_queue_size=128,
+        timeout=60,
+        shutdown_timeout=1,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 import html
@@ -9,7 +10,7 @@ import json
 import re
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import structlog
 from aiosmtpd.controller import Controller
@@ -36,12 +37,13 @@ class _Handler:
         return "250 OK"
 
 
-class _Controller(Controller):  # type: ignore[misc]
+class _Controller(Controller):
     """aiosmtpd's, on a port the kernel chooses."""
 
     def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        sockets = self.server.sockets if isinstance(self.server, asyncio.Server) else ()
+        self.port = sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
 class Mailbox:
@@ -70,7 +72,7 @@ class Mailbox:
 
     def keep(self, sender: str, recipients: list[str], raw: bytes) -> None:
         """Store one message, once for each recipient of its envelope."""
-        message = cast(EmailMessage, email.message_from_bytes(raw, policy=email.policy.default))
+        message = email.message_from_bytes(raw, policy=email.policy.default)
         text, rich = _body(message, "plain"), _body(message, "html")
         links = json.dumps(links_in(text, rich))
         names = json.dumps([part.get_filename() or "" for part in message.iter_attachments()])

@@ -31,7 +31,8 @@ class Sessions:
                 datetime.now(UTC).isoformat(),
             )
             self._database.run(
-                "DELETE FROM sessions WHERE token_hash NOT IN (SELECT token_hash FROM sessions ORDER BY at DESC LIMIT ?)",
+                "DELETE FROM sessions WHERE token_hash NOT IN"
+                " (SELECT token_hash FROM sessions ORDER BY at DESC LIMIT ?)",
                 _KEPT,
             )
         return token

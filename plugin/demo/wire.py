@@ -1,4 +1,4 @@
-"""Small pieces of HTTP that several surfaces of the embedded host share: raw paths, answers, bodies, AppAPI headers."""
+"""Pieces of HTTP that several surfaces of the embedded host share: raw paths, answers, bodies, AppAPI headers."""
 
 from __future__ import annotations
 
@@ -75,8 +75,7 @@ def basic_credentials(environ: Environ) -> tuple[str, str] | None:
     scheme, _, value = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
     if scheme.lower() != "basic":
         return None
-    pair = _decoded_pair(value)
-    return pair
+    return _decoded_pair(value)
 
 
 def basic_user(environ: Environ) -> str | None:
