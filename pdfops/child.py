@@ -1,0 +1,181 @@
+"""The process that parses foreign input: one frame in, one frame out, until its input ends.
+
+It is started with an empty environment and only its three streams open, and shuts itself in before the first job: no
+new file descriptor can be opened, no file grow, no core dump be left, no privilege be gained; address space is capped,
+and where the kernel allows it there is no network either. It never sees a private key.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import BinaryIO, Final
+
+from pdfops import wire
+from pdfops.errors import PdfError
+
+ADDRESS_SPACE_BYTES: Final = 1 << 30
+CPU_MARGIN_S: Final = 30
+"""Processor time a job may take: a last resort, should the parent that watches the clock be gone."""
+
+MAX_RECURSION: Final = 1_000
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_CLONE_NEWNET, _CLONE_NEWUSER, _CLONE_NEWIPC = 0x40000000, 0x10000000, 0x08000000
+
+Answer = tuple[wire.Header, Sequence[bytes]]
+
+
+def serve(source: BinaryIO, target: BinaryIO) -> None:
+    """Answer jobs until the input ends."""
+    while True:
+        prefix = _read(source, wire.PREFIX.size)
+        if prefix is None:
+            return
+        body = _read(source, wire.header_size(prefix))
+        if body is None:
+            return
+        header, sizes = wire.parse_header(body)
+        blobs = []
+        for size in sizes:
+            blob = _read(source, size)
+            if blob is None:
+                return
+            blobs.append(blob)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        soft = int(used.ru_utime + used.ru_stime) + CPU_MARGIN_S
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+        answer, answer_blobs = answer_to(header, blobs)
+        for piece in wire.pack(answer, answer_blobs):
+            target.write(piece)
+        target.flush()
+        del blobs, answer_blobs
+        gc.collect()
+
+
+def answer_to(header: wire.Header, blobs: list[bytes]) -> Answer:
+    """Do one job. Whatever a parser raises becomes an answer: this is the edge."""
+    try:
+        return _JOBS[header["job"]](header, blobs)
+    except PdfError as error:
+        return wire.error_to_json(error), ()
+    except MemoryError:
+        return {"error": "too-heavy", "values": {}}, ()
+    except Exception as error:
+        return {"error": "damaged", "values": {"cause": type(error).__name__}}, ()
+
+
+def _inspect(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.inspect import inspect
+
+    return {"value": wire.inspection_to_json(inspect(blobs[0]))}, ()
+
+
+def _preview(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.preview import render
+
+    return {}, (render(blobs[0], header["page"], header["width_px"], header["image_format"]),)
+
+
+def _prepare(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.fields import prepare
+
+    prepared = prepare(blobs[0], [wire.place_from_json(place) for place in header["places"]])
+    return {}, (prepared[len(blobs[0]) :],)
+
+
+def _ink(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.ink import normalise_ink
+
+    return {}, (normalise_ink(blobs[0]),)
+
+
+def _draw_up(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.seal import draw_up
+
+    unsigned = draw_up(blobs[0], wire.order_from_json(header["order"], blobs[1]), header["cms_bytes"])
+    return {"value": wire.unsigned_to_json(unsigned)}, (unsigned.tail,)
+
+
+def _check(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.verify import check_seal
+
+    data = b"".join(blobs)
+    check_seal(data, len(blobs[0]), tuple(header["fields"]), header["signatures_before"])
+    return {"value": {"checked": True}}, ()
+
+
+def _verify(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.verify import verify
+
+    return {"value": wire.verification_to_json(verify(blobs[0]))}, ()
+
+
+_JOBS: Final[dict[str, Callable[[wire.Header, list[bytes]], Answer]]] = {
+    "inspect": _inspect,
+    "preview": _preview,
+    "prepare": _prepare,
+    "ink": _ink,
+    "draw_up": _draw_up,
+    "check": _check,
+    "verify": _verify,
+}
+
+
+def _read(source: BinaryIO, size: int) -> bytes | None:
+    data = source.read(size)
+    return data if len(data) == size else None
+
+
+def warm_up() -> None:
+    """Do every job once, on a document of our own: afterwards nothing has to be imported or opened."""
+    from pdfops.rehearsal import rehearse
+
+    rehearse(answer_to)
+
+
+def shut_in(parent: int) -> None:
+    """Give up what parsing does not need. Where the kernel forbids a measure the others still hold."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+    if libc.unshare(_CLONE_NEWNET | _CLONE_NEWIPC) != 0:
+        libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET | _CLONE_NEWIPC)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+
+
+def close_the_door() -> None:
+    """From here on no file, socket or device can be opened."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+
+
+def main() -> None:
+    parent = int(sys.argv[1])
+    source, target = sys.stdin.buffer, sys.stdout.buffer
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Sent to the whole process group when the product ends: the parent decides when a child has done its work.
+        signal.signal(number, signal.SIG_IGN)
+    logging.disable(logging.CRITICAL)
+    sys.setrecursionlimit(MAX_RECURSION)
+    shut_in(parent)
+    warm_up()
+    close_the_door()
+    for piece in wire.pack({"ready": True}):
+        target.write(piece)
+    target.flush()
+    gc.freeze()
+    serve(source, target)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Prepare: every signature field and every further stamp place goes in before the first signature.
+
+A signatory's revision then only fills in what exists. Fields or annotations added later would make readers call the
+earlier signatures altered. In a document that others have already signed only signature fields may still be added, so
+there every place becomes one; sealing then signs each of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Final
+
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import pdf_name, pdf_string
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+
+from pdfops.errors import PdfError
+from pdfops.geometry import PageGeometry, from_fractions, page_geometry, to_user_space
+from pdfops.permissions import MAX_FIELDS, check_permissions, signature_fields
+from pdfops.reading import Page, all_pages, entries, entry, open_writer, page_at
+
+MILLION: Final = 1_000_000
+MAX_PLACES: Final = 2_000
+FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+PRINT_AND_LOCKED: Final = 4 | 128
+READ_ONLY_PUSHBUTTON: Final = 1 | 65536
+SIGNATURES_EXIST_APPEND_ONLY: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one stamp of one recipient goes.
+
+    Units: ``page`` is 1-based; x, y, w, h are millionths of the displayed page, from its top left. ``field`` is the
+    form field's name: letters, digits, ``_`` and ``-``.
+    """
+
+    field: str
+    recipient: str
+    page: int
+    x: int
+    y: int
+    w: int
+    h: int
+    with_text: bool = False
+
+    def __post_init__(self) -> None:
+        if not FIELD_NAME.fullmatch(self.field):
+            raise ValueError(f"not a field name: {self.field!r}")
+
+
+def prepare(data: bytes, places: Sequence[Place]) -> bytes:
+    """Append one revision that holds a field for every place; the document looks as it did before.
+
+    The first place of each recipient becomes his signature field, the others buttons that show his stamp later. In a
+    document that is already signed all of them become signature fields (see the module).
+
+    Raises: PdfError not-a-pdf, damaged, encrypted, certified, too-many-pages, no-such-page, outside-page (both with
+    ``field``), field-taken.
+    """
+    if not places or len(places) > MAX_PLACES:
+        raise ValueError("between 1 and 2,000 places are needed")
+    names = [place.field for place in places]
+    if len(set(names)) != len(names):
+        raise ValueError("two places have the same field name")
+    writer = open_writer(data)
+    check_permissions(writer, names)
+    pages = all_pages(writer.root)
+    is_signed = any(signature is not None for _name, signature, _field in signature_fields(writer))
+    form_fields = _form_fields(writer, frozenset(names))
+    empty = _empty_appearance(writer)
+    seen: set[str] = set()
+    for place in places:
+        page = page_at(pages, place.page)
+        if page.reference is None:
+            raise PdfError("damaged")
+        rectangle = _rectangle(place, page_geometry(page.dictionary))
+        is_signature = is_signed or place.recipient not in seen
+        seen.add(place.recipient)
+        field = _widget(place, rectangle, page, empty, is_signature=is_signature)
+        reference = writer.add_object(field)
+        form_fields.append(reference)
+        writer.register_annotation(
+            generic.IndirectObject(page.reference.idnum, page.reference.generation, writer), reference
+        )
+    writer.update_container(form_fields)
+    output = BytesIO()
+    writer.write(output)
+    return output.getvalue()
+
+
+def _rectangle(place: Place, geometry: PageGeometry) -> generic.ArrayObject:
+    try:
+        box = from_fractions(place.x / MILLION, place.y / MILLION, place.w / MILLION, place.h / MILLION, geometry)
+    except PdfError as error:
+        raise PdfError(error.code, field=place.field) from error
+    return generic.ArrayObject(generic.FloatObject(round(value, 3)) for value in to_user_space(box, geometry))
+
+
+def _widget(
+    place: Place, rectangle: generic.ArrayObject, page: Page, empty: generic.IndirectObject, *, is_signature: bool
+) -> generic.DictionaryObject:
+    """Field and annotation in one dictionary, with an appearance that draws nothing."""
+    field = generic.DictionaryObject(
+        {
+            pdf_name("/Type"): pdf_name("/Annot"),
+            pdf_name("/Subtype"): pdf_name("/Widget"),
+            pdf_name("/T"): pdf_string(place.field),
+            pdf_name("/F"): generic.NumberObject(PRINT_AND_LOCKED),
+            pdf_name("/Rect"): rectangle,
+        }
+    )
+    if page.reference is not None:
+        field["/P"] = generic.IndirectObject(page.reference.idnum, page.reference.generation, page.reference.pdf)
+    if is_signature:
+        field["/FT"] = pdf_name("/Sig")
+    else:
+        field["/FT"] = pdf_name("/Btn")
+        field["/Ff"] = generic.NumberObject(READ_ONLY_PUSHBUTTON)
+        field["/AP"] = generic.DictionaryObject({pdf_name("/N"): empty})
+    return field
+
+
+def _empty_appearance(writer: IncrementalPdfFileWriter) -> generic.IndirectObject:
+    stream = generic.StreamObject(
+        {
+            pdf_name("/Type"): pdf_name("/XObject"),
+            pdf_name("/Subtype"): pdf_name("/Form"),
+            pdf_name("/BBox"): generic.ArrayObject(map(generic.NumberObject, (0, 0, 1, 1))),
+        },
+        stream_data=b"",
+    )
+    return writer.add_object(stream)
+
+
+def _form_fields(writer: IncrementalPdfFileWriter, names: frozenset[str]) -> generic.ArrayObject:
+    """The form's list of fields, made if it is missing; flagged as append-only.
+
+    Raises: PdfError field-taken, damaged.
+    """
+    root = writer.root
+    form: Any = entry(root, "/AcroForm")
+    if form is None:
+        form = generic.DictionaryObject({pdf_name("/Fields"): generic.ArrayObject()})
+        root["/AcroForm"] = writer.add_object(form)
+        writer.update_root()
+    if not isinstance(form, generic.DictionaryObject):
+        raise PdfError("damaged")
+    if entry(form, "/Fields") is None:
+        form["/Fields"] = generic.ArrayObject()
+    fields = form["/Fields"]
+    if not isinstance(fields, generic.ArrayObject) or len(fields) > MAX_FIELDS:
+        raise PdfError("damaged")
+    if entry(form, "/SigFlags") != SIGNATURES_EXIST_APPEND_ONLY or "/NeedAppearances" in form:
+        form["/SigFlags"] = generic.NumberObject(SIGNATURES_EXIST_APPEND_ONLY)
+        form.pop("/NeedAppearances", None)
+        writer.update_container(form)
+    for field in entries(fields):
+        taken = entry(field, "/T") if isinstance(field, generic.DictionaryObject) else None
+        if isinstance(taken, str) and taken in names:
+            raise PdfError("field-taken", field=str(taken))
+    writer.update_container(form)
+    return fields

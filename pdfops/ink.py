@@ -1,0 +1,136 @@
+"""The ink: what a signatory drew, typed or imported, as an image that can lie on any page.
+
+A PNG or JPEG, judged by its content alone, is decoded, freed of the paper around and behind it, and encoded anew:
+nothing of the file that was sent survives but its pixels.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image, ImageChops, ImageOps
+
+from pdfops.errors import PdfError
+
+MAX_BYTES: Final = 2_000_000
+MAX_PIXELS: Final = 25_000_000
+MAX_KEPT_PIXELS: Final = 300_000
+"""Ink is scaled down to this many pixels: 300 dpi on a stamp of 9 by 3 cm, and far below a revision's 2 MB."""
+
+FAINTEST: Final = 12
+"""Alpha at or below this (of 255) is not ink."""
+
+PAPER: Final = 225
+INKED: Final = 150
+"""Of an opaque image: as light as PAPER is paper, as dark as INKED is ink, between the two it fades."""
+
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+_JPEG: Final = b"\xff\xd8\xff"
+
+
+def normalise_ink(image: bytes) -> bytes:
+    """Turn an uploaded image into ink: a PNG (RGBA) on transparent ground, trimmed to what was drawn.
+
+    An opaque image loses its paper: white becomes transparent, so that the stamp does not hide the text below.
+
+    Units: at most `MAX_BYTES` and `MAX_PIXELS` come in, at most `MAX_KEPT_PIXELS` go out.
+    Raises: PdfError bad-image (no PNG or JPEG, damaged, or blank), image-too-large.
+    """
+    if len(image) > MAX_BYTES:
+        raise PdfError("image-too-large", limit=MAX_BYTES)
+    kind = "PNG" if image.startswith(_PNG) else "JPEG" if image.startswith(_JPEG) else None
+    if kind is None:
+        raise PdfError("bad-image")
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(image), formats=[kind]) as opened:
+            warnings.simplefilter("ignore")
+            _check_size(opened)
+            opened.draft("RGB", (2_000, 2_000))
+            picture = ImageOps.exif_transpose(opened)
+            has_alpha = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
+            picture = picture.convert("RGBA")
+    except (PdfError, MemoryError):
+        raise
+    except Exception as error:
+        # A decoder on hostile bytes raises whatever it likes.
+        raise PdfError("bad-image") from error
+    alpha = picture.getchannel("A")
+    if not has_alpha or alpha.getextrema()[0] == 255:
+        alpha = _without_paper(picture)
+    drawn = alpha.point(lambda value: 255 if value > FAINTEST else 0).getbbox()
+    if drawn is None:
+        raise PdfError("bad-image")
+    picture.putalpha(alpha)
+    return encode(_scaled(picture.crop(drawn)))
+
+
+def encode(picture: Image.Image) -> bytes:
+    """An image as PNG, with nothing else in the file."""
+    output = io.BytesIO()
+    clean = Image.frombytes("RGBA", picture.size, picture.convert("RGBA").tobytes())
+    clean.save(output, "PNG", compress_level=6)
+    return output.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """Ink as a PDF image wants it: deflated RGB and deflated alpha, 8 bits a sample. Units: pixels."""
+
+    width: int
+    height: int
+    colour: bytes
+    alpha: bytes
+
+
+def raster(ink_png: bytes) -> Raster:
+    """Decode normalised ink. Raises: PdfError bad-image, image-too-large."""
+    if len(ink_png) > MAX_BYTES:
+        raise PdfError("image-too-large", limit=MAX_BYTES)
+    try:
+        with Image.open(io.BytesIO(ink_png), formats=["PNG"]) as opened:
+            _check_size(opened)
+            picture = _scaled(opened.convert("RGBA"))
+    except (PdfError, MemoryError):
+        raise
+    except Exception as error:
+        raise PdfError("bad-image") from error
+    alpha = picture.getchannel("A")
+    colour = Image.new("RGB", picture.size)
+    colour.paste(picture.convert("RGB"), mask=alpha.point(lambda value: 255 if value else 0))
+    return Raster(picture.width, picture.height, zlib.compress(colour.tobytes(), 4), zlib.compress(alpha.tobytes(), 4))
+
+
+def _check_size(opened: Image.Image) -> None:
+    if opened.width * opened.height > MAX_PIXELS:
+        raise PdfError("image-too-large", limit=MAX_PIXELS)
+
+
+def _scaled(picture: Image.Image) -> Image.Image:
+    pixels = picture.width * picture.height
+    if pixels <= MAX_KEPT_PIXELS:
+        return picture
+    factor = (MAX_KEPT_PIXELS / pixels) ** 0.5
+    size = (max(1, int(picture.width * factor)), max(1, int(picture.height * factor)))
+    # Premultiplied while it is scaled, or transparent pixels bleed their colour into the strokes.
+    return picture.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
+
+
+def _without_paper(picture: Image.Image) -> Image.Image:
+    """Alpha of an opaque picture: the darker or the more colourful a pixel, the more of it is ink."""
+    rgb = picture.convert("RGB")
+    darkest_channel = rgb.getchannel("R")
+    for name in ("G", "B"):
+        darkest_channel = ImageChops.darker(darkest_channel, rgb.getchannel(name))
+    return darkest_channel.point([_opacity(value) for value in range(256)])
+
+
+def _opacity(value: int) -> int:
+    if value >= PAPER:
+        return 0
+    if value <= INKED:
+        return 255
+    return round(255 * (PAPER - value) / (PAPER - INKED))

@@ -1,0 +1,231 @@
+"""Seal: one incremental update that fills a signatory's fields, draws his stamps and signs the whole file.
+
+The work is cut where the key is needed. `draw_up` parses the PDF and appends a revision with a hole where the
+signature belongs; `close` hashes everything around the hole, signs, and fills it. The first runs in a child process,
+the second where the key is: it looks at bytes and offsets only, and signs nothing but what it hashed itself.
+
+A signature field is always signed, a button only filled. Where a signatory has several signature fields in a document
+(places in a document that others had signed before, see `fields`), each gets its own signature and revision, in order.
+"""
+
+from __future__ import annotations
+
+import binascii
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from typing import Any, Final
+
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import pdf_name
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.fields import SigSeedSubFilter
+from pyhanko.sign.signers.pdf_byterange import BuildProps, SignatureObject
+
+from pdfops.cms_seal import package, reserved_bytes, signed_attributes
+from pdfops.errors import PdfError
+from pdfops.font import printable
+from pdfops.geometry import from_user_space, page_geometry
+from pdfops.permissions import MAX_FIELDS, check_permissions, signature_fields
+from pdfops.reading import entry, open_reader
+from pdfops.signer import Signer
+from pdfops.stamp import StampDrawing
+
+MAX_GROWTH_BYTES: Final = 2_000_000
+"""How much one revision may append."""
+
+APPLICATION: Final = "Parapheur"
+_BYTE_RANGE: Final = re.compile(rb"/ByteRange\s*\[(\d+) (\d+) (\d+) (\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class SealOrder:
+    """What one signatory's seal on one document consists of.
+
+    ``fields`` are the names of his fields, the signature field first. ``texts`` gives the lines of a stamp by field;
+    a field that is not in it gets ink alone. ``ink_png`` is normalised ink, or empty for text alone. ``name`` and
+    ``reason`` go into the signature dictionary as they are. ``signing_time`` is aware.
+    """
+
+    fields: tuple[str, ...]
+    ink_png: bytes
+    name: str
+    reason: str
+    signing_time: dt.datetime
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    location: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.fields or len(set(self.fields)) != len(self.fields):
+            raise ValueError("a seal needs fields, each named once")
+        if self.signing_time.tzinfo is None:
+            raise ValueError("signing_time has no time zone")
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """A revision with a hole. Units: bytes.
+
+    ``tail`` is what is appended to the document; ``hole_start`` and ``hole_end`` count from the document's first byte
+    and include the angle brackets of /Contents. ``left`` are the signature fields that still need a revision of their
+    own; ``signatures_before`` is how many were signed in the input.
+    """
+
+    tail: bytes
+    hole_start: int
+    hole_end: int
+    left: tuple[str, ...] = ()
+    signatures_before: int = 0
+
+
+def draw_up(data: bytes, order: SealOrder, cms_bytes: int) -> Unsigned:
+    """Fill and stamp the fields of ``order`` in a new revision that has room for ``cms_bytes`` of signature.
+
+    Raises: PdfError as `reading.open_reader`, and certified, field-missing, bad-image, image-too-large, glyph-missing,
+    too-much-growth.
+    """
+    reader = open_reader(data)
+    check_permissions(reader, order.fields)
+    before = sum(1 for _name, signature, _field in signature_fields(reader) if signature is not None)
+    writer = _TailWriter(data, reader)
+    references = _fields_by_name(writer)
+    drawing = StampDrawing(writer, order.ink_png, tuple(order.texts.get(name, ()) for name in order.fields))
+    first, left = order.fields[0], []
+    target: Any = None
+    for name in order.fields:
+        reference = references.get(name)
+        if reference is None:
+            raise PdfError("field-missing", field=name)
+        widget = reference.get_object()
+        if not isinstance(widget, generic.DictionaryObject) or "/V" in widget or "/Rect" not in widget:
+            raise PdfError("field-missing", field=name)
+        is_signature = entry(widget, "/FT") == "/Sig"
+        if name == first:
+            if not is_signature:
+                raise PdfError("field-missing", field=name)
+            target = widget
+        elif is_signature:
+            left.append(name)
+            continue
+        _stamp(widget, drawing, order.texts.get(name, ()))
+        writer.mark_update(reference)
+    signature = SignatureObject(
+        timestamp=order.signing_time,
+        subfilter=SigSeedSubFilter.PADES,
+        name=printable(order.name) or None,
+        location=printable(order.location or "") or None,
+        reason=printable(order.reason) or None,
+        app_build_props=BuildProps(name=APPLICATION),
+        bytes_reserved=2 * cms_bytes,
+    )
+    target["/V"] = writer.add_object(signature)
+    tail = writer.tail(signature)
+    if len(tail) > MAX_GROWTH_BYTES:
+        raise PdfError("too-much-growth", limit=MAX_GROWTH_BYTES)
+    start, end = signature.contents.offsets
+    return Unsigned(tail, start, end, tuple(left), before)
+
+
+def close(data: bytes, unsigned: Unsigned, signer: Signer) -> bytes:
+    """Hash, sign, fill the hole. Returns what has to be appended to ``data``.
+
+    Reads nothing but the bytes at the offsets it was given, and refuses those that do not say what they should.
+
+    Raises: PdfError not-verified, too-much-growth.
+    """
+    tail, base = unsigned.tail, len(data)
+    start, end = unsigned.hole_start - base, unsigned.hole_end - base
+    if len(tail) > MAX_GROWTH_BYTES:
+        raise PdfError("too-much-growth", limit=MAX_GROWTH_BYTES)
+    is_hole = 0 <= start < end <= len(tail) and tail[start:end] == b"<" + b"0" * (end - start - 2) + b">"
+    ranges = [tuple(map(int, match.groups())) for match in _BYTE_RANGE.finditer(tail)]
+    if not is_hole or ranges != [(0, base + start, base + end, len(tail) - end)]:
+        raise PdfError("not-verified", reason="the byte range does not fit")
+    sha = hashlib.sha256(data)
+    sha.update(tail[:start])
+    sha.update(tail[end:])
+    attributes = signed_attributes(signer, sha.digest())
+    contents = binascii.hexlify(package(signer, attributes, signer.sign(attributes))).upper()
+    if len(contents) > end - start - 2:
+        raise PdfError("not-verified", reason="the signature does not fit")
+    return b"".join((tail[: start + 1], contents, tail[start + 1 + len(contents) :]))
+
+
+def seal(data: bytes, order: SealOrder, signer: Signer) -> bytes:
+    """Seal in this process and without the check of the output: for trusted input, tests and measurements.
+
+    The product calls `pdfops.sandbox.Workshop.seal`. Raises as `draw_up` and `close`.
+    """
+    reserved = reserved_bytes(signer)
+    remaining: SealOrder | None = order
+    while remaining is not None:
+        unsigned = draw_up(data, remaining, reserved)
+        data = b"".join((data, close(data, unsigned, signer)))
+        remaining = replace(remaining, fields=unsigned.left) if unsigned.left else None
+    return data
+
+
+class _Tail(BytesIO):
+    """A stream that counts from ``base``, so that offsets are those of the whole file while only the tail is kept."""
+
+    def __init__(self, base: int) -> None:
+        super().__init__()
+        self._base = base
+
+    def tell(self) -> int:
+        return super().tell() + self._base
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return super().seek(offset - self._base if whence == 0 else offset, whence) + self._base
+
+
+class _TailWriter(IncrementalPdfFileWriter):
+    """An incremental writer that leaves the input where it is and writes only what is appended."""
+
+    def __init__(self, data: bytes, reader: Any) -> None:
+        super().__init__(reader.stream, prev=reader)
+        self._length = len(data)
+        self._starts_on_new_line = data.endswith((b"\n", b"\r"))
+        self.digest_aware_write = True
+
+    def _write_header(self, stream: Any) -> None:
+        if not self._starts_on_new_line:
+            stream.write(b"\n")
+
+    def tail(self, signature: SignatureObject) -> bytes:
+        stream: Any = _Tail(self._length)
+        super().write(stream)  # type: ignore[no-untyped-call]
+        eof = stream.tell()
+        start, end = signature.contents.offsets
+        signature.byte_range.fill_offsets(stream, start, end, eof)
+        return bytes(stream.getvalue())
+
+
+def _fields_by_name(writer: IncrementalPdfFileWriter) -> dict[str, generic.IndirectObject]:
+    """The form's own fields (ours have no parents) by name."""
+    form = entry(writer.root, "/AcroForm")
+    fields = entry(form, "/Fields") if isinstance(form, generic.DictionaryObject) else None
+    if not isinstance(fields, generic.ArrayObject) or len(fields) > MAX_FIELDS:
+        return {}
+    found: dict[str, generic.IndirectObject] = {}
+    for index in range(len(fields)):
+        raw = fields.raw_get(index)
+        if isinstance(raw, generic.IndirectObject):
+            candidate = raw.get_object()
+            if isinstance(candidate, generic.DictionaryObject) and isinstance(entry(candidate, "/T"), str):
+                found.setdefault(str(candidate["/T"]), raw)
+    return found
+
+
+def _stamp(widget: generic.DictionaryObject, drawing: StampDrawing, lines: tuple[str, ...]) -> None:
+    page = entry(widget, "/P")
+    geometry = page_geometry(page if isinstance(page, generic.DictionaryObject) else generic.DictionaryObject())
+    x0, y0, x1, y1 = (float(value) for value in widget["/Rect"])
+    box = from_user_space((x0, y0, x1, y1), geometry)
+    if box.w_pt <= 0 or box.h_pt <= 0:
+        raise PdfError("field-missing", field=str(entry(widget, "/T")))
+    reference = drawing.appearance(box.w_pt, box.h_pt, geometry.rotate, lines)
+    widget["/AP"] = generic.DictionaryObject({pdf_name("/N"): reference})

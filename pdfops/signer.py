@@ -1,0 +1,144 @@
+"""Where seals come from: the holder of a private key, and the certificate that says whose it is.
+
+A `Signer` never sees a PDF and the code that parses PDFs never sees a `Signer`: the child process prepares, the parent
+signs a digest that it computed itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+
+RSA_BITS: Final = 3_072
+SMALLEST_RSA_BITS: Final = 2_048
+LIFETIME_DAYS: Final = 3_652
+LONGEST_NAME: Final = 64
+"""X.520's upper bound for a common or organisation name."""
+
+DOCUMENT_SIGNING: Final = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
+
+
+class Signer(Protocol):
+    """Something that signs with one key. Safe to call from many threads."""
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """Certificates in DER; the signer's own first."""
+        ...
+
+    @property
+    def algorithm(self) -> str:
+        """``sha256_rsa`` (PKCS #1 v1.5) or ``sha256_ecdsa``."""
+        ...
+
+    @property
+    def signature_size_bytes(self) -> int:
+        """The size that no signature exceeds."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature over SHA-256 of ``data``."""
+        ...
+
+
+class KeySigner:
+    """A signer whose key lies in memory: RSA of at least 2,048 bits, or P-256. The key is parsed once, here."""
+
+    def __init__(self, key_pem: bytes, chain_pem: bytes, password: bytes | None = None) -> None:
+        """``chain_pem`` holds the signer's certificate first.
+
+        Raises: ValueError when key and certificate do not belong together, or the key is of another kind.
+        """
+        key = serialization.load_pem_private_key(key_pem, password)
+        certificates: Sequence[x509.Certificate] = x509.load_pem_x509_certificates(chain_pem)
+        if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= SMALLEST_RSA_BITS:
+            self._algorithm, self._size = "sha256_rsa", (key.key_size + 7) // 8
+        elif isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
+            self._algorithm, self._size = "sha256_ecdsa", 72
+        else:
+            raise ValueError("the key of a seal is RSA of 2,048 bits or more, or P-256")
+        if _public_bytes(certificates[0].public_key()) != _public_bytes(key.public_key()):
+            raise ValueError("the certificate does not belong to the key")
+        self._key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = key
+        self._chain = tuple(certificate.public_bytes(serialization.Encoding.DER) for certificate in certificates)
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        return self._chain
+
+    @property
+    def algorithm(self) -> str:
+        return self._algorithm
+
+    @property
+    def signature_size_bytes(self) -> int:
+        return self._size
+
+    def sign(self, data: bytes) -> bytes:
+        if isinstance(self._key, rsa.RSAPrivateKey):
+            return self._key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+        return self._key.sign(data, ec.ECDSA(hashes.SHA256()))
+
+    def __repr__(self) -> str:
+        return f"KeySigner({self._algorithm})"
+
+
+def make_organisation_certificate(organisation: str, now: dt.datetime | None = None) -> tuple[bytes, bytes]:
+    """A new RSA-3072 key and a certificate that names the organisation and is vouched for by nobody else.
+
+    Returns (private key, certificate), both PEM, the key unencrypted: the caller keeps it (mode 0600) or wraps it.
+    It is valid for ten years, can sign documents and nothing else, and cannot issue certificates.
+
+    Source: RFC 5280, 4.2.1; RFC 9336 (document signing); ETSI EN 319 412-3.
+    """
+    name = " ".join(organisation.split())[:LONGEST_NAME].strip() or "Parapheur"
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=RSA_BITS)
+    subject = x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, name), x509.NameAttribute(NameOID.COMMON_NAME, name)]
+    )
+    start = (now or dt.datetime.now(dt.UTC)).replace(microsecond=0) - dt.timedelta(minutes=5)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + dt.timedelta(days=LIFETIME_DAYS))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=True,
+                content_commitment=True,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                key_cert_sign=False,
+                crl_sign=False,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
+        .add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+        .add_extension(identifier, critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    key_pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return key_pem, certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _public_bytes(key: object) -> bytes:
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        return b""
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -1,0 +1,223 @@
+"""Frames between the product and its PDF children, and what the frames say. Never pickle: a child may be hostile.
+
+A frame is 4 bytes of magic, the length of a JSON header (4 bytes), the length of each blob (in the header), then
+header and blobs. The parent reads what a child wrote with the decoders below, which accept exactly the shapes listed
+and raise WireError on anything else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, get_args
+
+from pdfops.errors import CODES, PdfError
+from pdfops.fields import Place
+from pdfops.inspect import Inspection
+from pdfops.seal import SealOrder, Unsigned
+from pdfops.verify import Coverage, Later, SignatureVerdict, State, Verification
+
+MAGIC: Final = b"PDFO"
+PREFIX: Final = struct.Struct(">4sI")
+MAX_HEADER_BYTES: Final = 4_000_000
+MAX_BLOB_BYTES: Final = 256_000_000
+MAX_BLOBS: Final = 4
+
+Header = dict[str, Any]
+
+
+class WireError(ValueError):
+    """A frame or an answer of another shape than agreed."""
+
+
+def pack(header: Mapping[str, Any], blobs: Sequence[bytes] = ()) -> list[bytes]:
+    """A frame in pieces, so that large blobs are not copied."""
+    body = json.dumps({**header, "blobs": [len(blob) for blob in blobs]}, separators=(",", ":")).encode("ascii")
+    return [PREFIX.pack(MAGIC, len(body)) + body, *blobs]
+
+
+def header_size(prefix: bytes) -> int:
+    """The length of the header that follows a frame's first bytes. Raises: WireError."""
+    magic, size = PREFIX.unpack(prefix)
+    if magic != MAGIC or size > MAX_HEADER_BYTES:
+        raise WireError("not a frame")
+    return int(size)
+
+
+def parse_header(body: bytes) -> tuple[Header, list[int]]:
+    """Header and blob lengths. Raises: WireError."""
+    header = json.loads(body)
+    if not isinstance(header, dict):
+        raise WireError("not a header")
+    sizes = header.pop("blobs", None)
+    if not isinstance(sizes, list) or len(sizes) > MAX_BLOBS:
+        raise WireError("not a list of blobs")
+    for size in sizes:
+        if type(size) is not int or not 0 <= size <= MAX_BLOB_BYTES:
+            raise WireError("not a blob")
+    return header, sizes
+
+
+# What parent and child say about each type: a JSON form, and back.
+
+
+def inspection_to_json(value: Inspection) -> Header:
+    return {
+        "page_sizes_pt": [list(size) for size in value.page_sizes_pt],
+        "signers": list(value.signers),
+        "sha256": value.sha256,
+        "size_bytes": value.size_bytes,
+        "has_form": value.has_form,
+    }
+
+
+def inspection_from_json(value: Header) -> Inspection:
+    sizes = tuple((_float(pair[0]), _float(pair[1])) for pair in _list(value["page_sizes_pt"]))
+    signers = tuple(_str(name) for name in _list(value["signers"]))
+    return Inspection(
+        pages=len(sizes),
+        page_sizes_pt=sizes,
+        signatures=len(signers),
+        signers=signers,
+        sha256=_str(value["sha256"]),
+        size_bytes=_int(value["size_bytes"]),
+        has_form=_bool(value["has_form"]),
+    )
+
+
+def place_to_json(place: Place) -> list[Any]:
+    return [place.field, place.recipient, place.page, place.x, place.y, place.w, place.h, place.with_text]
+
+
+def place_from_json(value: list[Any]) -> Place:
+    return Place(*value)
+
+
+def order_to_json(order: SealOrder) -> Header:
+    return {
+        "fields": list(order.fields),
+        "texts": {name: list(lines) for name, lines in order.texts.items()},
+        "name": order.name,
+        "reason": order.reason,
+        "location": order.location,
+        "signing_time": order.signing_time.isoformat(),
+    }
+
+
+def order_from_json(value: Header, ink_png: bytes) -> SealOrder:
+    return SealOrder(
+        fields=tuple(value["fields"]),
+        ink_png=ink_png,
+        texts={name: tuple(lines) for name, lines in value["texts"].items()},
+        name=value["name"],
+        reason=value["reason"],
+        location=value["location"],
+        signing_time=dt.datetime.fromisoformat(value["signing_time"]),
+    )
+
+
+def unsigned_to_json(value: Unsigned) -> Header:
+    return {
+        "hole": [value.hole_start, value.hole_end],
+        "left": list(value.left),
+        "signatures_before": value.signatures_before,
+    }
+
+
+def unsigned_from_json(value: Header, tail: bytes) -> Unsigned:
+    start, end = (_int(number) for number in _list(value["hole"]))
+    left = tuple(_str(name) for name in _list(value["left"]))
+    return Unsigned(tail, start, end, left, _int(value["signatures_before"]))
+
+
+def verification_to_json(value: Verification) -> Header:
+    return {
+        "revisions": value.revisions,
+        "signatures": [
+            {
+                "field": one.field,
+                "signer": one.signer,
+                "signed_at": one.signed_at.isoformat() if one.signed_at else None,
+                "state": one.state,
+                "covers": one.covers,
+                "later": one.later,
+                "is_timestamp": one.is_timestamp,
+                "reason": one.reason,
+            }
+            for one in value.signatures
+        ],
+    }
+
+
+def verification_from_json(value: Header) -> Verification:
+    return Verification(tuple(_verdict_from_json(one) for one in _list(value["signatures"])), _int(value["revisions"]))
+
+
+def _verdict_from_json(value: Any) -> SignatureVerdict:
+    if not isinstance(value, dict):
+        raise WireError("not a verdict")
+    signed_at = value["signed_at"]
+    return SignatureVerdict(
+        field=_str(value["field"]),
+        signer=_str(value["signer"]),
+        signed_at=None if signed_at is None else dt.datetime.fromisoformat(_str(signed_at)),
+        state=_one_of(State, value["state"]),
+        covers=_one_of(Coverage, value["covers"]),
+        later=_one_of(Later, value["later"]),
+        is_timestamp=_bool(value["is_timestamp"]),
+        reason=_str(value["reason"]),
+    )
+
+
+def error_to_json(error: PdfError) -> Header:
+    return {"error": error.code, "values": error.values}
+
+
+def error_from_json(value: Header) -> PdfError:
+    """The error a child reported; one it may not invent is "damaged"."""
+    code, values = value.get("error"), value.get("values")
+    if code not in CODES or not isinstance(values, dict):
+        return PdfError("damaged")
+    clean = {name: item for name, item in values.items() if isinstance(item, (str, int)) and isinstance(name, str)}
+    return PdfError(str(code), **clean)
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise WireError("not a list")
+    return value
+
+
+def _str(value: Any) -> str:
+    if not isinstance(value, str):
+        raise WireError("not a string")
+    return value
+
+
+def _int(value: Any) -> int:
+    if type(value) is not int:
+        raise WireError("not an integer")
+    return value
+
+
+def _float(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise WireError("not a number")
+    return float(value)
+
+
+def _bool(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise WireError("not a boolean")
+    return value
+
+
+def _one_of(choices: Any, value: Any) -> Any:
+    if value not in get_args(choices):
+        raise WireError("not one of the choices")
+    return value
+
+
+Job = Literal["inspect", "preview", "prepare", "ink", "draw_up", "check", "verify"]
