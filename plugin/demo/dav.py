@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -35,6 +36,9 @@ _MAX_XML_BYTES: Final = 1_000_000
 _MAX_FILE_BYTES: Final = 2_000_000_000
 _CHUNK: Final = 1 << 18
 _READING = ("PROPFIND", "GET", "HEAD", "OPTIONS")
+# WsgiDAV writes request paths into its log
+logging.getLogger("wsgidav").addHandler(logging.NullHandler())
+logging.getLogger("wsgidav").propagate = False
 _ALLOWED = "OPTIONS, GET, HEAD, PROPFIND, PUT, DELETE, MKCOL, MOVE, COPY, SEARCH"
 
 
@@ -113,6 +117,7 @@ class Dav:
             if environ.get("HTTP_DEPTH") != "0":
                 environ["HTTP_DEPTH"] = "1"  # the platform, too, answers one level when asked for all
         environ["SCRIPT_NAME"] = ""
+        environ["wsgidav.auth.user_name"] = segments[1]
         environ["PATH_INFO"] = ("/" + "/".join(segments)).encode().decode("latin-1")
         return self._closing(environ, self._reader(environ, start_response))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Final
+from urllib.parse import quote
 
 from plugin.demo.wire import Environ, StartResponse, answer, body_stream
 
@@ -12,6 +13,7 @@ _HOP_BY_HOP: Final = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "trailers",
      "transfer-encoding", "upgrade", "proxy-connection"}
 )  # fmt: skip
+_ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
 _CHUNK: Final = 1 << 16
 _TIMEOUT_S: Final = 120
 
@@ -29,6 +31,9 @@ class Forward:
         except (OSError, http.client.HTTPException):
             connection.close()
             return answer(start_response, 502, headers=[("Connection", "close")])
+        except ValueError:  # a header or an address no HTTP client would write
+            connection.close()
+            return answer(start_response, 400, headers=[("Connection", "close")])
         headers = [(name, value) for name, value in response.getheaders() if name.lower() not in _HOP_BY_HOP]
         if response.headers.get("Connection", "").lower() == "close":
             headers.append(("Connection", "close"))
@@ -38,7 +43,12 @@ class Forward:
 
 def _sent(connection: http.client.HTTPConnection, environ: Environ) -> http.client.HTTPResponse:
     stream, length = body_stream(environ)
-    connection.putrequest(environ["REQUEST_METHOD"], environ["REQUEST_URI"], skip_host=True, skip_accept_encoding=True)
+    connection.putrequest(
+        environ["REQUEST_METHOD"],
+        quote(environ["REQUEST_URI"].encode("latin-1"), safe=_ASCII),
+        skip_host=True,
+        skip_accept_encoding=True,
+    )
     listed = {name.strip().lower() for name in str(environ.get("HTTP_CONNECTION", "")).split(",")}
     for name, value in _headers(environ):
         if name not in _HOP_BY_HOP and name not in listed and name != "expect":

@@ -27,6 +27,7 @@ from plugin.demo.sessions import Sessions
 from plugin.demo.wire import Environ, StartResponse, answer, raw_path
 
 _THREADS: Final = 24
+_PROBE: Final = ".probe-"
 _log = structlog.get_logger()
 
 
@@ -73,6 +74,8 @@ class EmbeddedHost:
         if self._with_samples and self._database.row("SELECT 1 FROM marks WHERE name = 'seeded'") is None:
             seed(self.area)
             self._database.run("INSERT OR IGNORE INTO marks VALUES ('seeded', '1')")
+        for left in (node for uid in PEOPLE for node in self.area.children(uid, ()) if node.name.startswith(_PROBE)):
+            self.area.delete(left.owner, left.parts)
         self.mailbox.start()
         self._server = quiet_server(("127.0.0.1", 0), self, _THREADS)
         self._server.prepare()
@@ -91,7 +94,7 @@ class EmbeddedHost:
     def takes_writes(self) -> bool:
         """A small file was put and removed again, over HTTP, within two seconds."""
         uid = next(iter(PEOPLE))
-        path = f"{MOUNT}/files/{uid}/.probe-{secrets.token_hex(6)}"
+        path = f"{MOUNT}/files/{uid}/{_PROBE}{secrets.token_hex(6)}"
         headers = {"Authorization": "Basic " + b64encode(f"{uid}:{uid}".encode()).decode()}
         try:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)

@@ -68,7 +68,6 @@ class Demo:
         data.chmod(0o700)
         self._claim = _claimed(data)
         secret = app_secret(data)
-        self.host = EmbeddedHost(data, secret, with_samples=with_samples)
         self._server: Server = quiet_server(("127.0.0.1", port), self, _THREADS)
         try:
             self._server.prepare()
@@ -77,6 +76,7 @@ class Demo:
             raise PortInUse(port) from taken
         self.port = int(self._server.bind_addr[1])
         self.public_url = f"http://127.0.0.1:{self.port}"
+        self.host = EmbeddedHost(data, secret, with_samples=with_samples)
         self.host.start()
         self._forward = Forward(lambda: self.host.port)
         self._pages = create_pages(self.host, self.public_url)
@@ -91,7 +91,13 @@ class Demo:
             host_takes_writes=self.host.takes_writes,
             send_sms=self.host.mailbox.keep_sms,
         )
-        self._sidecar = sidecar_factory(wiring)
+        try:
+            self._sidecar = sidecar_factory(wiring)
+        except BaseException:
+            self._server.stop()
+            self.host.stop()
+            self._claim.close()
+            raise
         self._proxy = AppApiProxy(self._sidecar.app, self.host.sessions, secret, APP_VERSION)
         self._thread = threading.Thread(target=self._server.serve, name="public-port", daemon=True)
 

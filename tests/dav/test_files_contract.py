@@ -1,0 +1,247 @@
+"""What every implementation of the Files port promises: the in-memory fake, and WebDAV over real HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from plugin.adapters.appapi import AppApi
+from plugin.adapters.dav import DavFiles
+from plugin.demo.host import EmbeddedHost
+from plugin.flow.errors import HostUnavailable
+from plugin.ports import Files, PreconditionFailed
+from tests.dav.conftest import SECRET
+from tests.fakes import MemoryFiles
+
+NAMES = [
+    "plain.pdf",
+    "avec espace.pdf",
+    "a#b.txt",
+    "a?b.txt",
+    "100 %.txt",
+    "%41.txt",
+    "%2F.txt",
+    "a+b.txt",
+    "a&b=c.txt",
+    "a;b.txt",
+    "é – ü 漢字 😀.pdf",
+    "quote ' \" <x>.txt",
+    "...",
+    ".hidden",
+    "~[]{}|^`@!$(),:*",
+]
+
+
+@pytest.fixture(params=["in memory", "WebDAV"])
+def files(request: pytest.FixtureRequest) -> Files:
+    if request.param == "in memory":
+        return MemoryFiles()
+    host: EmbeddedHost = request.getfixturevalue("host")
+    return DavFiles(host.url, AppApi(SECRET, "0.1.0"))
+
+
+@pytest.fixture
+def folder(files: Files) -> str:
+    path = "F " + secrets.token_hex(6)
+    files.make_folder("alice", path)
+    return path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_is_found_under_exactly_the_name_it_was_written(files: Files, folder: str, name: str) -> None:
+    path = f"{folder}/{name}"
+    written = files.write("alice", path, b"content", only_new=True)
+    info = files.stat("alice", path)
+    assert info is not None
+    assert (info.path, info.name, info.size_bytes, info.is_folder) == (path, name, 7, False)
+    assert (info.file_id, info.etag) == (written.file_id, written.etag)
+    assert [each.name for each in files.list("alice", folder)] == [name]
+    assert files.by_id("alice", info.file_id) == info
+    assert files.find_by_name("alice", name) is not None
+    assert info in (files.find_by_name("alice", name) or ())
+    assert files.read_with_etag("alice", path) == (b"content", written.etag)
+    files.delete("alice", path)
+    assert files.stat("alice", path) is None
+
+
+def test_the_host_tells_the_hash_of_what_it_stored(files: Files, folder: str) -> None:
+    data = secrets.token_bytes(300_000)
+    written = files.write("alice", f"{folder}/a.bin", data)
+    assert written.sha256 == hashlib.sha256(data).hexdigest()
+    assert files.read("alice", f"{folder}/a.bin") == data
+
+
+def test_an_empty_file_is_a_file(files: Files, folder: str) -> None:
+    files.write("alice", f"{folder}/empty", b"")
+    info = files.stat("alice", f"{folder}/empty")
+    assert info is not None
+    assert info.size_bytes == 0
+    assert files.read("alice", f"{folder}/empty") == b""
+
+
+def test_only_new_refuses_where_a_file_is(files: Files, folder: str) -> None:
+    files.write("alice", f"{folder}/a", b"1", only_new=True)
+    with pytest.raises(PreconditionFailed):
+        files.write("alice", f"{folder}/a", b"2", only_new=True)
+    assert files.read("alice", f"{folder}/a") == b"1"
+
+
+def test_if_match_refuses_an_older_etag_and_takes_the_current_one(files: Files, folder: str) -> None:
+    first = files.write("alice", f"{folder}/a", b"1")
+    second = files.write("alice", f"{folder}/a", b"2", if_match=first.etag)
+    with pytest.raises(PreconditionFailed):
+        files.write("alice", f"{folder}/a", b"3", if_match=first.etag)
+    assert second.file_id == first.file_id
+    assert files.read("alice", f"{folder}/a") == b"2"
+
+
+def test_if_match_refuses_where_nothing_is(files: Files, folder: str) -> None:
+    with pytest.raises(PreconditionFailed):
+        files.write("alice", f"{folder}/none", b"1", if_match="0" * 64)
+
+
+def test_two_writes_of_the_same_size_in_one_instant_have_two_etags(files: Files, folder: str) -> None:
+    assert files.write("alice", f"{folder}/a", b"1").etag != files.write("alice", f"{folder}/a", b"2").etag
+
+
+def together(count: int, act: Callable[[int], bool]) -> int:
+    """How many of ``count`` threads that start at once succeed."""
+    barrier = threading.Barrier(count)
+
+    def run(number: int) -> bool:
+        barrier.wait()
+        try:
+            return act(number)
+        except PreconditionFailed:
+            return False
+
+    with ThreadPoolExecutor(count) as pool:
+        return sum(pool.map(run, range(count)))
+
+
+def test_of_many_conditional_writers_exactly_one_wins(files: Files, folder: str) -> None:
+    path = f"{folder}/race"
+    for number in range(5):
+        etag = files.write("alice", path, f"start {number}".encode()).etag
+
+        def act(writer: int, etag: str = etag) -> bool:
+            files.write("alice", path, f"writer {writer}".encode(), if_match=etag)
+            return True
+
+        assert together(8, act) == 1
+
+
+def test_of_many_first_writers_exactly_one_wins(files: Files, folder: str) -> None:
+    for number in range(5):
+        path = f"{folder}/new {number}"
+
+        def act(writer: int, path: str = path) -> bool:
+            files.write("alice", path, f"writer {writer}".encode(), only_new=True)
+            return True
+
+        assert together(8, act) == 1
+
+
+def test_appending_by_read_and_conditional_write_loses_nothing(files: Files, folder: str) -> None:
+    path = f"{folder}/log"
+    files.write("alice", path, b"")
+
+    def act(writer: int) -> bool:
+        for line in range(5):
+            while True:
+                data, etag = files.read_with_etag("alice", path) or (b"", "")
+                try:
+                    files.write("alice", path, data + f"{writer}.{line}\n".encode(), if_match=etag)
+                    break
+                except PreconditionFailed:
+                    continue
+        return True
+
+    assert together(5, act) == 5
+    lines = (files.read("alice", path) or b"").decode().split()
+    assert sorted(lines) == sorted(f"{writer}.{line}" for writer in range(5) for line in range(5))
+
+
+def test_what_is_not_there_is_none(files: Files, folder: str) -> None:
+    assert files.stat("alice", f"{folder}/none") is None
+    assert files.read("alice", f"{folder}/none") is None
+    assert files.read_with_etag("alice", f"{folder}/none") is None
+    assert files.by_id("alice", "999999999") is None
+    assert files.by_id("alice", "not a number") is None
+    assert files.list("alice", f"{folder}/none") == []
+    assert files.find_by_name("alice", "no such name " + secrets.token_hex(4)) == []
+    files.delete("alice", f"{folder}/none")
+
+
+def test_another_users_files_are_not_to_be_seen(files: Files, folder: str) -> None:
+    written = files.write("alice", f"{folder}/a", b"1")
+    assert written.file_id is not None
+    assert files.by_id("bob", written.file_id) is None
+    assert files.stat("bob", f"{folder}/a") is None
+    assert files.read("bob", f"../alice/{folder}/a") is None
+    assert files.read("bob", f"{folder}/../../alice/{folder}/a") is None
+
+
+def test_a_file_cannot_be_written_where_no_folder_is(files: Files, folder: str) -> None:
+    with pytest.raises(HostUnavailable):
+        files.write("alice", f"{folder}/none/a", b"1")
+
+
+def test_every_missing_folder_is_made_and_those_there_are_kept(files: Files, folder: str) -> None:
+    files.make_folder("alice", f"{folder}/a b/c#d/é")
+    files.write("alice", f"{folder}/a b/c#d/é/x", b"1")
+    files.make_folder("alice", f"{folder}/a b/c#d/é")
+    files.make_folder("alice", f"{folder}/a b/other")
+    assert files.read("alice", f"{folder}/a b/c#d/é/x") == b"1"
+    made = files.stat("alice", f"{folder}/a b/other")
+    assert made is not None
+    assert made.is_folder
+    assert made.can_write
+
+
+def test_a_folder_cannot_stand_where_a_file_is(files: Files, folder: str) -> None:
+    files.write("alice", f"{folder}/a", b"1")
+    with pytest.raises(HostUnavailable):
+        files.make_folder("alice", f"{folder}/a")
+    with pytest.raises(HostUnavailable):
+        files.make_folder("alice", f"{folder}/a/b")
+
+
+def test_many_may_make_the_same_folder_at_once(files: Files, folder: str) -> None:
+    def act(_: int) -> bool:
+        files.make_folder("alice", f"{folder}/x/y/z")
+        return True
+
+    assert together(6, act) == 6
+    assert files.stat("alice", f"{folder}/x/y/z") is not None
+
+
+def test_a_listing_shows_hidden_ones_and_one_level_only(files: Files, folder: str) -> None:
+    files.make_folder("alice", f"{folder}/.flows/deep")
+    files.write("alice", f"{folder}/a", b"1")
+    assert {info.name for info in files.list("alice", folder)} == {".flows", "a"}
+    assert folder in {info.path for info in files.list("alice", "")}
+
+
+def test_deleting_a_folder_deletes_all_below(files: Files, folder: str) -> None:
+    files.make_folder("alice", f"{folder}/a/b")
+    files.write("alice", f"{folder}/a/b/c", b"1")
+    files.delete("alice", f"{folder}/a")
+    assert files.stat("alice", f"{folder}/a") is None
+    assert files.read("alice", f"{folder}/a/b/c") is None
+
+
+def test_a_name_is_found_in_every_folder_but_only_as_a_file(files: Files, folder: str) -> None:
+    name = "flow-" + secrets.token_hex(6)
+    files.make_folder("alice", f"{folder}/one")
+    files.make_folder("alice", f"{folder}/{name}")
+    files.write("alice", f"{folder}/one/{name}", b"1")
+    files.write("alice", f"{folder}/{name}/{name}", b"2")
+    found = files.find_by_name("alice", name)
+    assert found is not None
+    assert {info.path for info in found} == {f"{folder}/one/{name}", f"{folder}/{name}/{name}"}
