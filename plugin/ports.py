@@ -128,7 +128,7 @@ class Mail:
     html: str
     language: str
     message_id: str
-    list_id: str = "parapheur"
+    at: datetime
 
 
 class MailRefused(Exception):
@@ -327,3 +327,18 @@ class Jobs(Protocol):
     """Asks for ``owed`` of a flow to be looked at soon, outside this request. May be lost: the sweep comes behind."""
 
     def look_at(self, flow_id: str) -> None: ...
+
+
+# ---- words ----------------------------------------------------------------------------------------------------------
+class Wording(Protocol):
+    """Sentences that are put into documents, translated."""
+
+    def stamp_lines(
+        self, language: str, name: str, at: datetime, time_zone: str, reason: str | None
+    ) -> tuple[str, ...]:
+        """The lines of a stamp with text: name, date with its time zone, reason."""
+        ...
+
+    def seal_name(self, language: str, name: str) -> str:
+        """What the seal says of itself: that it is the organisation's, put there for that person."""
+        ...

@@ -14,9 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 Kind = Literal["validation", "signature", "eidas_simple", "eidas_advanced"]
 RoleName = Literal["validator", "signatory", "observer"]
 FlowStateName = Literal["running", "suspended", "completed", "refused", "cancelled", "expired"]
-RecipientStateName = Literal[
-    "waiting", "invited", "viewed", "approved", "signed", "refused", "skipped", "replaced"
-]
+RecipientStateName = Literal["waiting", "invited", "viewed", "approved", "signed", "refused", "skipped", "replaced"]
 
 
 def _text_id(value: Any) -> Any:

@@ -1,0 +1,43 @@
+"""Who calls: the AppAPI headers, checked. A valid header does not mean that somebody is logged in."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """``uid`` is empty for an anonymous visitor or the host itself. ``came_by_proxy``: a browser stands behind it."""
+
+    uid: str
+    came_by_proxy: bool
+    origin_ip: str | None
+
+
+class NotTheHost(Exception):
+    """The headers are missing, doubled, malformed or carry another secret."""
+
+
+def calling_user(
+    authorization: Sequence[str], app_id: Sequence[str], origin_ip: Sequence[str], *, expected_id: str, secret: str
+) -> Caller:
+    """``authorization``, ``app_id``, ``origin_ip``: every value of that header as it arrived.
+
+    Raises: NotTheHost. The secret is compared in constant time.
+    """
+    if len(authorization) != 1 or len(app_id) != 1 or len(origin_ip) > 1:
+        raise NotTheHost
+    if "," in authorization[0] or app_id[0] != expected_id:
+        raise NotTheHost
+    try:
+        decoded = base64.b64decode(authorization[0], validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise NotTheHost from error
+    uid, _, given = decoded.rpartition(":")
+    if not hmac.compare_digest(given.encode(), secret.encode()):
+        raise NotTheHost
+    return Caller(uid, bool(origin_ip), origin_ip[0] if origin_ip else None)

@@ -1,0 +1,54 @@
+"""What every action is handed, in one value made by ``plugin.app``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pdfops.sandbox import Workshop
+from pdfops.signer import Signer
+from plugin.flow.owed import MailWork
+from plugin.ports import Blobs, Directory, Files, Flows, Index, Jobs, Loaded, Mail, Mailer, Vault, Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``collection_bytes``: of the originals of one signature flow, together. ``growth_bytes``: by one signature."""
+
+    collection_bytes: int = 15_000_000
+    growth_bytes: int = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Signs the evidence. ``sign``: Ed25519 by the active chain key."""
+
+    organisation: str
+    kid: str
+    key_statement: dict[str, object]
+    """The public key as a JWK, its signature by the seal's certificate, and that certificate."""
+    sign: Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    files: Files
+    directory: Directory
+    flows: Flows
+    index: Index
+    vault: Vault
+    blobs: Blobs
+    jobs: Jobs
+    mailer: Mailer
+    compose: Callable[[Loaded, MailWork], Mail | None]
+    """The letter for a piece of work; None where that person has no address."""
+    workshop: Workshop
+    signer: Signer
+    wording: Wording
+    identity: Identity
+    limits: Limits
+    clock: Callable[[], datetime]
+    default_language: str
+    default_time_zone: str
+    version: str

@@ -1,0 +1,131 @@
+"""Looking at the host's files before a flow exists: are they fit, what do their pages look like, put one beside."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from pdfops.errors import PdfError
+from pdfops.inspect import Inspection
+from pdfops.preview import ImageFormat
+from plugin.actions.context import Context
+from plugin.actions.names import next_name, safe_name
+from plugin.actions.revisions import join
+from plugin.flow.errors import HostUnavailable, Invalid, NotFound, UnusableDocument
+from plugin.ports import FileInfo, PreconditionFailed
+
+MAX_NAME_TRIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One selected file. ``problem`` is the code of why it cannot be signed; None when it can."""
+
+    file_id: str
+    info: FileInfo | None
+    inspection: Inspection | None
+    problem: str | None
+
+
+def examine(ctx: Context, user: str, file_ids: list[str]) -> list[Examined]:
+    """Each file by itself: one that is unfit never spoils the others."""
+    return [_examine_one(ctx, user, file_id) for file_id in file_ids]
+
+
+def _examine_one(ctx: Context, user: str, file_id: str) -> Examined:
+    info = ctx.files.by_id(user, file_id)
+    if info is None:
+        return Examined(file_id, None, None, "no-such-file")
+    if info.is_folder:
+        return Examined(file_id, info, None, "is-a-folder")
+    if info.size_bytes > ctx.limits.collection_bytes:
+        return Examined(file_id, info, None, "over-the-limit")
+    data = ctx.files.read(user, info.path)
+    if data is None:
+        return Examined(file_id, None, None, "no-such-file")
+    try:
+        inspection = ctx.workshop.inspect(data)
+    except PdfError as error:
+        return Examined(file_id, info, None, error.code)
+    ctx.blobs.put(data)
+    return Examined(file_id, info, inspection, None)
+
+
+def page_image(ctx: Context, user: str, file_id: str, page: int, width_px: int, image_format: ImageFormat) -> bytes:
+    """A page of a file that the user may read. Raises: NotFound, UnusableDocument."""
+    info = ctx.files.by_id(user, file_id)
+    if info is None or info.is_folder:
+        raise NotFound
+    if info.size_bytes > ctx.limits.collection_bytes:
+        raise UnusableDocument("over-the-limit", file_id, info.name, limit_mb=_limit_mb(ctx))
+    data = ctx.files.read(user, info.path)
+    if data is None:
+        raise NotFound
+    return ctx.workshop.preview(data, page, width_px, image_format)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    file_id: str
+    name: str
+    size_bytes: int
+
+
+def put_beside(ctx: Context, user: str, file_id: str | None, name: str, data: bytes) -> Placed:
+    """A PDF from the computer, stored beside a file (None: in the user's root), never overwriting.
+
+    Raises: NotFound, UnusableDocument.
+    """
+    if len(data) > ctx.limits.collection_bytes:
+        raise UnusableDocument("over-the-limit", "", name, limit_mb=_limit_mb(ctx))
+    folder = ""
+    if file_id is not None:
+        beside = ctx.files.by_id(user, file_id)
+        if beside is None:
+            raise NotFound
+        folder = beside.path.rpartition("/")[0]
+        own = ctx.files.stat(user, folder) if folder else None
+        if own is not None and not own.can_write:
+            folder = ""
+    clean = safe_name(name)
+    try:
+        ctx.workshop.inspect(data)
+    except PdfError as error:
+        raise UnusableDocument(error.code, "", clean) from error
+    stored = put_new(ctx, user, folder, clean, data)
+    info = ctx.files.stat(user, stored)
+    if info is None:
+        raise HostUnavailable("half-written")
+    return Placed(info.file_id, info.name, len(data))
+
+
+def put_new(ctx: Context, user: str, folder: str, name: str, data: bytes) -> str:
+    """Stores under ``name`` or the next free one; a file that already holds these very bytes is taken as ours.
+
+    Returns: the path. Raises: Invalid("name") when hundreds of such names are taken.
+    """
+    wanted = hashlib.sha256(data).hexdigest()
+    for number in range(1, MAX_NAME_TRIES):
+        path = join(folder, next_name(name, number))
+        try:
+            written = ctx.files.write(user, path, data, only_new=True)
+        except PreconditionFailed:
+            there = ctx.files.stat(user, path)
+            if there is None or there.size_bytes != len(data):
+                continue
+            if _hash_of(ctx, user, path) == wanted:
+                return path
+            continue
+        if (written.sha256 or _hash_of(ctx, user, path)) != wanted:
+            raise HostUnavailable("half-written")
+        return path
+    raise Invalid("name", "no-free-name")
+
+
+def _limit_mb(ctx: Context) -> int:
+    return ctx.limits.collection_bytes // 1_000_000
+
+
+def _hash_of(ctx: Context, user: str, path: str) -> str | None:
+    data = ctx.files.read(user, path)
+    return hashlib.sha256(data).hexdigest() if data is not None else None

@@ -1,0 +1,49 @@
+"""Everybody has decided: the signed copies are laid beside the originals and the flow ends.
+
+May run any number of times, and after a crash anywhere: a copy that is there already is recognised by its bytes.
+"""
+
+from __future__ import annotations
+
+from plugin.actions.acting import MAX_TRIES, load
+from plugin.actions.context import Context
+from plugin.actions.documents import put_new
+from plugin.actions.names import signed_name
+from plugin.actions.revisions import fetch
+from plugin.flow.commands import Finish
+from plugin.flow.decide import decide
+from plugin.flow.errors import Conflict, HostUnavailable
+from plugin.flow.model import CREATOR, Document, Personal, SignedCopy
+from plugin.ports import ChainMoved, Loaded
+
+
+def finish(ctx: Context, flow_id: str) -> Loaded:
+    """Raises: NotFound, Unavailable: then nothing was recorded, and it may be asked again."""
+    with ctx.flows.lease(flow_id) as lease:
+        for _ in range(MAX_TRIES):
+            loaded = load(ctx, flow_id)
+            if loaded.flow.is_finished or not loaded.flow.all_decided:
+                return loaded
+            copies = tuple(_copy(ctx, loaded, document) for document in loaded.flow.documents if document.revisions)
+            try:
+                loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, Finish(copies)), "system", ctx.clock())
+            except ChainMoved:
+                continue
+            ctx.jobs.look_at(flow_id)
+            return loaded
+    raise Conflict("state-changed")
+
+
+def _copy(ctx: Context, loaded: Loaded, document: Document) -> SignedCopy:
+    data = fetch(ctx, loaded, document, document.current_sha256)
+    owner = loaded.place.owner
+    folder = ""
+    if not document.kept_at_home:
+        original = ctx.files.by_id(owner, document.file_id)
+        folder = original.path.rpartition("/")[0] if original is not None else (document.folder.value or "")
+    name = signed_name(document.name.value or "document.pdf", loaded.flow.language)
+    path = put_new(ctx, owner, folder, name, data)
+    info = ctx.files.stat(owner, path)
+    if info is None:
+        raise HostUnavailable("half-written")
+    return SignedCopy(document.n, info.file_id, Personal(CREATOR, path), document.current_sha256)

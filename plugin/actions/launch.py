@@ -1,0 +1,294 @@
+"""Launching: the selected files are pinned, their fields prepared, the state file begun, the first person invited."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from pdfops.errors import PdfError
+from pdfops.fields import Place
+from pdfops.inspect import Inspection
+from plugin.actions.context import Context
+from plugin.actions.names import clean_line, stem_of
+from plugin.actions.revisions import revision_folder, store
+from plugin.flow.commands import Launch
+from plugin.flow.decide import decide
+from plugin.flow.errors import HostUnavailable, Invalid, UnusableDocument
+from plugin.flow.events import AskedRecipient, AskedStep, PinnedDocument
+from plugin.flow.launch_rules import check_launch
+from plugin.flow.model import CREATOR, MILLION, Creator, Kind, PageSize, Personal, Placement, Role
+from plugin.ports import FileInfo, Loaded, Person, StatePlace
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A recipient as the creator named him: a platform user or an e-mail address."""
+
+    user: str | None
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    language: str | None
+    role: Role | None
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A stamp as the creator placed it. ``document``, ``recipient``: positions; the box in fractions of the page."""
+
+    document: int
+    page: int
+    recipient: int
+    x: float
+    y: float
+    w: float
+    h: float
+    with_text: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    kind: Kind
+    title: str | None
+    file_ids: Sequence[str]
+    recipients: Sequence[Asked]
+    spots: Sequence[Spot]
+    comment: str | None
+    copy_to_all: bool
+    time_zone: str | None
+    request: str
+    request_key: str | None
+
+
+def launch(ctx: Context, user: str, order: Order) -> Loaded:
+    """Promise: either the flow is running and its first line is stored, or nothing of it can be seen.
+
+    Raises: Invalid, NotAvailableYet, UnusableDocument, Unavailable.
+    """
+    if order.request_key is not None:
+        again = ctx.index.flow_of_request(user, order.request_key)
+        loaded = ctx.flows.load(again) if again is not None else None
+        if loaded is not None:
+            return loaded
+    creator = _creator(ctx, user)
+    flow_id = new_flow_id(ctx.clock())
+    chosen = [_choose(ctx, user, number, file_id) for number, file_id in enumerate(order.file_ids)]
+    contents = _contents(ctx, user, order, chosen)
+    plan = _plan(ctx, flow_id, creator, order, chosen, contents)
+    check_launch(plan)
+    homes = [_home_of(ctx, user, info) for info in chosen]
+    pinned = tuple(
+        _pin(ctx, user, plan, document, content, at_home)
+        for document, content, at_home in zip(plan.documents, contents, homes, strict=True)
+    )
+    command = replace(plan, documents=pinned)
+    folder = "" if homes[0] else _folder(chosen[0])
+    place = StatePlace(user, f"{revision_folder(folder, flow_id)}/flow.jsonl")
+    ctx.files.make_folder(user, place.folder)
+    loaded = ctx.flows.create(place, decide(None, command), ctx.clock())
+    ctx.jobs.look_at(flow_id)
+    return loaded
+
+
+def new_flow_id(now: datetime) -> str:
+    """A UUIDv7 (RFC 9562): milliseconds, then 74 random bits."""
+    millis = int(now.timestamp() * 1000)
+    number = (millis & ((1 << 48) - 1)) << 80 | secrets.randbits(80)
+    number = number & ~(0xF << 76) | 0x7 << 76
+    number = number & ~(0x3 << 62) | 0x2 << 62
+    return str(UUID(int=number))
+
+
+def _creator(ctx: Context, user: str) -> Person:
+    person = ctx.directory.person(user)
+    if person is None:
+        raise HostUnavailable("no-such-user")
+    return person
+
+
+def _choose(ctx: Context, user: str, number: int, file_id: str) -> FileInfo:
+    info = ctx.files.by_id(user, file_id)
+    if info is None:
+        raise Invalid(f"documents[{number}].file_id", "no-such-file")
+    if info.is_folder:
+        raise UnusableDocument("is-a-folder", file_id, info.name)
+    return info
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    data: bytes
+    sha256: str
+    inspection: Inspection | None
+
+
+def _contents(ctx: Context, user: str, order: Order, chosen: list[FileInfo]) -> list[_Content]:
+    """Reads every document. A signature's collection is limited by the bytes that were really read."""
+    contents = []
+    total = 0
+    for info in chosen:
+        data = ctx.files.read(user, info.path)
+        if data is None:
+            raise UnusableDocument("no-such-file", info.file_id, info.name)
+        inspection = None
+        if order.kind is not Kind.VALIDATION:
+            total += len(data)
+            if total > ctx.limits.collection_bytes:
+                raise UnusableDocument(
+                    "over-the-limit", info.file_id, info.name, limit_mb=ctx.limits.collection_bytes // 1_000_000
+                )
+            try:
+                inspection = ctx.workshop.inspect(data)
+            except PdfError as error:
+                raise UnusableDocument(error.code, info.file_id, info.name) from error
+        contents.append(_Content(data, hashlib.sha256(data).hexdigest(), inspection))
+    return contents
+
+
+def _plan(
+    ctx: Context, flow_id: str, creator: Person, order: Order, chosen: list[FileInfo], contents: list[_Content]
+) -> Launch:
+    documents = tuple(
+        PinnedDocument(
+            n=number,
+            file_id=info.file_id,
+            name=Personal(CREATOR, info.name),
+            folder=Personal(CREATOR, _folder(info)),
+            size_bytes=len(content.data),
+            mime=info.mime,
+            sha256=content.sha256,
+            pages=content.inspection.pages if content.inspection else None,
+            page_sizes=_page_sizes(content.inspection) if content.inspection else (),
+            prepared_sha256=None,
+            kept_at_home=False,
+        )
+        for number, (info, content) in enumerate(zip(chosen, contents, strict=True))
+    )
+    recipients = tuple(_asked(ctx, creator, order, number, asked) for number, asked in enumerate(order.recipients))
+    title = clean_line(order.title or "") or clean_line(stem_of(chosen[0].name) if chosen else "") or "…"
+    return Launch(
+        flow_id=flow_id,
+        kind=order.kind,
+        title=Personal(CREATOR, title),
+        creator=Creator(
+            Personal(CREATOR, creator.uid),
+            Personal(CREATOR, creator.name),
+            Personal(CREATOR, creator.email) if creator.email else None,
+        ),
+        language=creator.language,
+        time_zone=order.time_zone or creator.time_zone or ctx.default_time_zone,
+        comment=_text(CREATOR, order.comment),
+        copy_to_all=order.copy_to_all,
+        documents=documents,
+        recipients=recipients,
+        steps=tuple(AskedStep("all", (recipient.id,)) for recipient in recipients),
+        placements=tuple(
+            _placement(order, flow_id, number, spot, len(documents), recipients)
+            for number, spot in enumerate(order.spots)
+        ),
+        request=order.request,
+        request_key=order.request_key,
+    )
+
+
+def _asked(ctx: Context, creator: Person, order: Order, number: int, asked: Asked) -> AskedRecipient:
+    recipient = f"r{number + 1}"
+    role = asked.role or (Role.VALIDATOR if order.kind is Kind.VALIDATION else Role.SIGNATORY)
+    email, first, last, language = asked.email, asked.first_name, asked.last_name, asked.language
+    if asked.user is not None:
+        person = creator if asked.user == creator.uid else ctx.directory.person(asked.user)
+        if person is None:
+            raise Invalid(f"recipients[{number}].user", "no-such-user")
+        email, first, last = person.email, None, person.name
+        language = language or person.language
+    return AskedRecipient(
+        id=recipient,
+        role=role,
+        user=_text(recipient, asked.user),
+        email=_text(recipient, email),
+        first_name=_text(recipient, clean_line(first or "", 120)),
+        last_name=_text(recipient, clean_line(last or "", 120)),
+        language=(language or creator.language or ctx.default_language)[:2].lower(),
+        message=_text(recipient, asked.comment),
+    )
+
+
+def _placement(
+    order: Order, flow_id: str, number: int, spot: Spot, documents: int, recipients: tuple[AskedRecipient, ...]
+) -> Placement:
+    if spot.document >= documents:
+        raise Invalid(f"placements[{number}].document", "no-such-document")
+    if spot.recipient >= len(recipients):
+        raise Invalid(f"placements[{number}].recipient", "no-such-recipient")
+    recipient = recipients[spot.recipient].id
+    return Placement(
+        field=f"Parapheur_{flow_id.replace('-', '')[-16:]}_{number}",
+        document=spot.document,
+        page=spot.page,
+        recipient=recipient,
+        x=_millionths(spot.x),
+        y=_millionths(spot.y),
+        w=_millionths(spot.w),
+        h=_millionths(spot.h),
+        with_text=spot.with_text,
+        reason=_text(recipient, clean_line(spot.reason or "")),
+    )
+
+
+def _millionths(fraction: float) -> int:
+    """Far outside stays outside: no overflow for absurd numbers."""
+    return round(max(-10.0, min(10.0, fraction)) * MILLION)
+
+
+def _home_of(ctx: Context, user: str, info: FileInfo) -> bool:
+    """Whether this document's revisions must lie in the creator's home: its own folder takes no new files."""
+    folder = _folder(info)
+    if not folder:
+        return False
+    there = ctx.files.stat(user, folder)
+    return there is None or not there.can_write
+
+
+def _pin(
+    ctx: Context, user: str, plan: Launch, document: PinnedDocument, content: _Content, at_home: bool
+) -> PinnedDocument:
+    """The exact content is kept beside the document: prepared with all its fields, or as it is for a validation."""
+    data = content.data
+    if plan.kind is not Kind.VALIDATION:
+        places = [
+            Place(field=p.field, recipient=p.recipient, page=p.page, x=p.x, y=p.y, w=p.w, h=p.h, with_text=p.with_text)
+            for p in plan.placements
+            if p.document == document.n
+        ]
+        try:
+            data = ctx.workshop.prepare(data, places)
+        except PdfError as error:
+            raise UnusableDocument(error.code, document.file_id, document.name.value or "") from error
+    folder = revision_folder("" if at_home else (document.folder.value or ""), plan.flow_id)
+    ctx.files.make_folder(user, folder)
+    sha256 = store(ctx, user, folder, data)
+    prepared = sha256 if plan.kind is not Kind.VALIDATION else None
+    return replace(document, prepared_sha256=prepared, kept_at_home=at_home)
+
+
+def _page_sizes(inspection: Inspection) -> tuple[PageSize, ...]:
+    sizes: list[PageSize] = []
+    for page, (width_pt, height_pt) in enumerate(inspection.page_sizes_pt, start=1):
+        width, height = round(width_pt * 1000), round(height_pt * 1000)
+        if not sizes or (sizes[-1].width_mpt, sizes[-1].height_mpt) != (width, height):
+            sizes.append(PageSize(page, width, height))
+    return tuple(sizes)
+
+
+def _folder(info: FileInfo) -> str:
+    return info.path.rpartition("/")[0]
+
+
+def _text(person: str, value: str | None) -> Personal | None:
+    return Personal(person, value) if value else None

@@ -1,0 +1,112 @@
+"""A signatory signs: every document of the collection gets his stamp and a seal, in one revision each, or none does.
+
+The appended ``recipient.signed`` is the signature. What was made before it and never came into the chain is swept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pdfops.errors import PdfError
+from pdfops.seal import SealOrder
+from plugin.actions.acting import act
+from plugin.actions.context import Context
+from plugin.actions.finish import finish
+from plugin.actions.names import clean_line
+from plugin.actions.revisions import fetch, folder_of, store
+from plugin.flow.commands import Sign
+from plugin.flow.decide import decide
+from plugin.flow.errors import Invalid, ParapheurError, UnusableDocument
+from plugin.flow.events import Consent, Event, SealedRevision, Trace
+from plugin.flow.model import Document, Recipient
+from plugin.ports import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What the signatory sent. ``image``: PNG or JPEG as it came; ``shown``: document -> SHA-256 of what he saw."""
+
+    kind: str
+    image: bytes
+    shown: dict[int, str]
+    consented: bool
+    consent_text: str
+    consent_language: str
+
+
+def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Trace) -> Loaded:
+    """Raises: NotFound, Conflict, Invalid, UnusableDocument, Unavailable."""
+    try:
+        ink_png = ctx.workshop.normalise_ink(signing.image)
+    except PdfError as error:
+        raise Invalid("signature.png_base64", error.code) from error
+    command = Sign(
+        recipient=recipient,
+        shown=signing.shown,
+        consented=signing.consented,
+        sealed=None,
+        signature_kind=signing.kind,
+        ink_sha256=hashlib.sha256(ink_png).hexdigest(),
+        consent=Consent(
+            signing.consent_text,
+            signing.consent_language,
+            hashlib.sha256(signing.consent_text.encode()).hexdigest(),
+        ),
+        trace=trace,
+    )
+
+    def seal_and_decide(loaded: Loaded) -> list[Event]:
+        decide(loaded.flow, command)
+        now = ctx.clock()
+        sealed = tuple(_seal(ctx, loaded, document, command, ink_png, now) for document in loaded.flow.documents)
+        return decide(loaded.flow, replace(command, sealed=sealed))
+
+    loaded = act(ctx, flow_id, recipient, trace, seal_and_decide)
+    if loaded.flow.all_decided and not loaded.flow.is_finished:
+        try:
+            return finish(ctx, flow_id)
+        except ParapheurError:
+            return loaded
+    return loaded
+
+
+def _seal(
+    ctx: Context, loaded: Loaded, document: Document, command: Sign, ink_png: bytes, now: datetime
+) -> SealedRevision:
+    before = fetch(ctx, loaded, document, document.current_sha256)
+    recipient = loaded.flow.recipient(command.recipient)
+    order = _order(ctx, loaded, document, recipient, ink_png, now)
+    try:
+        after = ctx.workshop.seal(before, order, ctx.signer)
+    except PdfError as error:
+        raise UnusableDocument(error.code, document.file_id, document.name.value or "") from error
+    if len(after) - len(before) > ctx.limits.growth_bytes:
+        raise Invalid("signature.png_base64", "too-much-growth")
+    sha256 = store(ctx, loaded.place.owner, folder_of(loaded, document), after)
+    return SealedRevision(document.n, command.shown[document.n], sha256, len(after))
+
+
+def _order(
+    ctx: Context, loaded: Loaded, document: Document, recipient: Recipient, ink_png: bytes, now: datetime
+) -> SealOrder:
+    flow = loaded.flow
+    placements = flow.placements_of(recipient.id, document.n)
+    name = clean_line(recipient.name, 120)
+    reasons = [clean_line(p.reason.value) for p in placements if p.reason is not None and p.reason.value]
+    texts = {
+        p.field: ctx.wording.stamp_lines(
+            flow.language, name, now, flow.time_zone, clean_line(p.reason.value or "") if p.reason else None
+        )
+        for p in placements
+        if p.with_text
+    }
+    return SealOrder(
+        fields=tuple(p.field for p in placements),
+        ink_png=ink_png,
+        texts=texts,
+        name=ctx.wording.seal_name(flow.language, name),
+        reason=reasons[0] if reasons else "",
+        signing_time=now,
+    )

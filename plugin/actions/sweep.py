@@ -1,0 +1,45 @@
+"""What a flow owes, done: by the job that an act asked for, and by the sweep for what no job did."""
+
+from __future__ import annotations
+
+import structlog
+
+from plugin.actions.acting import load
+from plugin.actions.context import Context
+from plugin.actions.deliver import deliver
+from plugin.actions.finish import finish
+from plugin.actions.revisions import tidy
+from plugin.flow.errors import ParapheurError
+from plugin.flow.owed import FinishWork, owed
+from plugin.ports import ChainBroken
+
+SWEEP_LIMIT = 200
+
+log = structlog.get_logger()
+
+
+def look_at(ctx: Context, flow_id: str) -> None:
+    """Asks what is owed and does it. Harmless when asked twice, late, or for nothing."""
+    loaded = load(ctx, flow_id)
+    if any(isinstance(work, FinishWork) for work in owed(loaded.flow)):
+        loaded = finish(ctx, flow_id)
+    deliver(ctx, flow_id)
+    if loaded.flow.state.is_ended:
+        with ctx.flows.lease(flow_id):
+            tidy(ctx, load(ctx, flow_id))
+
+
+def sweep(ctx: Context) -> int:
+    """Every flow that owes something is looked at; one that cannot be served now does not hold up the others.
+
+    Returns: how many were served.
+    """
+    served = 0
+    for flow_id in ctx.index.due(ctx.clock(), SWEEP_LIMIT):
+        try:
+            look_at(ctx, flow_id)
+        except (ParapheurError, ChainBroken) as error:
+            log.warning("sweep.later", flow=flow_id, reason=str(error))
+        else:
+            served += 1
+    return served

@@ -1,0 +1,286 @@
+"""The words of the mails: one letter per event and person, in the recipient's language, as text and as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from babel.dates import format_date
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from plugin.flow.model import CREATOR, Flow, Kind, MailKind, Recipient, RecipientState, Role
+from plugin.flow.owed import MailWork, address_of
+from plugin.flow.tokens import link_token
+from plugin.i18n import known, translations, when
+from plugin.ports import Loaded, Mail
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the route: ``mark`` is ok, now, no or next."""
+
+    mark: str
+    number: int
+    name: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What one mail says, before it becomes text or HTML."""
+
+    subject: str
+    preheader: str
+    greeting: str
+    lead: str
+    documents: tuple[tuple[str, str], ...]
+    quotes: tuple[str, ...]
+    button: str
+    url: str
+    rows: tuple[Row, ...]
+    small: str
+    footer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """``compose`` of the context. ``mail_host`` is the right side of every Message-ID."""
+
+    public_url: str
+    organisation: str
+    link_key: bytes
+    default_language: str
+    mail_host: str
+    clock: Callable[[], datetime]
+
+    def compose(self, loaded: Loaded, work: MailWork) -> Mail | None:
+        """None where that person has no address (any more)."""
+        flow = loaded.flow
+        address = address_of(flow, work.person)
+        if address is None:
+            return None
+        language = known(self._language(flow, work.person)) or self.default_language
+        words = Words(language)
+        letter = self._letter(flow, work, words)
+        values = {
+            "letter": letter,
+            "lang": language,
+            "organisation": self.organisation,
+            "initials": initials(self.organisation),
+            "_": words.text,
+        }
+        name = flow.creator.name.value if work.person == CREATOR else flow.recipient(work.person).name
+        return Mail(
+            to=address,
+            to_name=name or "" if name != address else "",
+            subject=letter.subject,
+            text=TEMPLATES.get_template("letter.txt").render(values),
+            html=TEMPLATES.get_template("letter.html").render(values),
+            language=language,
+            message_id=f"<{work.mail}.{flow.id}.{work.person}.{work.round}@{self.mail_host}>",
+            at=self.clock(),
+        )
+
+    def _language(self, flow: Flow, person: str) -> str:
+        return flow.language if person == CREATOR else flow.recipient(person).language
+
+    def _letter(self, flow: Flow, work: MailWork, words: Words) -> Letter:
+        match work.mail:
+            case MailKind.INVITATION:
+                return self._invitation(flow, flow.recipient(work.person), words)
+            case MailKind.REFUSED:
+                return self._refused(flow, work.person, words)
+            case MailKind.COMPLETED:
+                return self._completed(flow, work, words)
+
+    def _invitation(self, flow: Flow, recipient: Recipient, words: Words) -> Letter:
+        _, many = words.text, words.count
+        creator, count = flow.creator.name.value or "", len(flow.documents)
+        if recipient.role is Role.VALIDATOR:
+            subject = many(
+                "%(who)s asks you to approve a document", "%(who)s asks you to approve %(count)s documents", count
+            ) % {"who": creator, "count": count}
+            lead, button = _("It is your turn. This is what you are asked to approve:"), _("Read and decide")
+        else:
+            subject = many(
+                "%(who)s asks you to sign a document", "%(who)s asks you to sign %(count)s documents", count
+            ) % {"who": creator, "count": count}
+            lead, button = _("It is your turn. This is what you are asked to sign:"), _("Read and sign")
+        small = _("No account is needed; it takes about two minutes.") if recipient.is_external else ""
+        quotes = tuple(text.value for text in (flow.comment, recipient.message) if text is not None and text.value)
+        personal = _("This link is personal: do not forward this message.") if recipient.is_external else ""
+        return Letter(
+            subject=subject,
+            preheader=" ".join(part for part in (flow.title.value or "", small) if part),
+            greeting=self._greeting(flow, recipient.id, words),
+            lead=lead,
+            documents=_documents(flow, words),
+            quotes=quotes,
+            button=button,
+            url=self._url(flow, recipient.id),
+            rows=_rows(flow, words, recipient.id),
+            small=small,
+            footer=self._footer(words, personal),
+        )
+
+    def _refused(self, flow: Flow, person: str, words: Words) -> Letter:
+        _ = words.text
+        refuser = next(r for r in flow.recipients if r.state is RecipientState.REFUSED)
+        approving = refuser.role is Role.VALIDATOR
+        title = flow.title.value or ""
+        if person == refuser.id:
+            subject = _("Your refusal has been recorded")
+            lead = _("You have refused “%(title)s”. The sender and everybody who took part have been told.")
+        else:
+            who = {"who": _name(refuser)}
+            subject = (_("%(who)s has refused to approve") if approving else _("%(who)s has refused to sign")) % who
+            lead = _("“%(title)s” has ended with this refusal. Everything is kept; nothing is left for you to do.")
+        reason = refuser.reason.value if refuser.reason is not None else None
+        return Letter(
+            subject=subject,
+            preheader=title,
+            greeting=self._greeting(flow, person, words),
+            lead=lead % {"title": title},
+            documents=_documents(flow, words),
+            quotes=(reason,) if reason else (),
+            button=_("Open the workflow"),
+            url=self._url(flow, person),
+            rows=_rows(flow, words, person),
+            small="",
+            footer=self._footer(words, ""),
+        )
+
+    def _completed(self, flow: Flow, work: MailWork, words: Words) -> Letter:
+        _ = words.text
+        title = {"title": flow.title.value or ""}
+        if flow.kind is Kind.VALIDATION:
+            subject = _("Everyone has approved: %(title)s") % title
+            lead = _("“%(title)s” is finished: everyone has approved.") % title
+        else:
+            subject = _("Everyone has signed: %(title)s") % title
+            lead = _("“%(title)s” is finished: everyone has signed.") % title
+        button = _("Open the workflow")
+        if work.person == CREATOR and flow.kind is not Kind.VALIDATION:
+            lead += " " + _("The signed copies lie beside the originals.")
+        elif work.with_copies and flow.kind is not Kind.VALIDATION:
+            lead += " " + _("You can download the signed copies for 30 days.")
+            button = words.count("Download the signed copy", "Download the signed copies", len(flow.documents))
+        return Letter(
+            subject=subject,
+            preheader=title["title"],
+            greeting=self._greeting(flow, work.person, words),
+            lead=lead,
+            documents=_documents(flow, words),
+            quotes=(),
+            button=button,
+            url=self._url(flow, work.person),
+            rows=_rows(flow, words, work.person),
+            small="",
+            footer=self._footer(words, ""),
+        )
+
+    def _url(self, flow: Flow, person: str) -> str:
+        """External people act through their link; platform users, the creator too, in their session."""
+        if person == CREATOR or not flow.recipient(person).is_external:
+            return f"{self.public_url}/f/{flow.id}"
+        recipient = flow.recipient(person)
+        return f"{self.public_url}/s/{link_token(self.link_key, flow.id, person, recipient.round)}"
+
+    def _greeting(self, flow: Flow, person: str, words: Words) -> str:
+        if person == CREATOR:
+            name = flow.creator.name.value or ""
+        else:
+            recipient = flow.recipient(person)
+            first = recipient.first_name.value if recipient.first_name is not None else None
+            last = recipient.last_name.value if recipient.last_name is not None else None
+            name = first or last or ""
+        return words.text("Hello %(name)s,") % {"name": name} if name else words.text("Hello,")
+
+    def _footer(self, words: Words, more: str) -> str:
+        sent = words.text("Sent by Parapheur on behalf of %(organisation)s.") % {"organisation": self.organisation}
+        return f"{sent} {more}".strip()
+
+
+class Words:
+    """One language's words and dates."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        catalogue = translations(language)
+        self.text = catalogue.gettext
+        self.count = catalogue.ngettext
+
+    def short_day(self, at: datetime) -> str:
+        return format_date(at, "d MMM", locale=self.language)
+
+
+class StampWording:
+    """The ``Wording`` port."""
+
+    def stamp_lines(
+        self, language: str, name: str, at: datetime, time_zone: str, reason: str | None
+    ) -> tuple[str, ...]:
+        lines = [name, when(at, known(language) or "en", time_zone)]
+        return tuple([*lines, reason] if reason else lines)
+
+    def seal_name(self, language: str, name: str) -> str:
+        words = translations(known(language) or "en")
+        return words.gettext("Seal of the organisation, put for %(name)s") % {"name": name}
+
+
+def _documents(flow: Flow, words: Words) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (
+            d.name.value or "",
+            words.count("%(count)s page", "%(count)s pages", d.pages) % {"count": d.pages} if d.pages else "",
+        )
+        for d in flow.documents
+    )
+
+
+def _rows(flow: Flow, words: Words, person: str) -> tuple[Row, ...]:
+    rows = []
+    for number, step in enumerate(flow.steps, start=1):
+        for recipient in map(flow.recipient, step.recipients):
+            mark, note = _mark(recipient, words)
+            name = words.text("You") if recipient.id == person else _name(recipient)
+            rows.append(Row(mark, number, name, note))
+    return tuple(rows)
+
+
+def _mark(recipient: Recipient, words: Words) -> tuple[str, str]:
+    _ = words.text
+    on = {"day": words.short_day(recipient.decided_at)} if recipient.decided_at else {}
+    match recipient.state:
+        case RecipientState.SIGNED:
+            return "ok", _("signed on %(day)s") % on
+        case RecipientState.APPROVED:
+            return "ok", _("approved on %(day)s") % on
+        case RecipientState.REFUSED:
+            return "no", _("refused on %(day)s") % on
+        case RecipientState.INVITED | RecipientState.VIEWED:
+            return "now", _("now")
+        case _:
+            return "next", ""
+
+
+def _name(recipient: Recipient) -> str:
+    """Somebody known by his address alone is named to others by the part before the @."""
+    if recipient.is_external and not (recipient.first_name or recipient.last_name):
+        return recipient.name.partition("@")[0]
+    return recipient.name
+
+
+def initials(name: str) -> str:
+    parts = [part for part in name.replace("-", " ").split() if part[0].isalnum()]
+    return "".join(part[0] for part in parts[:2]).upper() or "P"
+
+
+TEMPLATES = Environment(
+    loader=PackageLoader("plugin", "templates/mail"),
+    autoescape=select_autoescape(enabled_extensions=("html",), default_for_string=False, default=False),
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)

@@ -1,0 +1,95 @@
+"""Mails by SMTP. One connection a mail: a flow sends few, and a kept one is a dead one after a pause."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+import unicodedata
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Literal
+
+from plugin.flow.errors import HostUnavailable
+from plugin.ports import Mail, MailRefused
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """``security``: none (loopback only), starttls or tls; certificates are checked."""
+
+    host: str
+    port: int
+    security: Literal["none", "starttls", "tls"] = "none"
+    user: str = ""
+    password: str = ""
+    timeout_s: float = 20.0
+
+
+class SmtpMailer:
+    """The ``Mailer`` port. Raises: MailRefused (5xx: for good), HostUnavailable (anything that may pass)."""
+
+    def __init__(self, server: SmtpServer, sender: str, sender_name: str) -> None:
+        self._server = server
+        self._sender = sender
+        self._sender_name = header_text(sender_name)
+
+    def send(self, mail: Mail) -> None:
+        message = self._message(mail)
+        try:
+            with self._connection() as smtp:
+                smtp.send_message(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = [code for code, _ in error.recipients.values()]
+            if all(500 <= code < 600 for code in codes):
+                raise MailRefused("address-refused") from error
+            raise HostUnavailable("mail-later") from error
+        except smtplib.SMTPResponseException as error:
+            if 500 <= error.smtp_code < 600 and not isinstance(error, smtplib.SMTPAuthenticationError):
+                raise MailRefused("message-refused") from error
+            raise HostUnavailable("mail-later") from error
+        except smtplib.SMTPNotSupportedError as error:
+            raise MailRefused("address-not-supported") from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise HostUnavailable("mail-unreachable") from error
+
+    def _connection(self) -> smtplib.SMTP:
+        server = self._server
+        if server.security == "tls":
+            smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+                server.host, server.port, timeout=server.timeout_s, context=ssl.create_default_context()
+            )
+        else:
+            smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout_s)
+            if server.security == "starttls":
+                smtp.starttls(context=ssl.create_default_context())
+        if server.user:
+            smtp.login(server.user, server.password)
+        return smtp
+
+    def _message(self, mail: Mail) -> EmailMessage:
+        local, _, domain = mail.to.rpartition("@")
+        message = EmailMessage(policy=SMTP)
+        try:
+            message["From"] = Address(self._sender_name, addr_spec=self._sender)
+            message["To"] = Address(header_text(mail.to_name), local, domain)
+        except ValueError as error:
+            raise MailRefused("bad-address") from error
+        message["Subject"] = header_text(mail.subject)
+        message["Date"] = format_datetime(mail.at)
+        message["Message-ID"] = mail.message_id
+        message["Content-Language"] = mail.language
+        message["Auto-Submitted"] = "auto-generated"
+        message["X-Auto-Response-Suppress"] = "All"
+        message.set_content(mail.text)
+        message.add_alternative(mail.html, subtype="html")
+        return message
+
+
+def header_text(text: str) -> str:
+    """No line ends, no control or format characters: a header stays one header and reads as it is."""
+    spaced = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
+    kept = "".join(c for c in spaced if unicodedata.category(c) not in ("Cf", "Cs", "Co", "Cn"))
+    return " ".join(kept.split())[:300]

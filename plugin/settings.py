@@ -1,0 +1,89 @@
+"""Everything that can be set, read once at start. docs/settings.md has a row for each name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+PREFIX = "PARAPHEUR_"
+LAUNCHER = {"PARAPHEUR_DIE_WITH_PARENT"}
+"""Names that speak to the program that starts us, not to us."""
+
+APPAPI_NAMES = {
+    "APP_ID": "app_id",
+    "APP_VERSION": "app_version",
+    "APP_SECRET": "app_secret",
+    "APP_PERSISTENT_STORAGE": "data",
+    "NEXTCLOUD_URL": "host_url",
+}
+"""What a deploying host puts into the environment; our own names win over these."""
+
+
+class BadSettings(ValueError):
+    """The start fails: a name is unknown, missing or has a value that cannot be. Values are never shown."""
+
+
+def _known_zone(name: str) -> str:
+    ZoneInfo(name)
+    return name
+
+
+class Settings(BaseModel):
+    """All settings. Sizes are in bytes, times in seconds, addresses without a slash at the end."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path
+    host_url: Annotated[str, Field(pattern=r"^https?://[^\s]+[^/\s]$")]
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s]+[^/\s]$")]
+    app_id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = "parapheur"
+    app_version: str = "0.1.0"
+    app_secret: SecretStr
+    organisation: Annotated[str, Field(min_length=1, max_length=64)] = "Parapheur"
+    vault_url: str = ""
+    index_url: str = ""
+    only_instance: bool = True
+    extra_origins: tuple[str, ...] = ()
+    trust_origin_ip: bool = False
+    smtp_host: str = "localhost"
+    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 25
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    mail_from: Annotated[str, Field(pattern=r"^[^@\s<>]+@[^@\s<>]+$")] = "parapheur@localhost"
+    default_language: Literal["en", "fr"] = "fr"
+    default_time_zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Paris"
+    collection_limit_bytes: Annotated[int, Field(ge=1_000, le=500_000_000)] = 15_000_000
+    sweep_every_s: Annotated[int, Field(ge=1, le=60)] = 20
+    pdf_children: Annotated[int, Field(ge=1, le=64)] = 2
+    cache_bytes: Annotated[int, Field(ge=0)] = 1_000_000_000
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises: BadSettings, naming what is wrong but showing no value."""
+    values: dict[str, object] = {
+        field: environment[name] for name, field in APPAPI_NAMES.items() if environment.get(name)
+    }
+    for name, value in environment.items():
+        if not name.startswith(PREFIX) or name in LAUNCHER:
+            continue
+        field = name.removeprefix(PREFIX).lower()
+        if field.endswith("_file"):
+            field = field.removesuffix("_file")
+            value = Path(value).read_text().strip()
+        values[field] = (
+            [part.strip() for part in value.split(",") if part.strip()] if field == "extra_origins" else value
+        )
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{PREFIX}{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
+        )
+        raise BadSettings(problems) from None

@@ -1,0 +1,114 @@
+"""The acts of a recipient, the same for a link and for a platform user: turn first, body after, then the action."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+
+from plugin.actions.acting import check_may_act, load
+from plugin.actions.approve import approve
+from plugin.actions.refuse import refuse
+from plugin.actions.sign import Signing, sign
+from plugin.actions.view import view
+from plugin.flow.decide import check_turn
+from plugin.flow.errors import Invalid, NotAvailableYet, NotFound
+from plugin.flow.events import Trace
+from plugin.i18n import mark as _
+from plugin.i18n import translations
+from plugin.ports import Loaded
+from plugin.web.bodies import body, trace
+from plugin.web.language import language
+from plugin.web.office import office
+from plugin.web.schemas import ApproveRequest, RefuseRequest, SignRequest, ViewRequest
+
+IMAGE_LIMIT = 2_000_000
+ONE = _("I have read the document. I agree to sign it electronically and be bound by this signature.")
+MANY = _("I have read the %(count)s documents. I agree to sign them electronically and be bound by this signature.")
+
+Act = Callable[[str, str], Loaded]
+
+
+def act_of(name: str) -> Act:
+    """Raises: NotFound for a name that is no act."""
+    try:
+        return _ACTS[name]
+    except KeyError as error:
+        raise NotFound from error
+
+
+def consent_text(documents: int, lang: str) -> str:
+    """The sentence that a signatory agrees to; it is recorded word for word."""
+    words = translations(lang)
+    return words.gettext(ONE) if documents == 1 else words.gettext(MANY) % {"count": documents}
+
+
+def _view(flow_id: str, recipient: str) -> Loaded:
+    ctx = office().ctx
+    check_turn(load(ctx, flow_id).flow, recipient)
+    asked = body(ViewRequest)
+    return view(ctx, flow_id, recipient, frozenset(asked.documents))
+
+
+def _approve(flow_id: str, recipient: str) -> Loaded:
+    trace_, done = _before(flow_id, recipient, "approve")
+    if done is not None:
+        return done
+    asked = body(ApproveRequest)
+    return approve(office().ctx, flow_id, recipient, _shown(asked.documents), asked.comment, trace_)
+
+
+def _refuse(flow_id: str, recipient: str) -> Loaded:
+    trace_, done = _before(flow_id, recipient, "refuse")
+    if done is not None:
+        return done
+    return refuse(office().ctx, flow_id, recipient, body(RefuseRequest).reason, trace_)
+
+
+def _sign(flow_id: str, recipient: str) -> Loaded:
+    trace_, done = _before(flow_id, recipient, "sign")
+    if done is not None:
+        return done
+    asked = body(SignRequest)
+    if asked.signature.kind == "typed":
+        raise NotAvailableYet("signature.kind")
+    if asked.signature.strokes:
+        raise NotAvailableYet("signature.strokes")
+    if asked.signature.text:
+        raise NotAvailableYet("signature.text")
+    if asked.code_token is not None:
+        raise NotAvailableYet("code_token")
+    lang = language(load(office().ctx, flow_id).flow.recipient(recipient).language)
+    signing = Signing(
+        kind=asked.signature.kind,
+        image=_image(asked.signature.png_base64),
+        shown=_shown(asked.documents),
+        consented=asked.consent,
+        consent_text=consent_text(len(asked.documents), lang),
+        consent_language=lang,
+    )
+    return sign(office().ctx, flow_id, recipient, signing, trace_)
+
+
+def _before(flow_id: str, recipient: str, act: str) -> tuple[Trace, Loaded | None]:
+    trace_ = trace(recipient, f"{act} {flow_id} {recipient}")
+    return trace_, check_may_act(office().ctx, flow_id, recipient, trace_)
+
+
+def _shown(documents: dict[str, str]) -> dict[int, str]:
+    return {int(n): sha for n, sha in documents.items()}
+
+
+def _image(encoded: str | None) -> bytes:
+    if not encoded:
+        raise Invalid("signature.png_base64", "field-missing")
+    text = encoded.partition(",")[2] if encoded.startswith("data:image/") else encoded
+    if len(text) > IMAGE_LIMIT * 4 // 3 + 4:
+        raise Invalid("signature.png_base64", "image-too-large")
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise Invalid("signature.png_base64", "bad-image") from error
+
+
+_ACTS: dict[str, Act] = {"view": _view, "approve": _approve, "refuse": _refuse, "sign": _sign}

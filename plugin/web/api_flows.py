@@ -1,0 +1,241 @@
+"""Flows for platform users: launch, list, read, decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from plugin.actions.acting import load
+from plugin.actions.evidence import evidence
+from plugin.actions.launch import launch
+from plugin.actions.revisions import fetch
+from plugin.flow.decide import waits_for
+from plugin.flow.errors import Conflict, NotAvailableYet, NotFound
+from plugin.flow.model import Document, Flow, Recipient
+from plugin.flow.tokens import request_digest
+from plugin.ports import Loaded
+from plugin.web.acts import act_of, consent_text
+from plugin.web.bodies import JSON_LIMIT, body, idempotency_key, raw_body
+from plugin.web.callers import user, user_acting, user_token
+from plugin.web.headers import download
+from plugin.web.images import page_answer
+from plugin.web.language import language
+from plugin.web.office import office
+from plugin.web.openapi import answers, spec
+from plugin.web.orders import order_of
+from plugin.web.reading import Reader, has_copies, page_state, read_flow, read_for_recipient, time
+from plugin.web.schemas import (
+    ApproveRequest,
+    CreatorOut,
+    FlowList,
+    FlowOut,
+    FlowSummary,
+    LaunchRequest,
+    LinkFlowOut,
+    RefuseRequest,
+    SignRequest,
+    ViewRequest,
+)
+
+api = Blueprint("flows", __name__, url_prefix="/api/v1/flows")
+
+PAGE_SIZE = 50
+BOXES = ("todo", "sent", "done")
+
+
+@api.post("")
+@user_acting
+@spec.validate(json=LaunchRequest, resp=answers(HTTP_201=FlowOut), skip_validation=True)
+def create() -> Response:
+    ctx = office().ctx
+    uid = g.uid
+    asked = body(LaunchRequest)
+    digest = request_digest(office().secrets.request_key, f"launch {uid}", raw_body(JSON_LIMIT))
+    person = ctx.directory.person(uid)
+    zone = (person.time_zone if person else None) or ctx.default_time_zone
+    loaded = launch(ctx, uid, order_of(asked, uid, zone, digest, idempotency_key(f"launch {uid}")))
+    answer = _flow_answer(loaded, Reader(_own_id(loaded.flow, uid), sees_all=True, uid=uid))
+    answer.status_code = 201
+    answer.headers["Location"] = f"/api/v1/flows/{loaded.flow.id}"
+    return answer
+
+
+@api.get("")
+@user
+@spec.validate(resp=answers(HTTP_200=FlowList), skip_validation=True)
+def listing() -> Response:
+    box = request.args.get("box", "sent")
+    if box not in BOXES:
+        raise NotFound
+    text, state = request.args.get("q", "")[:200], request.args.get("state", "")[:20]
+    rows = office().ctx.index.box(g.uid, box, text, state, request.args.get("cursor"), PAGE_SIZE + 1)
+    flows = [
+        FlowSummary(
+            id=row.flow_id,
+            kind=row.kind,  # type: ignore[arg-type]
+            state=row.state,  # type: ignore[arg-type]
+            title=row.title,
+            creator=CreatorOut(user=row.creator, name=row.creator_name, email=row.creator_email),
+            created_at=time(row.created_at) or "",
+            updated_at=time(row.updated_at) or "",
+            steps_done=row.steps_done,
+            steps_total=row.steps_total,
+            my_turn=row.my_turn,
+        )
+        for row in rows[:PAGE_SIZE]
+    ]
+    more = flows[-1].id if len(rows) > PAGE_SIZE else None
+    return jsonify(FlowList(flows=flows, next_cursor=more).model_dump())
+
+
+@api.get("/<flow_id>")
+@user
+@spec.validate(resp=answers(HTTP_200=FlowOut), skip_validation=True)
+def one(flow_id: str) -> Response:
+    loaded, reader = readable(flow_id)
+    return _flow_answer(loaded, reader)
+
+
+@api.get("/<flow_id>/flow.json")
+@user
+@spec.validate(resp=answers(HTTP_200=LinkFlowOut), skip_validation=True)
+def as_recipient(flow_id: str) -> Response:
+    """What this user reads as a recipient: the same shape as behind a link."""
+    loaded, recipient = _as_recipient(flow_id)
+    ctx = office().ctx
+    consent = consent_text(len(loaded.flow.documents), language(recipient.language))
+    read = read_for_recipient(loaded, recipient, user_token(g.uid), consent, ctx.clock())
+    return jsonify(read.model_dump())
+
+
+@api.get("/<flow_id>/documents/<int:n>")
+@user
+@spec.validate(resp=answers(HTTP_200=None), skip_validation=True)
+def document(flow_id: str, n: int) -> Response:
+    loaded, found = _readable_document(flow_id, n)
+    data = fetch(office().ctx, loaded, found, found.current_sha256)
+    return download(data, found.mime if found.pages is None else "application/pdf", found.name.value or "document")
+
+
+@api.get("/<flow_id>/documents/<int:n>/pages/<int:page>")
+@user
+@spec.validate(resp=answers(HTTP_200=None), skip_validation=True)
+def page(flow_id: str, n: int, page: int) -> Response:
+    loaded, found = _readable_document(flow_id, n)
+    return page_answer(loaded, found, page)
+
+
+@api.get("/<flow_id>/evidence")
+@user
+@spec.validate(resp=answers(HTTP_200=None), skip_validation=True)
+def evidence_record(flow_id: str) -> Response:
+    """The full record as signed JSON, for the creator and admins; as a PDF later."""
+    loaded, reader = readable(flow_id)
+    if not reader.sees_all:
+        raise NotFound
+    if request.accept_mimetypes.best_match(["application/json", "application/pdf"]) == "application/pdf":
+        raise NotAvailableYet("Accept")
+    answer = jsonify(evidence(office().ctx, loaded))
+    answer.headers.set("Content-Disposition", "attachment", filename=f"{loaded.flow.id}.json")
+    return answer
+
+
+@api.post("/<flow_id>/view")
+@user_acting
+@spec.validate(json=ViewRequest, resp=answers(HTTP_200=FlowOut), skip_validation=True)
+def view(flow_id: str) -> Response:
+    return _act(flow_id, "view")
+
+
+@api.post("/<flow_id>/approve")
+@user_acting
+@spec.validate(json=ApproveRequest, resp=answers(HTTP_200=FlowOut), skip_validation=True)
+def approve(flow_id: str) -> Response:
+    return _act(flow_id, "approve")
+
+
+@api.post("/<flow_id>/refuse")
+@user_acting
+@spec.validate(json=RefuseRequest, resp=answers(HTTP_200=FlowOut), skip_validation=True)
+def refuse(flow_id: str) -> Response:
+    return _act(flow_id, "refuse")
+
+
+@api.post("/<flow_id>/sign")
+@user_acting
+@spec.validate(json=SignRequest, resp=answers(HTTP_200=FlowOut), skip_validation=True)
+def sign(flow_id: str) -> Response:
+    return _act(flow_id, "sign")
+
+
+@api.post("/<flow_id>/<any(remind, cancel, extend, resume):what>")
+@user_acting
+def later(flow_id: str, what: str) -> Response:
+    readable(flow_id)
+    raise NotAvailableYet(what)
+
+
+def readable(flow_id: str) -> tuple[Loaded, Reader]:
+    """The flow for who may read it: creator, admin, recipients once their turn has come.
+
+    Raises: NotFound; Conflict("not-your-turn").
+    """
+    ctx = office().ctx
+    uid: str = g.uid
+    loaded = load(ctx, flow_id)
+    flow = loaded.flow
+    own = _own(flow, uid)
+    if flow.creator.user.value == uid:
+        return loaded, Reader(own.id if own else None, sees_all=True, uid=uid)
+    if own is not None:
+        if page_state(flow, own) == "waiting":
+            raise Conflict("not-your-turn", before=waits_for(flow, own.id))
+        return loaded, Reader(own.id, sees_all=False, uid=uid)
+    person = ctx.directory.person(uid)
+    if person is not None and "admin" in person.groups:
+        return loaded, Reader(None, sees_all=True, uid=uid)
+    raise NotFound
+
+
+def _readable_document(flow_id: str, n: int) -> tuple[Loaded, Document]:
+    loaded, reader = readable(flow_id)
+    if n >= len(loaded.flow.documents):
+        raise NotFound
+    if not reader.sees_all and reader.recipient is not None:
+        recipient = loaded.flow.recipient(reader.recipient)
+        if page_state(loaded.flow, recipient) != "act" and not has_copies(
+            loaded.flow, recipient, office().ctx.clock()
+        ):
+            raise NotFound
+    return loaded, loaded.flow.documents[n]
+
+
+def _own(flow: Flow, uid: str) -> Recipient | None:
+    mine = flow.recipients_of_user(uid)
+    return next((r for r in mine if r.state.is_open), mine[-1] if mine else None)
+
+
+def _own_id(flow: Flow, uid: str) -> str | None:
+    own = _own(flow, uid)
+    return own.id if own is not None else None
+
+
+def _as_recipient(flow_id: str) -> tuple[Loaded, Recipient]:
+    loaded = load(office().ctx, flow_id)
+    own = _own(loaded.flow, g.uid)
+    if own is None:
+        raise NotFound
+    return loaded, own
+
+
+def _act(flow_id: str, name: str) -> Response:
+    loaded, own = _as_recipient(flow_id)
+    loaded = act_of(name)(flow_id, own.id)
+    sees_all = loaded.flow.creator.user.value == g.uid
+    return _flow_answer(loaded, Reader(own.id, sees_all=sees_all, uid=g.uid))
+
+
+def _flow_answer(loaded: Loaded, reader: Reader) -> Response:
+    read: dict[str, Any] = read_flow(loaded, reader).model_dump()
+    return jsonify(read)

@@ -1,0 +1,245 @@
+"""What a platform user asks before a flow exists: who am I, which types fit, are these files fit, who is there."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from pdfops.errors import PdfError
+from pdfops.preview import ImageFormat
+from plugin.actions.acting import load
+from plugin.actions.documents import Examined, examine, page_image, put_beside
+from plugin.flow.errors import NotAvailableYet, NotFound, Refused
+from plugin.i18n import mark as _
+from plugin.i18n import translations
+from plugin.web.bodies import body, raw_body
+from plugin.web.callers import user, user_acting, user_token
+from plugin.web.images import format_of_request, plain_image, width_of_request
+from plugin.web.language import language
+from plugin.web.office import office
+from plugin.web.openapi import answers, spec
+from plugin.web.problems import sentence
+from plugin.web.reading import Reader, read_flow, time
+from plugin.web.schemas import (
+    DocumentProblem,
+    FileFlow,
+    FileFlows,
+    InspectAnswer,
+    Inspected,
+    InspectRequest,
+    Me,
+    RecipientSuggestion,
+    RecipientSuggestions,
+    TypeInfo,
+    Types,
+    Uploaded,
+)
+
+api = Blueprint("host", __name__, url_prefix="/api/v1")
+
+MULTIPART_ROOM = 10_000
+PDF_ONLY = _("PDF only")
+LATER = _("Not available yet")
+TYPES = (
+    ("validation", _("Document approval"), _("Approve or refuse, any file")),
+    ("signature", _("Digitised"), _("Drawn stamp or image")),
+    ("eidas_simple", _("eIDAS simple"), _("Trust provider, SMS code")),
+    ("eidas_advanced", _("eIDAS advanced"), _("SMS and ID document")),
+)
+
+
+@api.get("/me")
+@user
+@spec.validate(resp=answers(HTTP_200=Me), skip_validation=True)
+def me() -> Response:
+    ctx = office().ctx
+    person = ctx.directory.person(g.uid)
+    if person is None:
+        raise NotFound
+    return jsonify(
+        Me(
+            user=person.uid,
+            name=person.name,
+            email=person.email,
+            groups=list(person.groups),
+            language=language(person.language),
+            time_zone=person.time_zone or ctx.default_time_zone,
+            is_admin="admin" in person.groups,
+            csrf_token=user_token(g.uid),
+            collection_limit_bytes=ctx.limits.collection_bytes,
+        ).model_dump()
+    )
+
+
+@api.get("/types")
+@user
+@spec.validate(resp=answers(HTTP_200=Types), skip_validation=True)
+def types() -> Response:
+    """Which types fit the selection, judged by content; the others with their reason."""
+    lang = language()
+    words = translations(lang).gettext
+    ids = [part for part in request.args.get("file_ids", "").split(",") if part.isascii() and part.isdigit()][:100]
+    found = []
+    for kind, label, description in TYPES:
+        code, reason = None, None
+        if kind.startswith("eidas"):
+            code, reason = "not-available-yet", words(LATER)
+        elif kind == "signature" and ids and not all(_starts_as_pdf(file_id) for file_id in ids):
+            code, reason = "not-a-pdf", words(PDF_ONLY)
+        found.append(
+            TypeInfo(
+                kind=kind,  # type: ignore[arg-type]
+                label=words(label),
+                description=words(description),
+                available=code is None,
+                code=code,
+                reason=reason,
+            )
+        )
+    return jsonify(Types(types=found).model_dump())
+
+
+def _starts_as_pdf(file_id: str) -> bool:
+    ctx = office().ctx
+    info = ctx.files.by_id(g.uid, file_id)
+    if info is None or info.is_folder:
+        return False
+    if info.size_bytes > ctx.limits.collection_bytes:
+        return info.name.lower().endswith(".pdf")
+    data = ctx.files.read(g.uid, info.path)
+    return data is not None and data.startswith(b"%PDF-")
+
+
+@api.post("/documents/inspect")
+@user
+@spec.validate(json=InspectRequest, resp=answers(HTTP_200=InspectAnswer), skip_validation=True)
+def inspect() -> Response:
+    """Changes nothing, so it needs no page token."""
+    ctx = office().ctx
+    lang = language()
+    found = [_inspected(one, lang) for one in examine(ctx, g.uid, body(InspectRequest).file_ids)]
+    limit = ctx.limits.collection_bytes
+    answer = InspectAnswer(documents=found, total_bytes=sum(d.size_bytes for d in found), limit_bytes=limit)
+    return jsonify(answer.model_dump())
+
+
+def _inspected(one: Examined, lang: str) -> Inspected:
+    info, inspection = one.info, one.inspection
+    values: dict[str, object] = {"limit_mb": office().ctx.limits.collection_bytes // 1_000_000}
+    problems = [DocumentProblem(code=one.problem, message=sentence(one.problem, lang, values))] if one.problem else []
+    return Inspected(
+        file_id=one.file_id,
+        name=info.name if info else "",
+        size_bytes=info.size_bytes if info else 0,
+        mime=info.mime if info else "application/octet-stream",
+        is_pdf=one.problem != "not-a-pdf" and inspection is not None,
+        pages=inspection.pages if inspection else None,
+        page_sizes_pt=list(inspection.page_sizes_pt) if inspection else [],
+        signatures=inspection.signatures if inspection else 0,
+        problems=problems,
+    )
+
+
+@api.get("/documents/<int:file_id>/pages/<int:page>")
+@api.get("/documents/<int:file_id>/pages/<int:page>.png", defaults={"image_format": "png"})
+@user
+@spec.validate(resp=answers(HTTP_200=None), skip_validation=True)
+def page(file_id: int, page: int, image_format: ImageFormat | None = None) -> Response:
+    chosen = image_format or format_of_request()
+    try:
+        image = page_image(office().ctx, g.uid, str(file_id), page, width_of_request(), chosen)
+    except PdfError as error:
+        if error.code == "no-such-page":
+            raise NotFound from error
+        raise Refused(error.code) from error
+    return plain_image(image, chosen)
+
+
+@api.post("/documents/beside/<int:file_id>")
+@user_acting
+@spec.validate(resp=answers(HTTP_201=Uploaded), skip_validation=True)
+def beside(file_id: int) -> Response:
+    return _upload(str(file_id))
+
+
+@api.post("/documents")
+@user_acting
+@spec.validate(resp=answers(HTTP_201=Uploaded), skip_validation=True)
+def at_home() -> Response:
+    return _upload(None)
+
+
+def _upload(file_id: str | None) -> Response:
+    ctx = office().ctx
+    limit = ctx.limits.collection_bytes
+    if request.mimetype == "multipart/form-data":
+        if (request.content_length or 0) > limit + MULTIPART_ROOM:
+            raise Refused("over-the-limit", limit_mb=limit // 1_000_000)
+        request.max_content_length = limit + MULTIPART_ROOM
+        part = next(iter(request.files.values()), None)
+        if part is None:
+            raise Refused("field-missing", path="file")
+        name, data = part.filename or "", part.stream.read(limit + 1)
+    else:
+        name = request.args.get("name", "")
+        try:
+            data = raw_body(limit)
+        except Refused as error:
+            raise Refused("over-the-limit", limit_mb=limit // 1_000_000) from error
+    placed = put_beside(ctx, g.uid, file_id, name or "document.pdf", data)
+    answer = jsonify(Uploaded(file_id=placed.file_id, name=placed.name, size_bytes=placed.size_bytes).model_dump())
+    answer.status_code = 201
+    return answer
+
+
+@api.get("/recipients")
+@user
+@spec.validate(resp=answers(HTTP_200=RecipientSuggestions), skip_validation=True)
+def recipients() -> Response:
+    text = request.args.get("search", "").strip()[:100]
+    found = office().ctx.directory.search(g.uid, text) if text else []
+    people = [RecipientSuggestion(user=one.uid, name=one.name, email=one.email) for one in found]
+    return jsonify(RecipientSuggestions(recipients=people).model_dump())
+
+
+@api.get("/files/<int:file_id>/flows")
+@user
+@spec.validate(resp=answers(HTTP_200=FileFlows), skip_validation=True)
+def flows_of_file(file_id: int) -> Response:
+    """Whoever can read the file sees kind, state, dates and counts; names only creator and participants."""
+    ctx = office().ctx
+    uid: str = g.uid
+    shown = []
+    may_read: bool | None = None
+    for flow_id in ctx.index.flows_of_file(str(file_id)):
+        loaded = load(ctx, flow_id)
+        flow = loaded.flow
+        is_creator = flow.creator.user.value == uid
+        turn_came = [r for r in flow.recipients_of_user(uid) if r.state.value != "waiting"]
+        if not is_creator and not turn_came:
+            if may_read is None:
+                may_read = ctx.files.by_id(uid, str(file_id)) is not None
+            if not may_read:
+                break
+        detail = None
+        if is_creator or turn_came:
+            detail = read_flow(loaded, Reader(turn_came[0].id if turn_came else None, sees_all=is_creator, uid=uid))
+        shown.append(
+            FileFlow(
+                id=flow.id,
+                kind=flow.kind.value,
+                state=flow.state.value,
+                title=detail.title if detail else None,
+                created_at=time(flow.created_at) or "",
+                steps_done=flow.steps_done,
+                steps_total=len(flow.steps),
+                detail=detail,
+            )
+        )
+    return jsonify(FileFlows(flows=shown).model_dump())
+
+
+@api.route("/<any(drafts, templates):what>", methods=["GET", "POST"])
+@api.route("/<any(drafts, templates):what>/<path:rest>", methods=["GET", "PUT", "DELETE"])
+@user
+def later(what: str, rest: str = "") -> Response:
+    raise NotAvailableYet(what)

@@ -1,0 +1,91 @@
+"""Request bodies: read within bounds, checked once against a model, errors with the path of the field."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from flask import g, request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from plugin.flow.errors import Invalid, Refused
+from plugin.flow.events import Trace
+from plugin.flow.model import Personal
+from plugin.flow.tokens import request_digest
+from plugin.web.office import office
+
+M = TypeVar("M", bound=BaseModel)
+
+JSON_LIMIT = 4_500_000
+"""An image of 2 MB in base64, and room."""
+
+_CODES = {"extra_forbidden": "unknown-field", "missing": "field-missing"}
+MAX_ERRORS = 20
+
+
+class BadBody(Refused):
+    """One or more fields are wrong; ``fields`` names each with its path."""
+
+    def __init__(self, fields: list[tuple[str, str]]) -> None:
+        super().__init__(fields[0][1], path=fields[0][0])
+        self.fields = fields
+
+
+def raw_body(limit: int) -> bytes:
+    """Counts what is really read, whatever Content-Length said. Raises: Refused("too-large")."""
+    cached: bytes | None = g.get("raw_body")
+    if cached is None:
+        if (request.content_length or 0) > limit:
+            raise Refused("too-large")
+        cached = request.stream.read(limit + 1)
+        g.raw_body = cached
+    if len(cached) > limit:
+        raise Refused("too-large")
+    return cached
+
+
+def body(model: type[M]) -> M:
+    """The JSON body as ``model``; an empty body is ``{}``. Raises: Refused("not-json"), BadBody."""
+    raw = raw_body(JSON_LIMIT)
+    if raw and request.mimetype != "application/json":
+        raise Refused("not-json")
+    try:
+        return model.model_validate_json(raw or b"{}")
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        if any(item["type"] == "json_invalid" for item in problems):
+            raise Refused("not-json") from None
+        raise BadBody([_field(item) for item in problems[:MAX_ERRORS]]) from None
+
+
+def _field(item: ErrorDetails) -> tuple[str, str]:
+    path = ""
+    for part in item["loc"]:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part.replace("_", "").isalnum() and not part[0].isupper() and "literal" not in part:
+            path += f".{part}" if path else part
+    return path, _CODES.get(item["type"], "invalid")
+
+
+def trace(recipient: str, act: str) -> Trace:
+    """From where an act came, and a digest that tells the same submit from another one."""
+    found = office()
+    address = request.headers.get("X-Origin-Ip") or request.remote_addr
+    agent = request.headers.get("User-Agent", "")[:300]
+    return Trace(
+        ip=Personal(recipient, address) if address else None,
+        ip_source="trusted proxy" if found.trust_origin_ip else "unverified",
+        user_agent=Personal(recipient, agent) if agent else None,
+        request=request_digest(found.secrets.request_key, act, raw_body(JSON_LIMIT)),
+        request_key=idempotency_key(act),
+    )
+
+
+def idempotency_key(act: str) -> str | None:
+    given = request.headers.get("Idempotency-Key")
+    if not given:
+        return None
+    if len(given) > 255:
+        raise Invalid("Idempotency-Key", "invalid")
+    return request_digest(office().secrets.request_key, f"{act} key", given.encode())

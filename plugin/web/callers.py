@@ -1,0 +1,185 @@
+"""Who may call which route. Every route names its caller with one of these marks; a test walks the URL map.
+
+``@anyone``: what is public by nature. ``@link``: whoever holds an invitation. ``@user``: a logged-in user of the host.
+``@platform``: the host itself. The ``_acting`` ones are for routes that change something: the page's own token and a
+fitting Origin are asked for, since the host's proxy gives no CSRF protection.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from flask import g, request
+
+from hooks.identity import Caller, NotTheHost, calling_user
+from plugin.flow.errors import Conflict, Forbidden, NotFound, ParapheurError
+from plugin.flow.model import Recipient
+from plugin.flow.tokens import (
+    link_page_token,
+    link_token,
+    same_token,
+    token_hash,
+    user_page_token,
+    user_page_token_holds,
+)
+from plugin.ports import Loaded
+from plugin.web.office import office
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+USER_TOKEN_TTL = timedelta(hours=12)
+TOKEN_LENGTH = 43
+
+
+def anyone(view: View) -> View:
+    return _marked(view, "anyone")
+
+
+def user(view: View) -> View:
+    """``g.uid`` is the caller. Raises not-signed-in (401) where the host let an anonymous visitor through."""
+
+    @functools.wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        g.uid = _logged_in()
+        return view(*args, **kwargs)
+
+    return _marked(cast("View", checked), "user")
+
+
+def user_acting(view: View) -> View:
+    """As ``user``, for what changes something."""
+
+    @functools.wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        g.uid = _logged_in()
+        check_origin()
+        check_user_token(g.uid)
+        return view(*args, **kwargs)
+
+    return _marked(cast("View", checked), "user", acting=True)
+
+
+def link(view: View) -> View:
+    """``token`` of the path gives ``loaded`` and ``recipient`` to the view. Unknown tokens are all the same 404."""
+
+    @functools.wraps(view)
+    def checked(token: str, *args: Any, **kwargs: Any) -> Any:
+        host_caller()
+        loaded, recipient, _ = follow(token)
+        g.link_language = recipient.language
+        return view(token, loaded, recipient, *args, **kwargs)
+
+    return _marked(cast("View", checked), "link")
+
+
+def link_acting(view: View) -> View:
+    """As ``link``, for what changes something."""
+
+    @functools.wraps(view)
+    def checked(token: str, *args: Any, **kwargs: Any) -> Any:
+        host_caller()
+        loaded, recipient, round_ = follow(token)
+        g.link_language = recipient.language
+        check_origin()
+        check_link_token(token, round_)
+        return view(token, loaded, recipient, *args, **kwargs)
+
+    return _marked(cast("View", checked), "link", acting=True)
+
+
+def platform(view: View) -> View:
+    """Called by the host itself, never through its proxy."""
+
+    @functools.wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if host_caller().came_by_proxy:
+            raise NotFound
+        return view(*args, **kwargs)
+
+    return _marked(cast("View", checked), "platform")
+
+
+def _marked(view: View, caller: str, *, acting: bool = False) -> View:
+    view.__dict__.update(caller=caller, acting=acting)
+    return view
+
+
+def _logged_in() -> str:
+    uid = host_caller().uid
+    if not uid:
+        raise ParapheurError("not-signed-in")
+    return uid
+
+
+def host_caller() -> Caller:
+    """Raises not-the-host (401) when the request did not come through the platform."""
+    found = office()
+    try:
+        return calling_user(
+            request.headers.getlist("Authorization-App-Api"),
+            request.headers.getlist("Ex-App-Id"),
+            request.headers.getlist("X-Origin-Ip"),
+            expected_id=found.app_id,
+            secret=found.app_secret,
+        )
+    except NotTheHost as error:
+        raise ParapheurError("not-the-host") from error
+
+
+def follow(token: str) -> tuple[Loaded, Recipient, int]:
+    """The flow and recipient behind a link, derived again from the flow: a forged row grants nothing.
+
+    Raises: NotFound; IndexMissing while links cannot be looked up.
+    """
+    found = office()
+    row = found.ctx.index.link(token_hash(token))
+    if row is None or len(token) != TOKEN_LENGTH:
+        raise NotFound
+    loaded = found.ctx.flows.load(row.flow_id)
+    if loaded is None:
+        raise NotFound
+    try:
+        recipient = loaded.flow.recipient(row.recipient)
+    except KeyError as error:
+        raise NotFound from error
+    expected = link_token(found.secrets.link_key, loaded.flow.id, recipient.id, row.round)
+    if not same_token(token, expected) or row.round != recipient.round or not recipient.is_external:
+        raise NotFound
+    return loaded, recipient, row.round
+
+
+def user_token(uid: str) -> str:
+    found = office()
+    return user_page_token(found.secrets.csrf_key, uid, found.ctx.clock() + USER_TOKEN_TTL)
+
+
+def token_of_link(token: str, round_: int) -> str:
+    return link_page_token(office().secrets.csrf_key, token_hash(token), round_)
+
+
+def check_origin() -> None:
+    """An absent Origin is accepted; ``null`` and foreign ones are not (403): no honest page sends those."""
+    origins = request.headers.getlist("Origin")
+    if origins and (len(origins) > 1 or origins[0] not in office().origins):
+        raise Forbidden("foreign-origin")
+
+
+def check_user_token(uid: str) -> None:
+    found = office()
+    given = request.headers.get("X-CSRF-Token", "")
+    if not user_page_token_holds(found.secrets.csrf_key, uid, given, found.ctx.clock()):
+        raise Conflict("page-expired")
+
+
+def check_link_token(token: str, round_: int) -> None:
+    if not same_token(request.headers.get("X-CSRF-Token", ""), token_of_link(token, round_)):
+        raise Conflict("page-expired")
+
+
+def origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

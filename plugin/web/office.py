@@ -1,0 +1,43 @@
+"""What the routes of one application share; put on the Flask application by ``plugin.app``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flask import current_app
+
+from plugin.actions.context import Context
+from plugin.web.schemas import Check
+
+EXTENSION = "parapheur"
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Keys derived from the instance secret, by label."""
+
+    link_key: bytes
+    csrf_key: bytes
+    request_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    ctx: Context
+    secrets: Secrets
+    app_id: str
+    app_secret: str
+    public_url: str
+    origins: frozenset[str]
+    organisation: str
+    trust_origin_ip: bool
+    public_keys: Mapping[str, Any]
+    """The JWK set of the chain keys."""
+    checks: Callable[[], list[Check] | None]
+    """What works and what does not; None before the start is finished."""
+
+
+def office() -> Office:
+    return cast("Office", current_app.extensions[EXTENSION])

@@ -1,0 +1,148 @@
+"""Pages: rendered whole on the server, readable before any script arrives. Their addresses never end in .html."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, g, make_response, render_template, request, send_from_directory, url_for
+
+from plugin.actions.acting import load
+from plugin.flow.decide import check_turn
+from plugin.flow.errors import NotFound, ParapheurError
+from plugin.flow.model import Recipient
+from plugin.i18n import bundle_words, translations
+from plugin.ports import Loaded
+from plugin.web.acts import consent_text
+from plugin.web.api_link import read_link
+from plugin.web.callers import anyone, follow, host_caller, user_token
+from plugin.web.language import COOKIE, language, remember
+from plugin.web.office import office
+from plugin.web.reading import page_state, read_for_recipient
+from plugin.web.schemas import LinkFlowOut
+
+pages = Blueprint("pages", __name__)
+
+UI = Path(__file__).parent.parent / "static" / "ui"
+A_YEAR = "public, max-age=31536000, immutable"
+
+
+@pages.get("/s/<token>")
+@anyone
+def invitation(token: str) -> Response:
+    """The page behind an invitation. Opening it changes nothing in the flow; only "opened" is marked in the vault."""
+    host_caller()
+    try:
+        loaded, recipient, round_ = follow(token)
+    except NotFound:
+        return _not_found(external=True, who=None)
+    g.link_language = recipient.language
+    if page_state(loaded.flow, recipient) == "act" and request.method == "GET":
+        office().ctx.vault.mark_opened(loaded.flow.id, recipient.id, round_, office().ctx.clock())
+    return _page(loaded, recipient, read_link(token, loaded, recipient), external=True, api_base=f"/s/{token}")
+
+
+@pages.get("/f/<flow_id>")
+@anyone
+def for_user(flow_id: str) -> Response:
+    """The same page for a platform user; one and the same answer for flows of others and for none."""
+    caller = host_caller()
+    if not caller.uid:
+        return _not_found(external=False, who=None, status=200)
+    ctx = office().ctx
+    try:
+        loaded = load(ctx, flow_id)
+    except NotFound:
+        return _not_found(external=False, who=caller.uid, status=200)
+    mine = loaded.flow.recipients_of_user(caller.uid)
+    own = next((r for r in mine if r.state.is_open), mine[-1] if mine else None)
+    if own is None:
+        return _not_found(external=False, who=caller.uid, status=200)
+    g.link_language = own.language
+    if page_state(loaded.flow, own) == "act" and request.method == "GET":
+        ctx.vault.mark_opened(loaded.flow.id, own.id, own.round, ctx.clock())
+    consent = consent_text(len(loaded.flow.documents), language(own.language))
+    flow = read_for_recipient(loaded, own, user_token(caller.uid), consent, ctx.clock())
+    return _page(loaded, own, flow, external=False, api_base=f"/api/v1/flows/{flow_id}")
+
+
+def _page(loaded: Loaded, recipient: Recipient, flow: LinkFlowOut, *, external: bool, api_base: str) -> Response:
+    state = page_state(loaded.flow, recipient)
+    shown = flow.model_dump()
+    refusal = None
+    if state == "act":
+        try:
+            check_turn(loaded.flow, recipient.id)
+        except ParapheurError as error:
+            refusal = error.code
+    return _render(
+        "sign.html",
+        flow=shown,
+        state_page=state,
+        refusal=refusal,
+        external=external,
+        api_base=api_base,
+        boot={"flow": shown, "apiBase": api_base, "external": external, "statePage": state},
+    )
+
+
+def _not_found(*, external: bool, who: str | None, status: int = 404) -> Response:
+    answer = _render("notfound.html", external=external, who=who)
+    answer.status_code = status
+    return answer
+
+
+def _render(template: str, **values: Any) -> Response:
+    lang = language()
+    words = translations(lang)
+    other = "en" if lang == "fr" else "fr"
+    html = render_template(
+        template,
+        lang=lang,
+        _=words.gettext,
+        gettext=words.gettext,
+        ngettext=words.ngettext,
+        asset=asset,
+        organisation=office().organisation,
+        other_lang_url=f"?{COOKIE}={other}",
+        i18n=bundle_words(lang, "sign"),
+        **values,
+    )
+    return remember(make_response(html))
+
+
+def asset(name: str) -> str:
+    """The address of a built file, with its content's hash: it may be kept for ever."""
+    return url_for("pages.built", name=name, v=_hashes().get(name, ""))
+
+
+@cache
+def _hashes() -> dict[str, str]:
+    if not UI.is_dir():
+        return {}
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        for path in sorted(UI.iterdir())
+        if path.suffix in (".js", ".css")
+    }
+
+
+@pages.get("/static/ui/<name>")
+@anyone
+def built(name: str) -> Response:
+    if name not in _hashes():
+        raise NotFound
+    answer = send_from_directory(UI, name)
+    answer.headers["Cache-Control"] = A_YEAR if request.args.get("v") == _hashes()[name] else "no-store, private"
+    return answer
+
+
+@pages.get("/.well-known/parapheur-keys.json")
+@anyone
+def keys() -> Response:
+    answer = make_response(json.dumps(office().public_keys))
+    answer.mimetype = "application/json"
+    return answer

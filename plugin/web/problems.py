@@ -1,0 +1,133 @@
+"""Errors as problem+json (RFC 9457), in the caller's language: the one place that maps codes to sentences."""
+
+from __future__ import annotations
+
+from flask import Response, current_app, json
+
+from pdfops.errors import PdfError
+from plugin.flow.errors import Conflict, Forbidden, Invalid, NotFound, ParapheurError, Refused, Unavailable
+from plugin.i18n import mark as _
+from plugin.i18n import translations
+
+SENTENCES: dict[str, str] = {
+    "internal": _("Something went wrong on our side. Nothing was lost; please try again."),
+    "invalid": _("This value cannot be used."),
+    "unknown-field": _("This field is not known."),
+    "field-missing": _("This field is required."),
+    "not-json": _("The request is not valid JSON."),
+    "too-large": _("The request is too large."),
+    "not-available-yet": _("This is not available yet."),
+    "not-found": _("Not for this account, or not there."),
+    "not-signed-in": _("Please log in first."),
+    "not-the-host": _("Only the platform may call this."),
+    "method-not-allowed": _("This cannot be done here."),
+    "foreign-origin": _("The request came from another site."),
+    "page-expired": _("This page was open for too long. It has been refreshed; please try again."),
+    "not-your-turn": _("It is not your turn yet."),
+    "already-decided": _("You have already decided."),
+    "replaced": _("Somebody else has taken your place in this workflow."),
+    "flow-suspended": _("This workflow is suspended."),
+    "flow-ended": _("This workflow has ended."),
+    "documents-changed": _("The documents have changed since you opened this page. Please read them again."),
+    "state-changed": _("Somebody else was faster. Please look again."),
+    "wrong-act": _("Your part in this workflow is another one."),
+    "consent-required": _("Please confirm that you agree to sign electronically."),
+    "reason-required": _("Please give a reason."),
+    "no-such-document": _("There is no such document in this workflow."),
+    "document-missing": _("Your decision must name every document."),
+    "no-documents": _("Choose at least one document."),
+    "too-many-documents": _("A workflow can hold %(limit)s documents at most."),
+    "duplicate-document": _("This document is already in the list."),
+    "no-recipients": _("Choose at least one recipient."),
+    "too-many-recipients": _("A workflow can have %(limit)s recipients at most."),
+    "duplicate-recipient": _("This person is already in the list."),
+    "no-such-recipient": _("There is no such recipient."),
+    "no-signatory": _("A signature needs at least one signatory."),
+    "no-such-user": _("There is no user of that name."),
+    "user-or-email": _("Give either a user or an e-mail address."),
+    "bad-email": _("This is not a complete e-mail address."),
+    "role-does-not-fit": _("In an approval everybody is a validator."),
+    "validator-after-signatory": _("Validators come before signatories."),
+    "no-stamps-in-a-validation": _("An approval has no stamps."),
+    "no-such-page": _("There is no such page."),
+    "outside-page": _("The stamp lies outside the page."),
+    "stamp-too-small": _("The stamp is too small: %(width_pt)s × %(height_pt)s points at least."),
+    "stamp-for-non-signatory": _("Only signatories have stamps."),
+    "stamp-missing": _("Every signatory needs at least one stamp in every document."),
+    "no-such-file": _("This file is not there any more."),
+    "is-a-folder": _("A folder cannot be sent; choose files."),
+    "over-the-limit": _("Refused: the documents of one signature may hold %(limit_mb)s MB together."),
+    "not-a-pdf": _("Refused: only a PDF can be signed. Convert it to PDF."),
+    "encrypted": _("Password-protected PDF: remove the protection."),
+    "damaged": _("This PDF is damaged and cannot be signed."),
+    "certified": _("This PDF is certified: its author allows no further signature."),
+    "too-many-pages": _("This PDF has too many pages."),
+    "too-slow": _("This PDF takes too long to read and cannot be used."),
+    "too-heavy": _("This PDF needs too much memory and cannot be used."),
+    "bad-image": _("This image cannot be used. Choose a PNG or JPEG with a signature on it."),
+    "image-too-large": _("This image is too large: 2 MB at most."),
+    "glyph-missing": _("A name or reason has characters that the stamp's font cannot draw."),
+    "not-verified": _("The sealed PDF did not pass our own check; nothing was signed."),
+    "too-much-growth": _("This image would make the document too large."),
+    "no-free-name": _("Too many files have that name already."),
+    "host-unavailable": _("The cloud is not responding. Nothing was lost; please try again in a moment."),
+    "host-busy": _("The file is in use at the moment. Please try again shortly."),
+    "flow-busy": _("Somebody else is acting on this workflow right now. Please try again shortly."),
+    "host-full": _("There is no room left in the owner's files."),
+    "half-written": _("The cloud did not store the file whole. Nothing was lost; please try again."),
+    "revision-missing": _("The document cannot be reached at the moment. The sender has to look at it."),
+    "index-missing": _("The list of workflows is being rebuilt. Please try again in a moment."),
+    "chain-broken": _("The record of this workflow is not what was written. The sender has to look at it."),
+    "unavailable": _("Not possible at the moment. Please try again shortly."),
+}
+"""Every code there is. A test compares it with the codes that the product raises."""
+
+STATUS = {"not-signed-in": 401, "not-the-host": 401, "too-large": 413, "method-not-allowed": 405}
+
+
+def sentence(code: str, language: str, values: dict[str, object] | None = None) -> str:
+    """The code's sentence, filled in. An unknown code speaks as ``internal``."""
+    text = translations(language).gettext(SENTENCES.get(code, SENTENCES["internal"]))
+    try:
+        return text % (values or {}) if "%(" in text else text
+    except KeyError:
+        return text
+
+
+def status_of(error: ParapheurError) -> int:
+    if error.code in STATUS:
+        return STATUS[error.code]
+    if isinstance(error, NotFound):
+        return 404
+    if isinstance(error, Conflict):
+        return 409
+    if isinstance(error, Forbidden):
+        return 403
+    if isinstance(error, Unavailable):
+        return 503
+    return 422 if isinstance(error, Refused) else 500
+
+
+def problem(error: ParapheurError, language: str, more: list[dict[str, object]] | None = None) -> Response:
+    """The answer for an error: status, stable code, a sentence, the field's path, when to try again."""
+    values = dict(error.values)
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": sentence(error.code, language, dict(values)),
+        "status": status_of(error),
+        "code": error.code,
+        **{name: value for name, value in values.items() if name not in ("type", "title", "status", "code")},
+    }
+    if more is not None:
+        body["errors"] = more
+    elif isinstance(error, Invalid):
+        body["errors"] = [{"path": error.path, "code": error.code, "message": body["title"]}]
+    answer = current_app.response_class(json.dumps(body), status=status_of(error), mimetype="application/problem+json")
+    if isinstance(error, Unavailable):
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+    return answer
+
+
+def from_pdf_error(error: PdfError) -> ParapheurError:
+    """What a parser refused, as the caller's mistake."""
+    return Refused(error.code)
