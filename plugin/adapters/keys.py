@@ -1,0 +1,263 @@
+"""The instance's keys, in ``$DATA/keys/``: secret, chain keys, the organisation's seal. Made once, never replaced."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import rfc8785
+from cryptography import x509
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+MakeCertificate = Callable[[str], tuple[bytes, bytes]]
+"""Organisation's name -> (private key PEM, certificate PEM)."""
+
+_SECRET_FILE = "instance-secret"  # noqa: S105 - a file name
+_ACTIVE = "active-chain-key"
+_SEAL_KEY = "seal-key.pem"
+_SEAL_CERT = "seal-cert.pem"
+_EXPORTED = "exported"
+_INSTANCE = "instance-id"
+_BACKUP_FORMAT = "parapheur keys v1"
+_SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**16, 8, 1
+
+
+class KeysMissing(Exception):
+    """The database knows keys that are not in the folder: restore them, new ones would orphan every flow."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class BackupUnreadable(Exception):
+    """Another format, damaged, or the wrong passphrase."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainKey:
+    """One Ed25519 key that signs lines. ``jwk`` is its public half: crv, kty, x."""
+
+    kid: str
+    private: Ed25519PrivateKey
+    jwk: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Promise: the same folder gives the same keys for ever. Nothing of it is ever logged."""
+
+    folder: Path
+    secret: bytes
+    chain_keys: Mapping[str, ChainKey]
+    active: ChainKey
+    seal_key_pem: bytes
+    seal_cert_pem: bytes
+    instance_id: str
+
+    @classmethod
+    def open(cls, folder: Path, organisation: str, known_elsewhere: bool, make_certificate: MakeCertificate) -> Keys:
+        """Reads the keys, and makes those of a first start (also of one that was interrupted).
+
+        Raises: KeysMissing where one is missing although ``known_elsewhere``.
+        """
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+
+        def made(name: str, make: Callable[[], bytes]) -> bytes:
+            path = folder / name
+            if not path.exists():
+                if known_elsewhere:
+                    raise KeysMissing(name)
+                write_private(path, make())
+            return path.read_bytes()
+
+        secret = made(_SECRET_FILE, lambda: secrets.token_bytes(32))
+        if len(secret) != 32:
+            raise KeysMissing(_SECRET_FILE)
+        active = made(_ACTIVE, lambda: _make_chain_key(folder).encode()).decode().strip()
+        if not (folder / _SEAL_KEY).exists() or not (folder / _SEAL_CERT).exists():
+            if known_elsewhere:
+                raise KeysMissing(_SEAL_KEY)
+            key_pem, cert_pem = make_certificate(organisation)
+            (folder / _SEAL_CERT).unlink(missing_ok=True)
+            write_private(folder / _SEAL_KEY, key_pem)
+            write_private(folder / _SEAL_CERT, cert_pem)
+        chain_keys = {key.kid: key for key in map(_read_chain_key, sorted(folder.glob("chain-*.pem")))}
+        if active not in chain_keys:
+            raise KeysMissing(f"chain-{active}.pem")
+        instance = folder.parent / _INSTANCE
+        if not instance.exists():
+            write_private(instance, secrets.token_hex(8).encode())
+        return cls(
+            folder=folder,
+            secret=secret,
+            chain_keys=chain_keys,
+            active=chain_keys[active],
+            seal_key_pem=(folder / _SEAL_KEY).read_bytes(),
+            seal_cert_pem=(folder / _SEAL_CERT).read_bytes(),
+            instance_id=instance.read_text().strip(),
+        )
+
+    @cached_property
+    def link_key(self) -> bytes:
+        return self._derived(b"parapheur link key v1")
+
+    @cached_property
+    def csrf_key(self) -> bytes:
+        return self._derived(b"parapheur csrf key v1")
+
+    @cached_property
+    def request_key(self) -> bytes:
+        return self._derived(b"parapheur request key v1")
+
+    @cached_property
+    def salts_key(self) -> bytes:
+        return self._derived(b"parapheur salts v1")
+
+    def person_key(self, salt: bytes) -> bytes:
+        """Under which one person's values of one flow are encrypted. Shape: 32 bytes."""
+        return self._derived(b"parapheur person v1", salt)
+
+    @cached_property
+    def public_keys(self) -> Mapping[str, Ed25519PublicKey]:
+        """kid -> key, for reading chains."""
+        return {kid: key.private.public_key() for kid, key in self.chain_keys.items()}
+
+    @cached_property
+    def public_jwks(self) -> list[dict[str, str]]:
+        """For ``/.well-known/parapheur-keys.json``."""
+        return [{**key.jwk, "kid": kid, "use": "sig", "alg": "EdDSA"} for kid, key in sorted(self.chain_keys.items())]
+
+    @cached_property
+    def seal_cert_der(self) -> bytes:
+        return x509.load_pem_x509_certificate(self.seal_cert_pem).public_bytes(serialization.Encoding.DER)
+
+    @cached_property
+    def jwk_signature(self) -> str:
+        """base64url of RSASSA-PKCS1-v1_5 with SHA-256 by the seal key over ["parapheur chain key v1", jwk]."""
+        key = serialization.load_pem_private_key(self.seal_key_pem, password=None)
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise TypeError("the organisation's seal key must be RSA")
+        return b64url(key.sign(key_statement(self.active.jwk), padding.PKCS1v15(), hashes.SHA256()))
+
+    @property
+    def exported(self) -> bool:
+        """A protected backup was made of these very keys."""
+        mark = self.folder / _EXPORTED
+        return mark.exists() and mark.read_text().strip() == self._fingerprint()
+
+    def export(self, path: Path, passphrase: str) -> None:
+        """Writes every key into one file, encrypted (scrypt, AES-256-GCM), and marks the keys as exported."""
+        names = sorted(p.name for p in self.folder.iterdir() if p.name != _EXPORTED and not p.name.startswith("."))
+        inner = {name: base64.b64encode((self.folder / name).read_bytes()).decode() for name in names}
+        salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
+        sealed = AESGCM(_stretched(passphrase, salt)).encrypt(
+            nonce, json.dumps(inner).encode(), _BACKUP_FORMAT.encode()
+        )
+        outer = {"format": _BACKUP_FORMAT, "salt": salt.hex(), "nonce": nonce.hex(), "data": sealed.hex()}
+        write_private(path, json.dumps(outer).encode())
+        write_private(self.folder / _EXPORTED, self._fingerprint().encode())
+
+    def _fingerprint(self) -> str:
+        parts = [self.secret.hex(), *sorted(self.chain_keys), hashlib.sha256(self.seal_cert_pem).hexdigest()]
+        return hashlib.sha256(rfc8785.dumps(["parapheur export v1", *parts])).hexdigest()
+
+    def _derived(self, label: bytes, salt: bytes | None = None) -> bytes:
+        return HKDF(algorithm=hashes.SHA256(), length=32, salt=salt, info=label).derive(self.secret)
+
+
+def restore_keys(folder: Path, path: Path, passphrase: str) -> None:
+    """Puts an exported backup back. Keys that are there already are left alone.
+
+    Raises: BackupUnreadable.
+    """
+    try:
+        outer = json.loads(path.read_bytes())
+        if outer["format"] != _BACKUP_FORMAT:
+            raise BackupUnreadable("format")
+        key = _stretched(passphrase, bytes.fromhex(outer["salt"]))
+        opened = AESGCM(key).decrypt(
+            bytes.fromhex(outer["nonce"]), bytes.fromhex(outer["data"]), _BACKUP_FORMAT.encode()
+        )
+        files: dict[str, str] = json.loads(opened)
+    except (InvalidTag, ValueError, KeyError, TypeError) as error:
+        raise BackupUnreadable("passphrase") from error
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, data in files.items():
+        target = folder / Path(name).name
+        if not target.exists():
+            write_private(target, base64.b64decode(data))
+
+
+def key_statement(jwk: Mapping[str, Any]) -> bytes:
+    """What the seal key signs to vouch for a chain key."""
+    return rfc8785.dumps(["parapheur chain key v1", dict(jwk)])
+
+
+def kid_of(jwk: Mapping[str, str]) -> str:
+    """The first 16 characters of the thumbprint (RFC 7638)."""
+    return b64url(hashlib.sha256(rfc8785.dumps(dict(jwk))).digest())[:16]
+
+
+def b64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Atomically: after a crash there is the old content or the new. Mode 0600."""
+    handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _make_chain_key(folder: Path) -> str:
+    private = Ed25519PrivateKey.generate()
+    kid = kid_of(_jwk(private))
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    write_private(folder / f"chain-{kid}.pem", pem)
+    return kid
+
+
+def _read_chain_key(path: Path) -> ChainKey:
+    private = cast("Ed25519PrivateKey", serialization.load_pem_private_key(path.read_bytes(), password=None))
+    jwk = _jwk(private)
+    return ChainKey(kid_of(jwk), private, jwk)
+
+
+def _jwk(private: Ed25519PrivateKey) -> dict[str, str]:
+    raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return {"crv": "Ed25519", "kty": "OKP", "x": b64url(raw)}
+
+
+def _stretched(passphrase: str, salt: bytes) -> bytes:
+    return Scrypt(salt=salt, length=32, n=_SCRYPT_N, r=_SCRYPT_R, p=_SCRYPT_P).derive(passphrase.encode())
