@@ -1,0 +1,244 @@
+"""The state file: one signed line an event, each holding the hash of the one before. Bytes in, bytes out.
+
+Source: RFC 8785 (canonical JSON), RFC 8032 (Ed25519), RFC 3339 (times, UTC, milliseconds).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import rfc8785
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from plugin.adapters.keys import ChainKey, b64url, kid_of
+from plugin.flow.events import FORMAT, Launched
+from plugin.ports import ChainBroken
+
+NO_PARENT = "0" * 64
+_MEMBERS = {"seq", "at", "actor", "type", "data", "prev", "fence", "kid", "sig"}
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+_ACTOR = re.compile(r"creator|admin|system|recipient:[A-Za-z0-9_-]+", re.ASCII)
+
+PublicKeys = Mapping[str, Ed25519PublicKey]
+
+
+class UnknownFormat(ChainBroken):
+    """Written by a newer version: intact, never to be rewritten, quarantined or restored over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One verified line. ``data`` is as it stands in the file; ``hash``: hex SHA-256 of its bytes."""
+
+    seq: int
+    at: datetime
+    actor: str
+    type: str
+    data: Mapping[str, Any]
+    fence: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A whole verified state file."""
+
+    log: bytes
+    flow_id: str
+    lines: tuple[Line, ...]
+
+    @property
+    def head(self) -> str:
+        return self.lines[-1].hash
+
+    @property
+    def length(self) -> int:
+        return len(self.lines)
+
+    @property
+    def fence(self) -> int:
+        return self.lines[-1].fence
+
+    @property
+    def last_at(self) -> datetime:
+        return self.lines[-1].at
+
+    def holds(self, head: str, length: int) -> bool:
+        """The line of that number is the one of that hash: this chain is that one, or goes on from it."""
+        return 0 < length <= len(self.lines) and self.lines[length - 1].hash == head
+
+    @property
+    def commitments(self) -> dict[str, str]:
+        """Person -> hex SHA-256 of his salt, from every line that brought somebody in."""
+        found: dict[str, str] = {}
+        for line in self.lines:
+            found.update(line.data.get("salts", {}))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A line to be written. ``data`` holds no clear personal value any more."""
+
+    actor: str
+    type: str
+    data: Mapping[str, Any]
+
+
+def instant(at: datetime) -> str:
+    """RFC 3339 in UTC with Z, milliseconds (cut, not rounded)."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_instant(text: str) -> datetime:
+    """Raises: ValueError for any other form."""
+    if not _TIME.fullmatch(text):
+        raise ValueError(text)
+    return datetime.fromisoformat(text)
+
+
+def written(parent: Chain | None, drafts: Sequence[Draft], key: ChainKey, fence: int, now: datetime) -> bytes:
+    """The new lines' bytes. A line's time is never before its predecessor's.
+
+    Raises: ValueError for data that a state file may not hold (floats, booleans, null, names beyond ASCII).
+    """
+    at = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    prev, seq = (parent.head, parent.length) if parent else (NO_PARENT, 0)
+    if parent:
+        at = max(at, parent.last_at)
+    out = bytearray()
+    for draft in drafts:
+        _check_plain(draft.data)
+        seq += 1
+        line: dict[str, Any] = {
+            "seq": seq,
+            "at": instant(at),
+            "actor": draft.actor,
+            "type": draft.type,
+            "data": dict(draft.data),
+            "prev": prev,
+            "fence": fence,
+            "kid": key.kid,
+        }
+        line["sig"] = b64url(key.private.sign(rfc8785.dumps(line)))
+        raw = rfc8785.dumps(line)
+        prev = hashlib.sha256(raw).hexdigest()
+        out += raw + b"\n"
+    return bytes(out)
+
+
+def verified(log: bytes, keys: PublicKeys, flow_id: str, known: Chain | None = None) -> Chain:
+    """Reads a state file and checks all of it; lines that ``known`` begins with were checked before.
+
+    Raises: ChainBroken torn-line, bad-json, not-canonical, bad-line, bad-seq, bad-prev, bad-order, unknown-key,
+    bad-signature, bad-key, other-flow; UnknownFormat unknown-format.
+    """
+    if not log.endswith(b"\n"):
+        raise ChainBroken("torn-line")
+    lines: list[Line] = []
+    rest = log
+    if known is not None and known.flow_id == flow_id and log.startswith(known.log):
+        lines = list(known.lines)
+        rest = log[len(known.log) :]
+        if not rest:
+            return known
+    for raw in rest[:-1].split(b"\n"):
+        lines.append(_line(raw, keys, lines[-1] if lines else None, flow_id))
+    return Chain(log, flow_id, tuple(lines))
+
+
+def flow_id_of(log: bytes) -> str | None:
+    """The flow that the first line claims to begin; nothing is verified."""
+    try:
+        found = json.loads(log.split(b"\n", 1)[0])["data"]["flow_id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _line(raw: bytes, keys: PublicKeys, before: Line | None, flow_id: str) -> Line:
+    obj = _parsed(raw)
+    if obj["seq"] != (before.seq + 1 if before else 1):
+        raise ChainBroken("bad-seq")
+    if obj["prev"] != (before.hash if before else NO_PARENT):
+        raise ChainBroken("bad-prev")
+    key = keys.get(obj["kid"])
+    if key is None:
+        raise ChainBroken("unknown-key")
+    signature = obj.pop("sig")
+    try:
+        claimed = base64.urlsafe_b64decode(signature + "==")
+        if b64url(claimed) != signature:
+            raise ChainBroken("bad-signature")
+        key.verify(claimed, rfc8785.dumps(obj))
+    except (InvalidSignature, binascii.Error, ValueError) as error:
+        raise ChainBroken("bad-signature") from error
+    try:
+        at = from_instant(obj["at"])
+    except ValueError as error:
+        raise ChainBroken("bad-line") from error
+    if obj["fence"] < (before.fence if before else 1) or (before and at < before.at):
+        raise ChainBroken("bad-order")
+    if before is None:
+        _check_first(obj, flow_id)
+    elif obj["type"] == Launched.type:
+        raise ChainBroken("bad-line")
+    digest = hashlib.sha256(raw).hexdigest()
+    return Line(obj["seq"], at, obj["actor"], obj["type"], obj["data"], obj["fence"], digest)
+
+
+def _parsed(raw: bytes) -> dict[str, Any]:
+    try:
+        obj = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ChainBroken("bad-json") from error
+    if not isinstance(obj, dict) or obj.keys() != _MEMBERS:
+        raise ChainBroken("bad-line")
+    try:
+        _check_plain(obj)
+        if rfc8785.dumps(obj) != raw:
+            raise ChainBroken("not-canonical")
+    except (ValueError, RecursionError) as error:
+        raise ChainBroken("bad-line") from error
+    texts = all(isinstance(obj[name], str) for name in ("at", "actor", "type", "prev", "kid", "sig"))
+    numbers = all(isinstance(obj[name], int) for name in ("seq", "fence"))
+    if not (texts and numbers and isinstance(obj["data"], dict) and _ACTOR.fullmatch(obj["actor"])):
+        raise ChainBroken("bad-line")
+    return obj
+
+
+def _check_first(obj: Mapping[str, Any], flow_id: str) -> None:
+    data = obj["data"]
+    if obj["type"] != Launched.type:
+        raise ChainBroken("bad-line")
+    if data.get("format") != FORMAT:
+        raise UnknownFormat("unknown-format")
+    if data.get("flow_id") != flow_id:
+        raise ChainBroken("other-flow")
+    key = data.get("key")
+    jwk = key.get("jwk") if isinstance(key, dict) else None
+    if not isinstance(jwk, dict) or kid_of(jwk) != obj["kid"]:
+        raise ChainBroken("bad-key")
+
+
+def _check_plain(value: Any) -> None:
+    """Objects with ASCII names, lists, strings, integers; nothing else."""
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            if not (isinstance(name, str) and name.isascii()):
+                raise ValueError("member name")
+            _check_plain(member)
+    elif isinstance(value, list):
+        for item in value:
+            _check_plain(item)
+    elif type(value) not in (str, int):
+        raise ValueError(type(value).__name__)

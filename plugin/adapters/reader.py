@@ -1,0 +1,132 @@
+"""From a state file's bytes to a flow: verified, decrypted, replayed; what was read before is not done again."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from plugin.adapters.chain import Chain, Draft, Line, PublicKeys, UnknownFormat, verified
+from plugin.adapters.personal import Curtain, Salts, commitment, new_salt, persons_in
+from plugin.flow.codec import UnknownEvent, from_data, to_data
+from plugin.flow.events import Event, Launched
+from plugin.flow.evolve import evolve
+from plugin.flow.model import CREATOR, Flow
+from plugin.ports import ChainBroken, Loaded, Record, StatePlace
+
+_BOOKKEEPING = ("key", "salts")
+"""Members of a line's data that belong to the chain, not to the event."""
+_KEPT = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A chain and the flow it tells, with the salts that were there."""
+
+    chain: Chain
+    loaded: Loaded
+    salts: Mapping[str, bytes]
+
+
+class Reader:
+    """Promise: ``read`` of the bytes it read last is a comparison; of bytes that go on from them, the new lines."""
+
+    def __init__(self, public_keys: PublicKeys, curtain: Curtain) -> None:
+        self._public_keys = public_keys
+        self._curtain = curtain
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, Read] = OrderedDict()
+
+    def read(self, flow_id: str, log: bytes, salts: Salts, place: StatePlace) -> Read:
+        """Raises: ChainBroken, UnknownFormat."""
+        known = self._known(flow_id)
+        chain = verified(log, self._public_keys, flow_id, known.chain if known else None)
+        salts = _committed(chain, salts)
+        if known is not None and known.salts == salts and chain.holds(known.chain.head, known.chain.length):
+            if known.chain.head == chain.head and known.loaded.place == place:
+                return known
+            flow, records = known.loaded.flow, list(known.loaded.records)
+        else:
+            flow, records = None, []
+        for line in chain.lines[len(records) :]:
+            flow, record = self._step(flow, line, salts)
+            records.append(record)
+        if flow is None:
+            raise ChainBroken("bad-line")
+        loaded = Loaded(flow, tuple(records), chain.head, chain.length, place)
+        read = Read(chain, loaded, dict(salts))
+        self._keep(flow_id, read)
+        return read
+
+    def kept(self, flow_id: str, head: str, salts: Salts, place: StatePlace) -> Read | None:
+        """What was verified before, if it is exactly this."""
+        known = self._known(flow_id)
+        if known is None or known.chain.head != head or known.salts != _committed(known.chain, salts):
+            return None
+        if known.loaded.place != place:
+            known = replace(known, loaded=replace(known.loaded, place=place))
+        return known
+
+    def forget(self, flow_id: str) -> None:
+        with self._lock:
+            self._kept.pop(flow_id, None)
+
+    def drafts(
+        self, events: Sequence[Event], actor: str, chain: Chain | None, salts: Salts, key: Mapping[str, Any]
+    ) -> tuple[list[Draft], dict[str, bytes]]:
+        """The lines to write, and the salts of persons that come in with them. ``key`` stands in a first line."""
+        committed = chain.commitments if chain else {}
+        known = dict(salts)
+        new: dict[str, bytes] = {}
+        drafts = []
+        for number, event in enumerate(events):
+            data = to_data(event)
+            assert not data.keys() & set(_BOOKKEEPING)
+            persons = persons_in(data)
+            if isinstance(event, Launched):
+                persons |= {CREATOR, *(recipient.id for recipient in event.recipients)}
+            added = {person: new_salt() for person in sorted(persons - committed.keys() - new.keys())}
+            new |= added
+            known |= added
+            hidden = self._curtain.hide(data, known)
+            if chain is None and number == 0:
+                hidden["key"] = dict(key)
+            if added:
+                hidden["salts"] = {person: commitment(salt) for person, salt in added.items()}
+            drafts.append(Draft(actor if number == 0 else "system", event.type, hidden))
+        return drafts, new
+
+    def _step(self, flow: Flow | None, line: Line, salts: Salts) -> tuple[Flow, Record]:
+        plain = {name: member for name, member in line.data.items() if name not in _BOOKKEEPING}
+        data = self._curtain.show(plain, salts)
+        try:
+            event = from_data(line.type, data)
+        except UnknownEvent as error:
+            raise UnknownFormat("unknown-event") from error
+        try:
+            after = evolve(flow, event, line.at)
+        except (ValueError, KeyError, IndexError) as error:
+            raise ChainBroken("bad-line") from error
+        return after, Record(line.seq, line.at, line.type, line.actor, data)
+
+    def _known(self, flow_id: str) -> Read | None:
+        with self._lock:
+            known = self._kept.get(flow_id)
+            if known is not None:
+                self._kept.move_to_end(flow_id)
+            return known
+
+    def _keep(self, flow_id: str, read: Read) -> None:
+        with self._lock:
+            self._kept[flow_id] = read
+            self._kept.move_to_end(flow_id)
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+
+
+def _committed(chain: Chain, salts: Salts) -> dict[str, bytes]:
+    """The salts that the chain vouches for; another one is as good as none."""
+    promised = chain.commitments
+    return {person: salt for person, salt in salts.items() if promised.get(person) == commitment(salt)}
