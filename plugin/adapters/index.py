@@ -1,0 +1,306 @@
+"""The index: a copy of each log and the lists made from it. Every row follows from the state files alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from plugin.adapters.chain import from_instant, instant
+from plugin.adapters.sql import Database
+from plugin.flow.errors import IndexMissing
+from plugin.flow.model import Flow, FlowState, Personal, RecipientState
+from plugin.flow.owed import owed
+from plugin.flow.tokens import link_token, token_hash
+from plugin.ports import LinkRow, ListRow, Loaded, StatePlace
+
+index_tables = sa.MetaData()
+ix_meta = sa.Table(
+    "ix_meta",
+    index_tables,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+ix_flow = sa.Table(
+    "ix_flow",
+    index_tables,
+    sa.Column("flow_id", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("etag", sa.Text, nullable=False),
+    sa.Column("log", sa.LargeBinary, nullable=False),
+    sa.Column("head", sa.Text, nullable=False),
+    sa.Column("length", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("creator", sa.Text, nullable=False),
+    sa.Column("creator_name", sa.Text, nullable=False),
+    sa.Column("creator_email", sa.Text),
+    sa.Column("search", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("updated_at", sa.Text, nullable=False),
+    sa.Column("steps_done", sa.Integer, nullable=False),
+    sa.Column("steps_total", sa.Integer, nullable=False),
+    sa.Column("due_at", sa.Text),
+    sa.Column("request_key", sa.Text),
+    sa.Index("ix_flow_creator", "creator", "flow_id"),
+    sa.Index("ix_flow_due", "due_at"),
+    sa.Index("ix_flow_request", "creator", "request_key"),
+)
+ix_file = sa.Table(
+    "ix_file",
+    index_tables,
+    sa.Column("flow_id", sa.Text, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("what", sa.Text, primary_key=True),
+    sa.Column("file_id", sa.Text, nullable=False),
+    sa.Index("ix_file_file", "file_id", "flow_id"),
+)
+ix_link = sa.Table(
+    "ix_link",
+    index_tables,
+    sa.Column("token_hash", sa.Text, primary_key=True),
+    sa.Column("flow_id", sa.Text, nullable=False),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("round", sa.Integer, nullable=False),
+    sa.Index("ix_link_flow", "flow_id"),
+)
+ix_person = sa.Table(
+    "ix_person",
+    index_tables,
+    sa.Column("flow_id", sa.Text, primary_key=True),
+    sa.Column("recipient", sa.Text, primary_key=True),
+    sa.Column("uid", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("my_turn", sa.Integer, nullable=False),
+    sa.Index("ix_person_uid", "uid", "flow_id"),
+)
+_READY, _REBUILDING = "ready", "rebuilding"
+_ENDED = [str(state) for state in FlowState if state.is_ended]
+_NOT_HIS_BUSINESS = [str(RecipientState.WAITING), str(RecipientState.SKIPPED), str(RecipientState.REPLACED)]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What the index keeps of one state file. Nothing of it is trusted before it was verified."""
+
+    flow_id: str
+    place: StatePlace
+    etag: str
+    log: bytes
+    head: str
+
+
+class SqlIndex:
+    """The port ``Index``, and what the store writes there."""
+
+    def __init__(
+        self, database: Database, link_key: bytes, postponed: Callable[[datetime], set[str]] = lambda _: set()
+    ) -> None:
+        """``postponed``: flows that ``due`` names last, because their work failed a moment ago."""
+        self._database = database
+        self._link_key = link_key
+        self._postponed = postponed
+
+    # ---- there or not -----------------------------------------------------------------------------------------------
+    def is_missing(self) -> bool:
+        """Deleted, never made, or a rebuild did not end."""
+        try:
+            with self._database.index() as connection:
+                self._check_ready(connection)
+        except IndexMissing:
+            return True
+        return False
+
+    def begin(self) -> None:
+        """Empties it; look-ups raise IndexMissing until ``ready``."""
+        with self._database.index_writing() as connection:
+            index_tables.drop_all(connection)
+            index_tables.create_all(connection)
+            connection.execute(sa.insert(ix_meta).values(name="state", value=_REBUILDING))
+
+    def ready(self) -> None:
+        with self._database.index_writing() as connection:
+            connection.execute(sa.update(ix_meta).where(ix_meta.c.name == "state").values(value=_READY))
+
+    def check(self) -> None:
+        """Raises: IndexMissing."""
+        with self._database.index() as connection:
+            self._check_ready(connection)
+
+    # ---- the store's side -------------------------------------------------------------------------------------------
+    def copy(self, flow_id: str) -> Copy | None:
+        """Raises: IndexMissing."""
+        wanted = sa.select(ix_flow.c.owner, ix_flow.c.path, ix_flow.c.etag, ix_flow.c.log, ix_flow.c.head)
+        row = self._one(wanted.where(ix_flow.c.flow_id == flow_id))
+        if row is None:
+            return None
+        return Copy(flow_id, StatePlace(row.owner, row.path), row.etag, bytes(row.log), row.head)
+
+    def put(self, connection: Connection, loaded: Loaded, log: bytes, etag: str) -> None:
+        """Every row of one flow, made new. ``log`` are the bytes that ``loaded`` was read from."""
+        flow = loaded.flow
+        for table in (ix_flow, ix_file, ix_link, ix_person):
+            connection.execute(sa.delete(table).where(table.c.flow_id == flow.id))
+        connection.execute(sa.insert(ix_flow).values(_flow_row(loaded, log, etag)))
+        for table, rows in (
+            (ix_file, _file_rows(flow)),
+            (ix_link, self._link_rows(flow)),
+            (ix_person, _person_rows(flow)),
+        ):
+            if rows:
+                connection.execute(sa.insert(table), rows)
+
+    def remove(self, connection: Connection, flow_id: str) -> None:
+        for table in (ix_flow, ix_file, ix_link, ix_person):
+            connection.execute(sa.delete(table).where(table.c.flow_id == flow_id))
+
+    def flow_ids(self) -> list[str]:
+        return [row.flow_id for row in self._all(sa.select(ix_flow.c.flow_id).order_by(ix_flow.c.flow_id))]
+
+    # ---- the port ---------------------------------------------------------------------------------------------------
+    def link(self, token_hash: str) -> LinkRow | None:
+        row = self._one(sa.select(ix_link).where(ix_link.c.token_hash == token_hash))
+        return None if row is None else LinkRow(row.flow_id, row.recipient, row.round)
+
+    def flows_of_file(self, file_id: str) -> Sequence[str]:
+        wanted = sa.select(ix_file.c.flow_id).where(ix_file.c.file_id == file_id).distinct()
+        return [row.flow_id for row in self._all(wanted.order_by(ix_file.c.flow_id.desc()))]
+
+    def flow_of_request(self, creator: str, request_key: str) -> str | None:
+        wanted = sa.select(ix_flow.c.flow_id).where(ix_flow.c.creator == creator, ix_flow.c.request_key == request_key)
+        row = self._one(wanted.order_by(ix_flow.c.flow_id).limit(1))
+        return None if row is None else str(row.flow_id)
+
+    def box(self, uid: str, box: str, text: str, state: str, before: str | None, limit: int) -> Sequence[ListRow]:
+        if not uid:
+            return []
+        mine = sa.select(ix_person.c.flow_id).where(ix_person.c.uid == uid)
+        his_turn = mine.where(ix_person.c.my_turn == 1)
+        took_part = mine.where(ix_person.c.state.not_in(_NOT_HIS_BUSINESS))
+        wanted = sa.select(ix_flow, ix_flow.c.flow_id.in_(his_turn).label("my_turn"))
+        match box:
+            case "todo":
+                wanted = wanted.where(ix_flow.c.flow_id.in_(his_turn))
+            case "sent":
+                wanted = wanted.where(ix_flow.c.creator == uid)
+            case "done":
+                concerned = sa.or_(ix_flow.c.creator == uid, ix_flow.c.flow_id.in_(took_part))
+                wanted = wanted.where(ix_flow.c.state.in_(_ENDED), concerned)
+            case _:
+                raise ValueError(box)
+        for word in text.casefold().split():
+            wanted = wanted.where(ix_flow.c.search.contains(word, autoescape=True))
+        if state:
+            wanted = wanted.where(ix_flow.c.state == state)
+        if before is not None:
+            wanted = wanted.where(ix_flow.c.flow_id < before)
+        return [_list_row(row) for row in self._all(wanted.order_by(ix_flow.c.flow_id.desc()).limit(limit))]
+
+    def due(self, now: datetime, limit: int) -> Sequence[str]:
+        waiting = self._postponed(now)
+        wanted = sa.select(ix_flow.c.flow_id).where(ix_flow.c.due_at <= instant(now))
+        rows = self._all(wanted.order_by(ix_flow.c.due_at, ix_flow.c.flow_id).limit(limit + len(waiting)))
+        return sorted((row.flow_id for row in rows), key=lambda flow_id: flow_id in waiting)[:limit]
+
+    # ---- rows -------------------------------------------------------------------------------------------------------
+    def _link_rows(self, flow: Flow) -> list[dict[str, Any]]:
+        return [
+            {
+                "token_hash": token_hash(link_token(self._link_key, flow.id, recipient.id, round_)),
+                "flow_id": flow.id,
+                "recipient": recipient.id,
+                "round": round_,
+            }
+            for recipient in flow.recipients
+            for round_ in range(1, recipient.round + 1)
+        ]
+
+    def _one(self, wanted: sa.Select[Any]) -> Any:
+        with self._database.index() as connection:
+            self._check_ready(connection)
+            return connection.execute(wanted).first()
+
+    def _all(self, wanted: sa.Select[Any]) -> Sequence[Any]:
+        with self._database.index() as connection:
+            self._check_ready(connection)
+            return connection.execute(wanted).all()
+
+    def _check_ready(self, connection: Connection) -> None:
+        state = connection.execute(sa.select(ix_meta.c.value).where(ix_meta.c.name == "state")).scalar_one_or_none()
+        if state != _READY:
+            raise IndexMissing
+
+
+def _flow_row(loaded: Loaded, log: bytes, etag: str) -> dict[str, Any]:
+    flow = loaded.flow
+    last = instant(loaded.records[-1].at)
+    names = [_clear(flow.title), _clear(flow.creator.name), *(_clear(d.name) for d in flow.documents)]
+    return {
+        "flow_id": flow.id,
+        "owner": loaded.place.owner,
+        "path": loaded.place.path,
+        "etag": etag,
+        "log": log,
+        "head": loaded.head,
+        "length": loaded.length,
+        "kind": str(flow.kind),
+        "state": str(flow.state),
+        "title": _clear(flow.title),
+        "creator": _clear(flow.creator.user),
+        "creator_name": _clear(flow.creator.name),
+        "creator_email": flow.creator.email.value if flow.creator.email else None,
+        "search": "\n".join(names).casefold(),
+        "created_at": instant(flow.created_at),
+        "updated_at": last,
+        "steps_done": flow.steps_done,
+        "steps_total": len(flow.steps),
+        "due_at": last if owed(flow) else None,
+        "request_key": flow.request_key,
+    }
+
+
+def _file_rows(flow: Flow) -> list[dict[str, Any]]:
+    rows = [{"flow_id": flow.id, "n": d.n, "what": "original", "file_id": d.file_id} for d in flow.documents]
+    signed = [d.signed for d in flow.documents if d.signed is not None]
+    return rows + [{"flow_id": flow.id, "n": s.n, "what": "signed", "file_id": s.file_id} for s in signed]
+
+
+def _person_rows(flow: Flow) -> list[dict[str, Any]]:
+    running = flow.state is FlowState.RUNNING
+    return [
+        {
+            "flow_id": flow.id,
+            "recipient": recipient.id,
+            "uid": _clear(recipient.user),
+            "state": str(recipient.state),
+            "my_turn": int(running and recipient.state.is_open),
+        }
+        for recipient in flow.recipients
+    ]
+
+
+def _list_row(row: Any) -> ListRow:
+    return ListRow(
+        flow_id=row.flow_id,
+        kind=row.kind,
+        state=row.state,
+        title=row.title,
+        creator=row.creator,
+        creator_name=row.creator_name,
+        creator_email=row.creator_email,
+        created_at=from_instant(row.created_at),
+        updated_at=from_instant(row.updated_at),
+        steps_done=row.steps_done,
+        steps_total=row.steps_total,
+        my_turn=bool(row.my_turn),
+    )
+
+
+def _clear(value: Personal | None) -> str:
+    return (value.value or "") if value is not None else ""

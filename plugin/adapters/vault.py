@@ -1,0 +1,176 @@
+"""What cannot be rebuilt from files: chain heads, salts, "opened" marks, claims on work, keys that were seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from plugin.adapters.chain import from_instant, instant
+from plugin.adapters.sql import Database, claims, heads, known_keys, opened, salts
+from plugin.ports import StatePlace
+
+_PAUSES_S = (5, 10, 20, 40, 60)
+_LONG_PAUSE_S = 600
+_ATTEMPTS_BEFORE_LONG_PAUSE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The last head of a flow that was acknowledged, and where its state file lies."""
+
+    flow_id: str
+    head: str
+    length: int
+    fence: int
+    place: StatePlace
+    file_id: str | None
+
+
+class SqlVault:
+    """The port ``Vault``, and what the store keeps there."""
+
+    def __init__(self, database: Database, *, only_instance: bool) -> None:
+        """``only_instance``: claims of an earlier boot are free at once; nobody else can hold one."""
+        self._database = database
+        if only_instance:
+            with database.vault_writing() as connection:
+                connection.execute(sa.update(claims).values(until=""))
+
+    # ---- heads and salts --------------------------------------------------------------------------------------------
+    def anchor(self, flow_id: str) -> Anchor | None:
+        with self._database.vault() as connection:
+            row = connection.execute(sa.select(heads).where(heads.c.flow_id == flow_id)).one_or_none()
+        return None if row is None else _anchor(row)
+
+    def anchors(self) -> list[Anchor]:
+        """Every flow that was ever acknowledged."""
+        with self._database.vault() as connection:
+            return [_anchor(row) for row in connection.execute(sa.select(heads).order_by(heads.c.flow_id))]
+
+    def put_anchor(self, connection: Connection, anchor: Anchor) -> None:
+        """A place or file id that is known already is kept where ``anchor`` has none."""
+        values = {
+            "head": anchor.head,
+            "length": anchor.length,
+            "fence": anchor.fence,
+            "owner": anchor.place.owner,
+            "path": anchor.place.path,
+        }
+        if anchor.file_id is not None:
+            values["file_id"] = anchor.file_id
+        changed = connection.execute(sa.update(heads).where(heads.c.flow_id == anchor.flow_id).values(values))
+        if changed.rowcount == 0:
+            connection.execute(sa.insert(heads).values(flow_id=anchor.flow_id, **values))
+
+    def salts(self, flow_id: str) -> dict[str, bytes]:
+        with self._database.vault() as connection:
+            rows = connection.execute(sa.select(salts.c.person, salts.c.salt).where(salts.c.flow_id == flow_id))
+            return {row.person: bytes(row.salt) for row in rows}
+
+    def put_salts(self, connection: Connection, flow_id: str, new: Mapping[str, bytes]) -> None:
+        for person, salt in new.items():
+            connection.execute(sa.insert(salts).values(flow_id=flow_id, person=person, salt=salt))
+
+    def forget_salt(self, flow_id: str, person: str) -> None:
+        """That person's values can be read by nobody any more (but by whoever has a copy of the salt)."""
+        with self._database.vault_writing() as connection:
+            connection.execute(sa.delete(salts).where(salts.c.flow_id == flow_id, salts.c.person == person))
+
+    # ---- keys -------------------------------------------------------------------------------------------------------
+    def knows_keys(self) -> bool:
+        """Data was signed or encrypted before: the start must not make new keys."""
+        with self._database.vault() as connection:
+            seen = connection.execute(sa.select(known_keys.c.kid).limit(1)).first()
+            return seen is not None or connection.execute(sa.select(heads.c.flow_id).limit(1)).first() is not None
+
+    def remember_keys(self, kids: Iterable[str]) -> None:
+        with self._database.vault_writing() as connection:
+            seen = set(connection.execute(sa.select(known_keys.c.kid)).scalars())
+            for kid in sorted(set(kids) - seen):
+                connection.execute(sa.insert(known_keys).values(kid=kid))
+
+    # ---- opened -----------------------------------------------------------------------------------------------------
+    def mark_opened(self, flow_id: str, recipient: str, round_: int, now: datetime) -> None:
+        key = (opened.c.flow_id == flow_id, opened.c.recipient == recipient, opened.c.round == round_)
+        with self._database.vault() as connection:
+            if connection.execute(sa.select(opened.c.at).where(*key)).first() is not None:
+                return
+        try:
+            with self._database.vault_writing() as connection:
+                connection.execute(
+                    sa.insert(opened).values(flow_id=flow_id, recipient=recipient, round=round_, at=instant(now))
+                )
+        except sa.exc.IntegrityError:
+            return
+
+    def opened(self, flow_id: str) -> Mapping[tuple[str, int], datetime]:
+        with self._database.vault() as connection:
+            rows = connection.execute(sa.select(opened).where(opened.c.flow_id == flow_id)).all()
+        return {(row.recipient, row.round): from_instant(row.at) for row in rows}
+
+    # ---- claims -----------------------------------------------------------------------------------------------------
+    def claim(self, flow_id: str, work: str, now: datetime, ttl_s: int) -> bool:
+        key = (claims.c.flow_id == flow_id, claims.c.work == work)
+        until, at = instant(now + timedelta(seconds=ttl_s)), instant(now)
+        try:
+            with self._database.vault_writing() as connection:
+                taken = connection.execute(
+                    sa.update(claims).where(*key, claims.c.until <= at, claims.c.not_before <= at).values(until=until)
+                )
+                if taken.rowcount == 1:
+                    return True
+                if connection.execute(sa.select(claims.c.work).where(*key)).first() is not None:
+                    return False
+                connection.execute(
+                    sa.insert(claims).values(
+                        flow_id=flow_id, work=work, until=until, attempts=0, reason="", not_before=""
+                    )
+                )
+        except sa.exc.IntegrityError:
+            return False
+        return True
+
+    def postpone(self, flow_id: str, work: str, now: datetime, reason: str) -> datetime:
+        key = (claims.c.flow_id == flow_id, claims.c.work == work)
+        with self._database.vault_writing() as connection:
+            before = connection.execute(sa.select(claims.c.attempts).where(*key)).scalar_one_or_none()
+            attempts = (before or 0) + 1
+            again = now + timedelta(seconds=_pause_s(attempts))
+            values = {"until": "", "attempts": attempts, "reason": reason, "not_before": instant(again)}
+            if before is None:
+                connection.execute(sa.insert(claims).values(flow_id=flow_id, work=work, **values))
+            else:
+                connection.execute(sa.update(claims).where(*key).values(values))
+        return again
+
+    def attempts(self, flow_id: str) -> Mapping[str, tuple[int, str]]:
+        with self._database.vault() as connection:
+            rows = connection.execute(
+                sa.select(claims).where(claims.c.flow_id == flow_id, claims.c.attempts > 0)
+            ).all()
+        return {row.work: (row.attempts, row.reason) for row in rows}
+
+    def release(self, flow_id: str, work: str) -> None:
+        with self._database.vault_writing() as connection:
+            connection.execute(sa.delete(claims).where(claims.c.flow_id == flow_id, claims.c.work == work))
+
+    def postponed(self, now: datetime) -> set[str]:
+        """Flows of which some work waits for a later time."""
+        with self._database.vault() as connection:
+            found = connection.execute(sa.select(claims.c.flow_id).where(claims.c.not_before > instant(now)))
+            return set(found.scalars())
+
+
+def _anchor(row: Any) -> Anchor:
+    return Anchor(row.flow_id, row.head, row.length, row.fence, StatePlace(row.owner, row.path), row.file_id)
+
+
+def _pause_s(attempts: int) -> int:
+    if attempts > _ATTEMPTS_BEFORE_LONG_PAUSE:
+        return _LONG_PAUSE_S
+    return _PAUSES_S[min(attempts, len(_PAUSES_S)) - 1]
