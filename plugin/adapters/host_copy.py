@@ -1,0 +1,147 @@
+"""One flow's folder on the host: the state file, its salts, what was put into quarantine."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+
+from plugin.adapters.vault import Anchor
+from plugin.flow.errors import HostBusy, HostUnavailable, Unavailable
+from plugin.ports import ChainBroken, Files, PreconditionFailed, StatePlace, Written
+
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The bytes are on the host, read back or hashed by it."""
+
+    etag: str
+    file_id: str | None
+
+
+Found = tuple[bytes, str] | None
+"""What lies there: (bytes, ETag)."""
+
+
+class HostCopy:
+    """Reads and writes in the owner's name. A 2xx is believed only with the stored bytes' hash."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def read(self, place: StatePlace) -> Found:
+        return self._files.read_with_etag(place.owner, place.path)
+
+    def begin(self, place: StatePlace, salts: bytes, log: bytes) -> Stored:
+        """A new flow's folder: salts first, then the state file, only where there is none.
+
+        Raises: ChainBroken exists; HostUnavailable, where it is not known to be there.
+        """
+        self._files.make_folder(place.owner, place.folder)
+        try:
+            self._files.write(place.owner, _salts_path(place), salts, only_new=True)
+        except PreconditionFailed:
+            if self.read(place) is not None:
+                raise ChainBroken("exists") from None
+            self.put_salts(place, salts)
+        return self._put_new(place, log)
+
+    def replace(self, place: StatePlace, before: bytes, log: bytes, etag: str) -> Stored | Found:
+        """PUT of ``log`` where ``before`` lies. Returns what is there instead, where it is something else.
+
+        A lost answer is resolved by reading back; so is a host that stored half of it, or nothing.
+        Raises: HostUnavailable: nothing was written, or nobody knows.
+        """
+        wanted, failure = _sha256(log), None
+        for attempt in range(_TRIES):
+            is_mine = False
+            try:
+                # Apache's weak ETags match nothing for a second: then the lease and the reading back must do.
+                condition = None if attempt and etag.startswith("W/") else etag
+                answer = self._files.write(place.owner, place.path, log, if_match=condition)
+                if answer.sha256 == wanted:
+                    return Stored(answer.etag, answer.file_id)
+                is_mine = True
+            except PreconditionFailed:
+                failure = None
+            except HostUnavailable as error:
+                failure, is_mine = error, True
+            found = self.read(place)
+            if found is None:
+                return None
+            if found[0] == log:
+                return Stored(found[1], None)
+            if found[0] != before and not (is_mine and log.startswith(found[0])):
+                return found
+            if failure is not None and found[0] == before:
+                raise failure
+            etag = found[1]
+        raise HostUnavailable("host-unavailable") from failure
+
+    def restore(self, place: StatePlace, log: bytes, etag: str | None) -> Stored:
+        """Puts a verified copy where none (``etag`` None) or a broken one lies."""
+        if etag is None:
+            self._files.make_folder(place.owner, place.folder)
+            return self._put_new(place, log)
+        try:
+            answer = self._files.write(place.owner, place.path, log, if_match=None if etag.startswith("W/") else etag)
+        except PreconditionFailed as error:
+            raise HostBusy("host-busy") from error
+        return self._checked(place, log, answer)
+
+    def quarantine(self, place: StatePlace, data: bytes) -> str:
+        """Keeps foreign bytes beside the state file; as good as the host allows. Returns: the name."""
+        name = f"quarantine-{_sha256(data)[:12]}.jsonl"
+        with suppress(PreconditionFailed, Unavailable):
+            self._files.write(place.owner, f"{place.folder}/{name}", data, only_new=True)
+        return name
+
+    def salts(self, place: StatePlace) -> bytes | None:
+        return self._files.read(place.owner, _salts_path(place))
+
+    def put_salts(self, place: StatePlace, salts: bytes) -> None:
+        self._files.write(place.owner, _salts_path(place), salts)
+
+    def locate(self, anchor: Anchor) -> StatePlace | None:
+        """Where the flow's folder was moved to, by the state file's id, else by search."""
+        owner, tail = anchor.place.owner, f".flows/{anchor.flow_id}/flow.jsonl"
+        paths = []
+        if anchor.file_id is not None:
+            info = self._files.by_id(owner, anchor.file_id)
+            paths = [info.path] if info is not None else []
+        if not paths:
+            paths = sorted(info.path for info in self._files.find_by_name(owner, "flow.jsonl") or [])
+        for path in paths:
+            if path != anchor.place.path and (path == tail or path.endswith(f"/{tail}")):
+                return StatePlace(owner, path)
+        return None
+
+    def _put_new(self, place: StatePlace, log: bytes) -> Stored:
+        try:
+            answer = self._files.write(place.owner, place.path, log, only_new=True)
+        except (PreconditionFailed, HostUnavailable) as error:
+            found = self.read(place)
+            if found is not None and found[0] == log:
+                return Stored(found[1], None)
+            if isinstance(error, PreconditionFailed):
+                raise ChainBroken("exists") from error
+            raise
+        return self._checked(place, log, answer)
+
+    def _checked(self, place: StatePlace, log: bytes, answer: Written) -> Stored:
+        if answer.sha256 == _sha256(log):
+            return Stored(answer.etag, answer.file_id)
+        found = self.read(place)
+        if found is None or found[0] != log:
+            raise HostUnavailable("host-unavailable")
+        return Stored(found[1], answer.file_id)
+
+
+def _salts_path(place: StatePlace) -> str:
+    return f"{place.folder}/salts.json"
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,317 @@
+"""The port ``Flows``: state files on the host, their copies in the index, their heads in the vault.
+
+The PUT of the state file is the commit. The vault remembers which head was acknowledged; the index is a copy.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from plugin.adapters import chain as lines
+from plugin.adapters.chain import Chain, UnknownFormat, verified
+from plugin.adapters.host_copy import HostCopy, Stored
+from plugin.adapters.index import Copy, SqlIndex
+from plugin.adapters.keys import Keys
+from plugin.adapters.leases import Leases
+from plugin.adapters.personal import Curtain, unwrap_salts, wrap_salts
+from plugin.adapters.reader import Read, Reader
+from plugin.adapters.sql import Database
+from plugin.adapters.vault import Anchor, SqlVault
+from plugin.flow.errors import HostBusy, IndexMissing
+from plugin.flow.events import Event, Launched
+from plugin.ports import ChainBroken, ChainMoved, Files, Lease, Loaded, StatePlace
+
+_log = structlog.get_logger()
+
+
+class Store:
+    """Promise: what ``create`` and ``append`` returned is on the host, signed, and acknowledged in the vault."""
+
+    def __init__(
+        self, files: Files, database: Database, keys: Keys, vault: SqlVault, index: SqlIndex, leases: Leases
+    ) -> None:
+        self._host = HostCopy(files)
+        self._database = database
+        self._keys = keys
+        self._vault = vault
+        self._index = index
+        self._leases = leases
+        self._reader = Reader(keys.public_keys, Curtain(keys))
+
+    def lease(self, flow_id: str) -> AbstractContextManager[Lease]:
+        return self._leases.hold(flow_id)
+
+    # ---- reading ----------------------------------------------------------------------------------------------------
+    def load(self, flow_id: str) -> Loaded | None:
+        found = self._current(flow_id)
+        if found is not None:
+            return found.loaded
+        if self._index.copy(flow_id) is None and self._vault.anchor(flow_id) is None:
+            return None
+        with self._leases.hold(flow_id):
+            found = self._current(flow_id) or self._refreshed(flow_id)
+        return found.loaded if found else None
+
+    def refresh(self, flow_id: str) -> Loaded | None:
+        """Also restores what the vault's head proves, with an event in the log; anything else raises ChainBroken."""
+        self._index.check()
+        with self._leases.hold(flow_id):
+            found = self._refreshed(flow_id)
+        return found.loaded if found else None
+
+    def _current(self, flow_id: str) -> Read | None:
+        """The index's copy, if it is intact and the vault acknowledges it."""
+        copy = self._index.copy(flow_id)
+        anchor = self._vault.anchor(flow_id)
+        if copy is None or anchor is None or copy.head != anchor.head:
+            return None
+        return self._verified_copy(copy, anchor)
+
+    def _verified_copy(self, copy: Copy, anchor: Anchor) -> Read | None:
+        salts = self._vault.salts(copy.flow_id)
+        kept = self._reader.kept(copy.flow_id, copy.head, salts, copy.place)
+        if kept is not None:
+            return kept
+        try:
+            read = self._reader.read(copy.flow_id, copy.log, salts, copy.place)
+        except UnknownFormat:
+            raise
+        except ChainBroken as error:
+            _log.warning("index.copy_broken", flow_id=copy.flow_id, reason=error.reason)
+            return None
+        return read if read.chain.head == anchor.head else None
+
+    # ---- writing ----------------------------------------------------------------------------------------------------
+    def create(self, place: StatePlace, events: Sequence[Event], now: datetime) -> Loaded:
+        """Raises: ChainBroken exists, where this flow was begun before; IndexMissing."""
+        launched = events[0]
+        assert isinstance(launched, Launched)
+        flow_id = launched.flow_id
+        self._index.check()
+        with self._leases.hold(flow_id) as lease:
+            if self._vault.anchor(flow_id) is not None:
+                raise ChainBroken("exists")
+            drafts, salts = self._reader.drafts(events, "creator", None, {}, self._key_entry())
+            log = lines.written(None, drafts, self._keys.active, lease.fence, now)
+            stored = self._host.begin(place, wrap_salts(self._keys, flow_id, salts), log)
+            read = self._reader.read(flow_id, log, salts, place)
+            self._commit(read, stored, salts)
+            return read.loaded
+
+    def append(self, loaded: Loaded, lease: Lease, events: Sequence[Event], actor: str, now: datetime) -> Loaded:
+        if not events:
+            return loaded
+        flow_id = loaded.flow.id
+        if lease.flow_id != flow_id:
+            raise ValueError("a lease of another flow")
+        copy, anchor = self._index.copy(flow_id), self._vault.anchor(flow_id)
+        if copy is None or anchor is None or not loaded.head == copy.head == anchor.head:
+            raise ChainMoved
+        before = self._verified_copy(copy, anchor)
+        if before is None:
+            raise ChainMoved
+        salts = dict(before.salts)
+        drafts, new = self._reader.drafts(events, actor, before.chain, salts, {})
+        log = before.chain.log + lines.written(before.chain, drafts, self._keys.active, lease.fence, now)
+        if lease.fence < before.chain.fence or not self._leases.holds(lease):
+            raise HostBusy("flow-busy")
+        if new:
+            self._host.put_salts(copy.place, wrap_salts(self._keys, flow_id, salts | new))
+        outcome = self._host.replace(copy.place, before.chain.log, log, copy.etag)
+        if not isinstance(outcome, Stored):
+            return self._yield_to(outcome, before, anchor, copy, log, new)
+        read = self._reader.read(flow_id, log, salts | new, copy.place)
+        self._commit(read, outcome, new)
+        return read.loaded
+
+    def _yield_to(
+        self,
+        found: tuple[bytes, str] | None,
+        before: Read,
+        anchor: Anchor,
+        copy: Copy,
+        log: bytes,
+        new: dict[str, bytes],
+    ) -> Loaded:
+        """The host holds something else than what was expected; ``log`` was not written."""
+        flow_id, place = anchor.flow_id, copy.place
+        if found is None:
+            moved = self._host.locate(anchor)
+            if moved is not None:
+                self._refreshed(flow_id)
+                raise ChainMoved
+            salts = dict(before.salts) | new
+            stored = self._host.restore(place, log, None)
+            self._host.put_salts(place, wrap_salts(self._keys, flow_id, salts))
+            _log.warning("state.restored", flow_id=flow_id, reason="missing")
+            read = self._reader.read(flow_id, log, salts, place)
+            self._commit(read, stored, new)
+            return read.loaded
+        data, etag = found
+        chain = self._judged(data, anchor, place, before.chain)
+        read = self._reader.read(flow_id, chain.log, before.salts, place)
+        self._commit(read, Stored(etag, None), {})
+        raise ChainMoved
+
+    def _judged(self, data: bytes, anchor: Anchor, place: StatePlace, known: Chain | None) -> Chain:
+        """Foreign bytes that go on from the acknowledged head; all others are put into quarantine.
+
+        Raises: ChainBroken.
+        """
+        try:
+            chain = verified(data, self._keys.public_keys, anchor.flow_id, known)
+            _check_anchor(chain, anchor)
+        except UnknownFormat:
+            raise
+        except ChainBroken as error:
+            kept_as = self._host.quarantine(place, data)
+            _log.error("state.quarantined", flow_id=anchor.flow_id, reason=error.reason, name=kept_as)
+            raise
+        return chain
+
+    # ---- host -> index ----------------------------------------------------------------------------------------------
+    def _refreshed(self, flow_id: str) -> Read | None:
+        """Under the lease. Raises: ChainBroken."""
+        anchor, copy = self._vault.anchor(flow_id), self._index.copy(flow_id)
+        if anchor is None:
+            return self._anchored(copy) if copy is not None else None
+        place = anchor.place
+        found = self._host.read(place)
+        if found is None:
+            moved = self._host.locate(anchor)
+            if moved is None:
+                return self._restored(anchor, copy, "missing", None)
+            place, found = moved, self._host.read(moved)
+        if found is None:
+            raise HostBusy("host-busy")
+        data, etag = found
+        try:
+            chain = self._judged(data, anchor, place, None)
+        except UnknownFormat:
+            raise
+        except ChainBroken as error:
+            return self._restored(anchor, copy, error.reason, etag)
+        salts = self._vault.salts(flow_id)
+        read = self._reader.read(flow_id, chain.log, salts, place)
+        self._check_salts_file(read)
+        if (
+            copy is None
+            or (copy.head, copy.etag, copy.place, copy.log) != (chain.head, etag, place, data)
+            or (anchor.head != chain.head)
+        ):
+            self._commit(read, Stored(etag, None), {})
+        return read
+
+    def _anchored(self, copy: Copy) -> Read | None:
+        """A flow that the vault does not know any more: never taken as current before the host was asked."""
+        found = self._host.read(copy.place)
+        if found is None:
+            raise ChainBroken("unanchored")
+        return self._adopted(copy.flow_id, copy.place, *found, None)
+
+    def _adopted(self, flow_id: str, place: StatePlace, data: bytes, etag: str, file_id: str | None) -> Read:
+        """Takes in a state file of which the vault knows nothing, with the salts beside it."""
+        salts = self._vault.salts(flow_id)
+        new: dict[str, bytes] = {}
+        if not salts:
+            new = unwrap_salts(self._keys, flow_id, self._host.salts(place) or b"")
+        read = self._reader.read(flow_id, data, salts | new, place)
+        _log.warning("flow.unanchored", flow_id=flow_id)
+        self._commit(read, Stored(etag, file_id), {p: s for p, s in read.salts.items() if p in new})
+        return read
+
+    def _restored(self, anchor: Anchor, copy: Copy | None, reason: str, etag: str | None) -> Read:
+        """Puts the index's copy back, only where it is what the vault acknowledged. Raises: ChainBroken."""
+        mine = self._verified_copy(copy, anchor) if copy is not None and copy.head == anchor.head else None
+        if mine is None:
+            _log.error("state.not_restored", flow_id=anchor.flow_id, reason=reason)
+            raise ChainBroken(reason)
+        stored = self._host.restore(anchor.place, mine.chain.log, etag)
+        self._host.put_salts(anchor.place, wrap_salts(self._keys, anchor.flow_id, mine.salts))
+        _log.warning("state.restored", flow_id=anchor.flow_id, reason=reason)
+        self._commit(mine, stored, {})
+        return mine
+
+    def _check_salts_file(self, read: Read) -> None:
+        """A missing or altered ``salts.json`` is reported and made again from the vault."""
+        flow_id, place = read.loaded.flow.id, read.loaded.place
+        data = self._host.salts(place)
+        if data is not None and unwrap_salts(self._keys, flow_id, data) == dict(read.salts):
+            return
+        self._host.put_salts(place, wrap_salts(self._keys, flow_id, read.salts))
+        _log.warning("salts.restored", flow_id=flow_id)
+
+    def forget(self, flow_id: str, person: str) -> None:
+        """Erases a person's salt here and beside the chain: his values read None from now on."""
+        with self._leases.hold(flow_id):
+            self._vault.forget_salt(flow_id, person)
+            self._reader.forget(flow_id)
+            read = self._refreshed(flow_id)
+            if read is not None:
+                copy = self._index.copy(flow_id)
+                self._commit(read, Stored(copy.etag if copy else "", None), {})
+
+    # ---- rebuild ----------------------------------------------------------------------------------------------------
+    def begin_rebuild(self) -> None:
+        self._index.begin()
+
+    def end_rebuild(self) -> None:
+        self._index.ready()
+
+    def acknowledged(self) -> Mapping[str, StatePlace]:
+        """Every flow that the vault knows, and where its state file lay."""
+        return {anchor.flow_id: anchor.place for anchor in self._vault.anchors()}
+
+    def creator_of(self, flow_id: str, place: StatePlace, state: bytes) -> str | None:
+        """Who launched it; None once he was erased. Raises: ChainBroken."""
+        salts = self._vault.salts(flow_id)
+        if not salts:
+            salts = unwrap_salts(self._keys, flow_id, self._host.salts(place) or b"")
+        return self._reader.read(flow_id, state, salts, place).loaded.flow.creator.user.value
+
+    def take_in(self, flow_id: str, place: StatePlace, state: bytes, etag: str, file_id: str) -> None:
+        """Fills the index from one state file. Raises: ChainBroken, where the vault's head is not in it."""
+        with self._leases.hold(flow_id):
+            anchor = self._vault.anchor(flow_id)
+            if anchor is None:
+                self._adopted(flow_id, place, state, etag, file_id)
+                return
+            chain = verified(state, self._keys.public_keys, flow_id)
+            _check_anchor(chain, anchor)
+            read = self._reader.read(flow_id, state, self._vault.salts(flow_id), place)
+            self._commit(read, Stored(etag, file_id), {})
+
+    # ---- both tables ------------------------------------------------------------------------------------------------
+    def _commit(self, read: Read, stored: Stored, new_salts: Mapping[str, bytes]) -> None:
+        loaded, chain = read.loaded, read.chain
+        flow_id = loaded.flow.id
+        anchor = Anchor(flow_id, chain.head, chain.length, chain.fence, loaded.place, stored.file_id)
+        try:
+            with self._database.both_writing() as (vault, index):
+                self._vault.put_salts(vault, flow_id, new_salts)
+                self._vault.put_anchor(vault, anchor)
+                self._index.put(index, loaded, chain.log, stored.etag)
+        except IndexMissing:
+            _log.warning("index.missing_at_commit", flow_id=flow_id)
+            with self._database.vault_writing() as vault:
+                self._vault.put_salts(vault, flow_id, new_salts)
+                self._vault.put_anchor(vault, anchor)
+
+    def _key_entry(self) -> dict[str, Any]:
+        return {
+            "jwk": dict(self._keys.active.jwk),
+            "signature": self._keys.jwk_signature,
+            "certificate": base64.b64encode(self._keys.seal_cert_der).decode(),
+        }
+
+
+def _check_anchor(chain: Chain, anchor: Anchor) -> None:
+    """Raises: ChainBroken, where the line that the vault acknowledged is not in it."""
+    if not chain.holds(anchor.head, anchor.length):
+        raise ChainBroken("rolled-back" if chain.length < anchor.length else "forked")
