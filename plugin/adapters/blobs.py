@@ -1,0 +1,75 @@
+"""A bounded local cache of revisions, one file each, named by its SHA-256. Anything may be missing at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import threading
+from pathlib import Path
+
+_NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class FolderBlobs:
+    """The port ``Blobs`` in a folder; the least recently used go once all together exceed ``limit_bytes``."""
+
+    def __init__(self, folder: Path, limit_bytes: int = 1_000_000_000) -> None:
+        self._folder = folder
+        self._limit_bytes = limit_bytes
+        self._lock = threading.Lock()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left_over in folder.glob(".*"):
+            left_over.unlink(missing_ok=True)
+        self._total_bytes = sum(size for _, size, _ in self._entries())
+
+    def get(self, sha256: str) -> bytes | None:
+        if not _NAME.fullmatch(sha256):
+            return None
+        path = self._folder / sha256
+        try:
+            data = path.read_bytes()
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        if hashlib.sha256(data).hexdigest() != sha256:
+            path.unlink(missing_ok=True)
+            return None
+        return data
+
+    def put(self, data: bytes) -> str:
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self._folder / sha256
+        if self.get(sha256) is not None:
+            return sha256
+        handle, name = tempfile.mkstemp(prefix=".", dir=self._folder)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).replace(path)
+        with self._lock:
+            self._total_bytes += len(data)
+            if self._total_bytes > self._limit_bytes:
+                self._shrink()
+        return sha256
+
+    def _shrink(self) -> None:
+        entries = sorted(self._entries())
+        self._total_bytes = sum(size for _, size, _ in entries)
+        for _, size, path in entries:
+            if self._total_bytes <= self._limit_bytes * 9 // 10:
+                return
+            path.unlink(missing_ok=True)
+            self._total_bytes -= size
+
+    def _entries(self) -> list[tuple[int, int, Path]]:
+        """(last used in ns, bytes, path)"""
+        found = []
+        for path in self._folder.iterdir():
+            try:
+                stat = path.stat()
+            except FileNotFoundError:
+                continue
+            if _NAME.fullmatch(path.name):
+                found.append((stat.st_mtime_ns, stat.st_size, path))
+        return found
