@@ -143,6 +143,8 @@ class OcsDirectory:
             raise _Broken from None  # the cause's text holds the query
         except (ValueError, KeyError, TypeError) as nonsense:
             raise HostUnavailable from nonsense
+        if not isinstance(response.full_data, dict) or "ocs" not in response.full_data:
+            raise HostUnavailable
         if response.is_ok:
             return response.data
         if response.status_code in (404, 998) or response.raw.status_code == 404:
