@@ -82,7 +82,7 @@ SENTENCES: dict[str, str] = {
 }
 """Every code there is. A test compares it with the codes that the product raises."""
 
-STATUS = {"not-signed-in": 401, "not-the-host": 401, "too-large": 413, "method-not-allowed": 405}
+STATUS = {"not-signed-in": 401, "not-the-host": 401, "too-large": 413, "method-not-allowed": 405, "invalid": 422}
 
 
 def sentence(code: str, language: str, values: dict[str, object] | None = None) -> str:

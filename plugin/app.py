@@ -1,0 +1,258 @@
+"""The one place that wires things together: settings in, the running product out."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Flask
+from pydantic import SecretStr
+
+from pdfops.sandbox import Workshop
+from pdfops.signer import KeySigner, make_organisation_certificate
+from plugin.actions.context import Context, Identity, Limits
+from plugin.actions.rebuild import Report, rebuild
+from plugin.actions.sweep import look_at, sweep
+from plugin.adapters.appapi import AppApi
+from plugin.adapters.blobs import FolderBlobs
+from plugin.adapters.dav import DavFiles
+from plugin.adapters.index import SqlIndex
+from plugin.adapters.jobs import HueyJobs
+from plugin.adapters.keys import Keys
+from plugin.adapters.leases import Leases
+from plugin.adapters.letters import Letters, StampWording
+from plugin.adapters.mail import SmtpMailer, SmtpServer
+from plugin.adapters.ocs import OcsDirectory
+from plugin.adapters.people import KeptPeople
+from plugin.adapters.sql import Database
+from plugin.adapters.store import Store
+from plugin.adapters.vault import SqlVault
+from plugin.demo.server import Sidecar, Wiring
+from plugin.flow.errors import ParapheurError
+from plugin.settings import Settings
+from plugin.web import api_flows, api_host, api_link, errors, headers, pages, service
+from plugin.web.callers import origin_of
+from plugin.web.office import EXTENSION, Office, Secrets
+from plugin.web.openapi import spec
+from plugin.web.schemas import Check
+
+log = structlog.get_logger()
+
+HOST_CHECK_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class Product:
+    """A running sidecar. ``close`` ends its threads and children."""
+
+    app: Flask
+    ctx: Context
+    rebuild: Callable[[], Report]
+    close: Callable[[], None]
+
+
+def create_app(
+    settings: Settings,
+    *,
+    host_takes_writes: Callable[[], bool] | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    with_jobs: bool = True,
+) -> Product:
+    """``host_takes_writes``: how the host is probed for the health page; by a listing of users without one.
+
+    Raises: KeysMissing when data knows keys that are not there.
+    """
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    api = AppApi(settings.app_secret.get_secret_value(), settings.app_version, settings.app_id)
+    files = DavFiles(settings.host_url, api)
+    directory = KeptPeople(OcsDirectory(settings.host_url, api))
+    database = _database(settings)
+    vault = SqlVault(database, only_instance=settings.only_instance)
+    keys = Keys.open(settings.data / "keys", settings.organisation, vault.knows_keys(), make_organisation_certificate)
+    vault.remember_keys(keys.chain_keys)
+    leases = Leases(database, keys.instance_id, only_instance=settings.only_instance)
+    index = SqlIndex(database, keys.link_key, vault.postponed)
+    if index.is_missing() and not vault.anchors():
+        index.begin()
+        index.ready()
+    store = Store(files, database, keys, vault, index, leases)
+    workshop = Workshop(children=settings.pdf_children)
+    jobs = HueyJobs(
+        settings.data / "jobs.db",
+        lambda flow_id: look_at(ctx, flow_id),
+        lambda: _sweep(ctx, index, run_rebuild),
+        sweep_every_s=settings.sweep_every_s,
+    )
+    ctx = Context(
+        files=files,
+        directory=directory,
+        flows=store,
+        index=index,
+        vault=vault,
+        blobs=FolderBlobs(settings.data / "cache", settings.cache_bytes),
+        jobs=jobs,
+        mailer=_mailer(settings),
+        compose=Letters(
+            settings.public_url,
+            settings.organisation,
+            keys.link_key,
+            settings.default_language,
+            settings.mail_from.rpartition("@")[2],
+            clock,
+        ).compose,
+        workshop=workshop,
+        signer=KeySigner(keys.seal_key_pem, keys.seal_cert_pem),
+        wording=StampWording(),
+        identity=_identity(settings, keys),
+        limits=Limits(collection_bytes=settings.collection_limit_bytes),
+        clock=clock,
+        default_language=settings.default_language,
+        default_time_zone=settings.default_time_zone,
+        version=version("parapheur"),
+    )
+    run_rebuild = partial(rebuild, files, directory, store)
+    health = Health(settings, keys, index, host_takes_writes or partial(_host_answers, directory))
+    if with_jobs:
+        jobs.start()
+
+    def close() -> None:
+        if with_jobs:
+            jobs.stop()
+        leases.close()
+        workshop.close()
+        database.close()
+
+    return Product(_flask(settings, ctx, keys, health.checks), ctx, run_rebuild, close)
+
+
+def demo_sidecar(wiring: Wiring) -> Sidecar:
+    """The product as the embedded host runs it."""
+    public = urlsplit(wiring.public_url)
+    settings = Settings(
+        data=wiring.data / "parapheur",
+        host_url=wiring.host_url,
+        public_url=wiring.public_url,
+        app_version=wiring.app_version,
+        app_secret=SecretStr(wiring.app_secret),
+        extra_origins=(f"http://localhost:{public.port}",),
+        trust_origin_ip=True,
+        smtp_host=wiring.smtp_host,
+        smtp_port=wiring.smtp_port,
+        mail_from="parapheur@example.org",
+    )
+    product = create_app(settings, host_takes_writes=wiring.host_takes_writes)
+    return Sidecar(product.app, product.close)
+
+
+def _database(settings: Settings) -> Database:
+    if settings.vault_url:
+        return Database(settings.vault_url, settings.index_url or None)
+    return Database.in_folder(settings.data)
+
+
+def _mailer(settings: Settings) -> SmtpMailer:
+    server = SmtpServer(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.smtp_security,
+        settings.smtp_user,
+        settings.smtp_password.get_secret_value(),
+    )
+    return SmtpMailer(server, settings.mail_from, settings.organisation)
+
+
+def _identity(settings: Settings, keys: Keys) -> Identity:
+    statement: dict[str, object] = {
+        "jwk": dict(keys.active.jwk),
+        "signature": keys.jwk_signature,
+        "certificate": base64.b64encode(keys.seal_cert_der).decode(),
+    }
+    return Identity(settings.organisation, keys.active.kid, statement, keys.active.private.sign)
+
+
+def _flask(settings: Settings, ctx: Context, keys: Keys, checks: Callable[[], list[Check] | None]) -> Flask:
+    app = Flask("plugin", root_path=str(Path(__file__).parent), static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions[EXTENSION] = Office(
+        ctx=ctx,
+        secrets=Secrets(keys.link_key, keys.csrf_key, keys.request_key),
+        app_id=settings.app_id,
+        app_secret=settings.app_secret.get_secret_value(),
+        public_url=settings.public_url,
+        origins=frozenset({origin_of(settings.public_url), *settings.extra_origins}),
+        organisation=settings.organisation,
+        trust_origin_ip=settings.trust_origin_ip,
+        public_keys={"keys": keys.public_jwks},
+        checks=checks,
+    )
+    headers.install(app)
+    errors.install(app)
+    for blueprint in (api_flows.api, api_host.api, api_link.api, pages.pages, service.service):
+        app.register_blueprint(blueprint)
+    spec.app = app
+    return app
+
+
+def _sweep(ctx: Context, index: SqlIndex, run_rebuild: Callable[[], Report]) -> None:
+    """Also brings back an index that is gone: until then links answer that the list is being rebuilt."""
+    try:
+        if index.is_missing():
+            report = run_rebuild()
+            log.info("rebuild.done", flows=report.flows, skipped=len(report.skipped))
+        sweep(ctx)
+    except ParapheurError as error:
+        log.warning("sweep.later", reason=error.code)
+
+
+def _host_answers(directory: KeptPeople) -> bool:
+    try:
+        directory.users()
+    except ParapheurError:
+        return False
+    return True
+
+
+class Health:
+    """What works and what does not. The host is asked every few seconds at most, however often people ask here."""
+
+    def __init__(self, settings: Settings, keys: Keys, index: SqlIndex, host_works: Callable[[], bool]) -> None:
+        self._keys = keys
+        self._index = index
+        self._host_works = host_works
+        self._lock = threading.Lock()
+        self._asked_at = -HOST_CHECK_EVERY_S
+        self._works = False
+        self._worked_once = False
+
+    def checks(self) -> list[Check] | None:
+        """None until the host has taken a write for the first time."""
+        works = self._host()
+        if not self._worked_once:
+            return None
+        return [
+            _check("host", works, "the platform's file area does not take writes"),
+            _check("index", not self._index.is_missing(), "the index is missing or being rebuilt"),
+            _check("keys-exported", self._keys.exported, "no protected backup of the keys: parapheur keys export"),
+        ]
+
+    def _host(self) -> bool:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._asked_at >= HOST_CHECK_EVERY_S or not self._works:
+                self._works = self._host_works()
+                self._asked_at = now
+                self._worked_once = self._worked_once or self._works
+            return self._works
+
+
+def _check(name: str, works: bool, reason: str) -> Check:
+    return Check(name=name, state="ok" if works else "degraded", reason=None if works else reason)
