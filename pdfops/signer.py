@@ -18,8 +18,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 RSA_BITS: Final = 3_072
 SMALLEST_RSA_BITS: Final = 2_048
 LIFETIME_DAYS: Final = 3_652
-LONGEST_NAME: Final = 64
-"""X.520's upper bound for a common or organisation name."""
+LONGEST_NAME_BYTES: Final = 64
+"""X.520's upper bound for a common or organisation name, as the library counts it: in UTF-8."""
 
 DOCUMENT_SIGNING: Final = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 
@@ -97,7 +97,8 @@ def make_organisation_certificate(organisation: str, now: dt.datetime | None = N
 
     Source: RFC 5280, 4.2.1; RFC 9336 (document signing); ETSI EN 319 412-3.
     """
-    name = " ".join(organisation.split())[:LONGEST_NAME].strip() or "Parapheur"
+    clean = "".join(character for character in " ".join(organisation.split()) if character.isprintable())
+    name = clean.encode()[:LONGEST_NAME_BYTES].decode(errors="ignore").strip() or "Parapheur"
     key = rsa.generate_private_key(public_exponent=65_537, key_size=RSA_BITS)
     subject = x509.Name(
         [x509.NameAttribute(NameOID.ORGANIZATION_NAME, name), x509.NameAttribute(NameOID.COMMON_NAME, name)]

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from pdfops.errors import PdfError
+from pdfops.ink import MAX_BYTES, MAX_KEPT_PIXELS, encode, normalise_ink, raster
+from tests.pdfops import samples
+
+
+def opened(png: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(png))
+
+
+def test_drawn_ink_is_trimmed_to_what_was_drawn() -> None:
+    canvas = Image.new("RGBA", (800, 400), (0, 0, 0, 0))
+    canvas.paste((0, 0, 128, 255), (300, 150, 420, 200))
+    picture = opened(normalise_ink(samples.encoded(canvas)))
+    assert picture.size == (120, 50)
+    assert picture.mode == "RGBA"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_paper_becomes_transparent_and_ink_stays(mode: str) -> None:
+    paper = Image.new(mode, (400, 200), "white")
+    paper.paste("black", (100, 50, 300, 150))
+    picture = opened(normalise_ink(samples.encoded(paper)))
+    assert picture.size == (200, 100)
+    ring = Image.new("RGB", (400, 200), "white")
+    ring.paste("navy", (100, 50, 300, 150))
+    ring.paste("white", (150, 80, 250, 120))
+    picture = opened(normalise_ink(samples.encoded(ring)))
+    assert picture.getpixel((100, 50))[3] == 0  # type: ignore[index]
+    assert picture.getpixel((2, 2)) == (0, 0, 128, 255)
+
+
+def test_an_opaque_image_with_an_alpha_channel_loses_its_paper_too() -> None:
+    paper = Image.new("RGBA", (100, 100), "white")
+    paper.paste("black", (40, 40, 60, 60))
+    assert opened(normalise_ink(samples.encoded(paper))).size == (20, 20)
+
+
+def test_grey_paper_of_a_photograph_is_paper() -> None:
+    paper = Image.new("RGB", (100, 100), (236, 234, 230))
+    paper.paste("black", (40, 40, 60, 60))
+    assert opened(normalise_ink(samples.encoded(paper, "JPEG", quality=95))).size[0] < 40
+
+
+def test_a_photograph_is_turned_as_its_camera_says() -> None:
+    paper = Image.new("RGB", (300, 100), "white")
+    paper.paste("black", (20, 40, 280, 60))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = opened(normalise_ink(samples.encoded(paper, "JPEG", exif=exif)))
+    assert picture.height > picture.width
+
+
+def test_nothing_of_the_file_survives_but_its_pixels() -> None:
+    from PIL.PngImagePlugin import PngInfo
+
+    notes = PngInfo()
+    notes.add_text("Comment", "secret-comment")
+    picture = opened(samples.ink_png())
+    output = io.BytesIO()
+    picture.save(output, "PNG", pnginfo=notes)
+    normalised = normalise_ink(output.getvalue() + b"<script>trailing</script>")
+    assert b"secret-comment" not in normalised
+    assert b"script" not in normalised
+    assert opened(normalised).info == {}
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        b"",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<html><body>ink</body></html>",
+        b"GIF89a" + bytes(100),
+        samples.encoded(Image.new("RGB", (10, 10)), "WEBP"),
+        samples.encoded(Image.new("RGB", (10, 10)), "BMP"),
+        samples.ink_png()[:100],
+        b"\x89PNG\r\n\x1a\n" + bytes(200),
+        b"\xff\xd8\xff\xe0" + bytes(200),
+        samples.encoded(Image.new("RGB", (300, 100), "white")),
+        samples.encoded(Image.new("RGBA", (300, 100), (0, 0, 0, 0))),
+        samples.encoded(Image.new("RGBA", (300, 100), (0, 0, 0, 3))),
+    ],
+    ids=["empty", "svg", "html", "gif", "webp", "bmp", "cut", "png-junk", "jpeg-junk", "blank", "clear", "faint"],
+)
+def test_what_is_no_ink_is_refused(image: bytes) -> None:
+    with pytest.raises(PdfError) as caught:
+        normalise_ink(image)
+    assert caught.value.code == "bad-image"
+
+
+def test_too_many_bytes_are_refused_unread() -> None:
+    with pytest.raises(PdfError, match="image-too-large"):
+        normalise_ink(samples.ink_png() + bytes(MAX_BYTES))
+
+
+def png_that_claims(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(10_000_000), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(100_000, 100_000), (2**31 - 1, 1), (5_001, 5_000)])
+def test_too_many_pixels_are_refused_before_they_are_decoded(size: tuple[int, int]) -> None:
+    with pytest.raises(PdfError) as caught:
+        normalise_ink(png_that_claims(*size))
+    assert caught.value.code in ("image-too-large", "bad-image")
+
+
+def test_large_ink_is_scaled_down_with_its_ratio() -> None:
+    picture = opened(normalise_ink(samples.block_png((3_000, 1_000))))
+    assert picture.width * picture.height <= MAX_KEPT_PIXELS
+    assert picture.width / picture.height == pytest.approx(3, rel=0.01)
+
+
+def test_a_thin_line_survives_scaling() -> None:
+    assert opened(normalise_ink(samples.block_png((4_900, 1)))).height == 1
+
+
+def test_normalised_ink_normalises_to_itself() -> None:
+    once = normalise_ink(samples.ink_png())
+    assert normalise_ink(once) == once
+
+
+def test_hidden_colours_under_full_transparency_do_not_reach_the_pdf() -> None:
+    picture = Image.new("RGBA", (10, 10), (255, 0, 0, 0))
+    picture.putpixel((0, 0), (0, 0, 0, 255))
+    assert set(zlib.decompress(raster(encode(picture)).colour)) == {0}
+
+
+@given(st.binary(max_size=400), st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b""]))
+@settings(deadline=None, max_examples=150)
+def test_any_bytes_are_ink_or_refused(junk: bytes, start: bytes) -> None:
+    try:
+        normalise_ink(start + junk)
+    except PdfError as error:
+        assert error.code in ("bad-image", "image-too-large")
+
+
+@given(st.integers(0, 5_000), st.integers(0, 255))
+@settings(deadline=None, max_examples=150)
+def test_a_damaged_image_is_ink_or_refused(at: int, value: int) -> None:
+    data = bytearray(samples.ink_png((60, 40)))
+    data[at % len(data)] = value
+    try:
+        normalise_ink(bytes(data))
+    except PdfError as error:
+        assert error.code in ("bad-image", "image-too-large")
