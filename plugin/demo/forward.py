@@ -58,13 +58,17 @@ def _sent(connection: http.client.HTTPConnection, environ: Environ) -> http.clie
     elif length or "CONTENT_LENGTH" in environ:
         connection.putheader("Content-Length", str(length))
     connection.endheaders()
+    sent = 0
     try:
         for chunk in _chunks(stream, length):
             connection.send(b"%x\r\n%s\r\n" % (len(chunk), chunk) if length is None else chunk)
+            sent += len(chunk)
         if length is None:
             connection.send(b"0\r\n\r\n")
     except (BrokenPipeError, ConnectionResetError):
-        pass  # refused before the body was wanted: the answer is on its way
+        return connection.getresponse()  # refused before the body was wanted: the answer is on its way
+    if length is not None and sent < length:
+        raise ConnectionAbortedError("the sender stopped early")
     return connection.getresponse()
 
 

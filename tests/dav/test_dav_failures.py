@@ -101,7 +101,8 @@ def test_a_truncated_answer_is_not_taken_for_the_file(script: Script, files: Dav
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html/>", b"not xml", b'<!DOCTYPE x [<!ENTITY a "b">]><d:multistatus xmlns:d="DAV:">&a;</d:multistatus>']
+    "body",
+    [b"", b"<html/>", b"not xml", b'<!DOCTYPE x [<!ENTITY a "b">]><d:multistatus xmlns:d="DAV:">&a;</d:multistatus>'],
 )
 def test_nonsense_instead_of_a_multistatus_is_unavailable(script: Script, files: DavFiles, body: bytes) -> None:
     script.answers = [Answer(207, body)]
@@ -155,7 +156,9 @@ def test_a_host_below_a_path_is_asked_below_it(script: Script) -> None:
     script.answers = [
         Answer(
             207,
-            b'<d:multistatus xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:response><d:href>' + href + b"</d:href>"
+            b'<d:multistatus xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:response><d:href>'
+            + href
+            + b"</d:href>"
             b"<d:propstat><d:prop><oc:fileid>7</oc:fileid><d:getetag>W/&quot;e&quot;</d:getetag><d:resourcetype/>"
             b"<oc:permissions>SRGDN</oc:permissions></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat>"
             b"</d:response></d:multistatus>",
@@ -167,9 +170,7 @@ def test_a_host_below_a_path_is_asked_below_it(script: Script) -> None:
     assert (info.path, info.file_id, info.etag, info.can_write) == ("a b", "7", "e", False)
 
 
-def test_neither_path_nor_secret_is_logged(
-    script: Script, files: DavFiles, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_neither_path_nor_secret_is_logged(script: Script, files: DavFiles, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     script.answers = [Answer(423), Answer(500, b"canary-body"), Answer(502)]
     calls: list[Callable[[], object]] = [

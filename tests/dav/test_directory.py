@@ -70,7 +70,9 @@ def enveloped(data: bytes, code: int = 200) -> Answer:
 
 
 def test_somebody_listed_twice_is_suggested_once(script: Script) -> None:
-    script.answers = [enveloped(b"[" + b",".join([entry("a"), entry("a"), entry("b", subline="b@example.org")]) + b"]")]
+    script.answers = [
+        enveloped(b"[" + b",".join([entry("a"), entry("a"), entry("b", subline="b@example.org")]) + b"]")
+    ]
     found = OcsDirectory(script.url, AppApi("s", "1")).search("alice", "x")
     assert found == [Suggestion("a", "a", None), Suggestion("b", "b", "b@example.org")]
 
