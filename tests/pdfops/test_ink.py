@@ -13,6 +13,16 @@ from pdfops.errors import PdfError
 from pdfops.ink import MAX_BYTES, MAX_KEPT_PIXELS, encode, normalise_ink, raster
 from tests.pdfops import samples
 
+OUTCOMES = ("ink", "bad-image", "image-too-large")
+
+
+def ink_or_code(image: bytes) -> str:
+    try:
+        normalise_ink(image)
+    except PdfError as error:
+        return error.code
+    return "ink"
+
 
 def opened(png: bytes) -> Image.Image:
     return Image.open(io.BytesIO(png))
@@ -144,10 +154,7 @@ def test_hidden_colours_under_full_transparency_do_not_reach_the_pdf() -> None:
 @given(st.binary(max_size=400), st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b""]))
 @settings(deadline=None, max_examples=150)
 def test_any_bytes_are_ink_or_refused(junk: bytes, start: bytes) -> None:
-    try:
-        normalise_ink(start + junk)
-    except PdfError as error:
-        assert error.code in ("bad-image", "image-too-large")
+    assert ink_or_code(start + junk) in OUTCOMES
 
 
 @given(st.integers(0, 5_000), st.integers(0, 255))
@@ -155,7 +162,4 @@ def test_any_bytes_are_ink_or_refused(junk: bytes, start: bytes) -> None:
 def test_a_damaged_image_is_ink_or_refused(at: int, value: int) -> None:
     data = bytearray(samples.ink_png((60, 40)))
     data[at % len(data)] = value
-    try:
-        normalise_ink(bytes(data))
-    except PdfError as error:
-        assert error.code in ("bad-image", "image-too-large")
+    assert ink_or_code(bytes(data)) in OUTCOMES

@@ -8,6 +8,7 @@ import pytest
 from fontTools.ttLib import TTFont
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from pdfops.errors import PdfError
 from pdfops.fields import Place, prepare
@@ -85,10 +86,8 @@ def test_every_letter_leaves_ink_on_the_page() -> None:
     for character in "AéŁßΩάЖя€№ộ’":
         prepared = prepare(samples.simple_pdf(text=""), [Place("f", "p", 1, 100_000, 500_000, 300_000, 100_000)])
         order = SealOrder(("f",), b"", "n", "r", samples.SIGNED_AT, {"f": (character,)})
-        page = render(seal(prepared, order, samples.organisation()), 1, 600, "png")
-        from PIL import Image
-
-        found = oracles.mark(Image.open(io.BytesIO(page)).crop((60, 420, 240, 510)), (0, 0, 0))
+        page = render(seal(prepared, order, samples.organisation()), 1, 1_800, "png")
+        found = oracles.mark(Image.open(io.BytesIO(page)).crop((180, 1_260, 720, 1_530)), (0, 0, 0))
         assert found is not None, character
 
 

@@ -1,0 +1,328 @@
+"""Foreign input is parsed by children that can be killed; whatever happens to one costs one job."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pdfops import child, wire
+from pdfops.errors import PdfError
+from pdfops.fields import Place
+from pdfops.sandbox import Limits, Workshop, WorkshopClosedError
+from pdfops.seal import SealOrder
+from tests.pdfops import samples
+
+ROOT = Path(__file__).parents[2]
+PLACE = Place("f", "p", 1, 100_000, 100_000, 300_000, 100_000)
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "kids_loop": samples.kids_loop,
+    "kids_explosion": samples.kids_explosion,
+    "form_recursion": samples.form_recursion,
+    "deep_arrays": samples.deep_arrays,
+    "flate_bomb": samples.flate_bomb,
+    "junk_after_header": samples.junk_after_header,
+    "many_pages": lambda: samples.many_pages(5_001),
+}
+
+
+@pytest.fixture
+def own() -> Iterator[Workshop]:
+    """A workshop that a test may maltreat."""
+    with Workshop(children=1, limits=Limits(job_s=2.0, verify_s=2.0)) as opened:
+        yield opened
+
+
+def outcome(job: Callable[[], object]) -> str:
+    try:
+        job()
+    except PdfError as error:
+        return error.code
+    return "done"
+
+
+def processes_of(pid: int) -> list[int]:
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and parent_of(int(entry.name)) == pid
+    ]
+
+
+def parent_of(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except (OSError, IndexError):
+        return -1
+
+
+def is_gone(pid: int, within_s: float = 10.0) -> bool:
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        os.sched_yield()
+    return False
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused_or_done_in_bounded_time(own: Workshop, name: str) -> None:
+    data = BOMBS[name]()
+    for job in (
+        lambda: own.inspect(data),
+        lambda: own.preview(data, 1, 500),
+        lambda: own.prepare(data, [PLACE]),
+        lambda: own.verify(data),
+    ):
+        own.inspect(samples.simple_pdf())  # a child is there and warm
+        start = time.monotonic()
+        assert outcome(job) in ("done", "damaged", "too-slow", "too-heavy", "too-many-pages")
+        assert time.monotonic() - start < 4.0
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "not-a-pdf"),
+        (b"hello", "not-a-pdf"),
+        (b"\xef\xbb\xbf" + samples.simple_pdf(), "not-a-pdf"),
+        (b"%PDF-1.7\nand nothing else", "damaged"),
+        (samples.simple_pdf() + b" " * 3_000, "damaged"),
+        (samples.damaged_pdf(), "damaged"),
+        (samples.encrypted_pdf(), "encrypted"),
+        (samples.encrypted_pdf("secret"), "encrypted"),
+        (samples.simple_pdf(0), "damaged"),
+    ],
+    ids=["empty", "text", "bom", "no-end", "long-tail", "cut", "empty-password", "password", "no-pages"],
+)
+def test_what_cannot_take_part_is_refused_with_its_reason(workshop: Workshop, data: bytes, code: str) -> None:
+    assert outcome(lambda: workshop.inspect(data)) == code
+    assert outcome(lambda: workshop.prepare(data, [PLACE])) == code
+    if code == "not-a-pdf":
+        assert outcome(lambda: workshop.preview(data, 1, 100)) == code
+    assert outcome(lambda: workshop.verify(data)) in (code, "done")
+
+
+def test_a_preview_of_a_document_under_a_password_is_refused(workshop: Workshop) -> None:
+    """One that opens without asking may be looked at (somebody can validate it); it cannot be signed."""
+    assert outcome(lambda: workshop.preview(samples.encrypted_pdf("secret"), 1, 100)) == "encrypted"
+    assert outcome(lambda: workshop.preview(samples.encrypted_pdf(""), 1, 100)) == "done"
+
+
+def test_pages_and_places_that_are_not_there_are_refused(workshop: Workshop) -> None:
+    data = samples.simple_pdf(2)
+    assert outcome(lambda: workshop.preview(data, 3, 100)) == "no-such-page"
+    assert outcome(lambda: workshop.preview(data, 0, 100)) == "no-such-page"
+    assert outcome(lambda: workshop.prepare(data, [Place("f", "p", 3, 0, 0, 1, 1)])) == "no-such-page"
+    assert outcome(lambda: workshop.prepare(data, [Place("f", "p", 1, 900_000, 0, 200_000, 1)])) == "outside-page"
+    prepared = workshop.prepare(data, [PLACE])
+    assert outcome(lambda: workshop.prepare(prepared, [PLACE])) == "field-taken"
+
+
+def test_errors_bring_their_values(workshop: Workshop) -> None:
+    with pytest.raises(PdfError) as caught:
+        workshop.prepare(samples.simple_pdf(), [Place("far_out", "p", 1, 900_000, 0, 200_000, 1)])
+    assert caught.value.values == {"field": "far_out"}
+
+
+@pytest.mark.parametrize("image_format", ["jpeg", "webp", "png"])
+def test_previews_have_the_width_asked_for(workshop: Workshop, image_format: str) -> None:
+    import io
+
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(workshop.preview(samples.simple_pdf(), 1, 595, image_format)))  # type: ignore[arg-type]
+    assert picture.size == (595, 842)
+    assert picture.format == image_format.upper()
+
+
+def test_a_preview_never_exceeds_its_pixels(workshop: Workshop) -> None:
+    import io
+
+    from PIL import Image
+
+    tall = samples.simple_pdf(media=(0, 0, 100, 10_000))
+    picture = Image.open(io.BytesIO(workshop.preview(tall, 1, 5_000)))
+    assert picture.width * picture.height <= 25_500_000
+
+
+def test_a_child_killed_at_work_costs_that_job_alone(own: Workshop) -> None:
+    """The job under way fails; the next one finds a new child."""
+    own.inspect(samples.simple_pdf())
+    (victim,) = own.children()
+    bomb = samples.form_recursion()
+    codes: list[str] = []
+    worker = threading.Thread(target=lambda: codes.append(outcome(lambda: own.preview(bomb, 1, 500))))
+    worker.start()
+    os.kill(victim, signal.SIGKILL)
+    worker.join()
+    assert codes[0] in ("damaged", "done", "too-heavy", "too-slow")
+    assert own.inspect(samples.simple_pdf(2)).pages == 2
+    assert victim not in own.children()
+    assert is_gone(victim)
+
+
+def test_a_child_that_was_killed_while_idle_is_not_noticed(own: Workshop) -> None:
+    own.inspect(samples.simple_pdf())
+    os.kill(own.children()[0], signal.SIGKILL)
+    results = [outcome(lambda: own.inspect(samples.simple_pdf())) for _ in range(2)]
+    assert results[-1] == "done"
+
+
+def test_other_people_are_served_while_a_bomb_goes_off() -> None:
+    with Workshop(children=2, limits=Limits(job_s=3.0)) as opened:
+        data, bomb = samples.simple_pdf(), samples.form_recursion()
+        opened.inspect(data)
+        with ThreadPoolExecutor(2) as pool:
+            trouble = pool.submit(outcome, lambda: opened.preview(bomb, 1, 500))
+            served = 0
+            while not trouble.done() or served < 5:
+                start = time.monotonic()
+                opened.inspect(data)
+                served += 1
+                assert time.monotonic() - start < 2.0
+        assert trouble.result() in ("too-slow", "too-heavy", "damaged")
+
+
+def test_many_threads_share_a_few_children(workshop: Workshop) -> None:
+    documents = [samples.simple_pdf(pages) for pages in range(1, 9)]
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda index: workshop.inspect(documents[index % 8]).pages, range(96)))
+    assert found == [index % 8 + 1 for index in range(96)]
+
+
+def test_nothing_is_left_after_close() -> None:
+    before = set(processes_of(os.getpid()))
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    opened = Workshop(children=2)
+    opened.inspect(samples.simple_pdf())
+    children = opened.children()
+    assert children
+    opened.close()
+    opened.close()
+    assert set(processes_of(os.getpid())) == before
+    assert all(is_gone(pid) for pid in children)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors
+    with pytest.raises(WorkshopClosedError):
+        opened.inspect(samples.simple_pdf())
+
+
+def test_a_workshop_can_be_closed_before_it_is_warm() -> None:
+    opened = Workshop(children=2)
+    opened.close()
+    assert opened.children() == ()
+
+
+def test_close_ends_the_jobs_under_way(own: Workshop) -> None:
+    own.inspect(samples.simple_pdf())
+    bomb = samples.form_recursion()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            own.preview(bomb, 1, 500)
+        except (PdfError, WorkshopClosedError) as error:
+            failures.append(error)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    own.close()
+    worker.join(5)
+    assert not worker.is_alive()
+    assert failures
+
+
+PARENT = """
+import sys, threading
+sys.path.insert(0, {root!r})
+from pdfops.sandbox import Workshop
+from tests.pdfops import samples
+opened = Workshop(children=2)
+opened.inspect(samples.simple_pdf())
+if {busy}:
+    threading.Thread(target=lambda: opened.preview(samples.form_recursion(), 1, 500), daemon=True).start()
+print(*opened.children(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_children_die_with_a_parent_that_was_killed(is_busy: bool) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT.format(root=str(ROOT), busy=is_busy)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as parent:
+        assert parent.stdout is not None
+        children = [int(pid) for pid in parent.stdout.readline().split()]
+        assert children
+        parent.kill()
+        parent.wait()
+    assert all(is_gone(pid) for pid in children)
+
+
+def test_a_child_has_no_environment_no_descriptors_and_can_open_nothing(own: Workshop) -> None:
+    own.inspect(samples.simple_pdf())
+    (pid,) = own.children()
+    folder = Path(f"/proc/{pid}")
+    assert (folder / "environ").read_bytes() == b""
+    assert sorted(int(entry.name) for entry in (folder / "fd").iterdir()) == [0, 1, 2]
+    limits = {line[:25].strip(): line[26:].split()[:2] for line in (folder / "limits").read_text().splitlines()}
+    assert limits["Max open files"] == ["3", "3"]
+    assert limits["Max file size"] == ["0", "0"]
+    assert limits["Max core file size"] == ["0", "0"]
+    assert limits["Max address space"] == [str(child.ADDRESS_SPACE_BYTES)] * 2
+    assert "NoNewPrivs:\t1" in (folder / "status").read_text()
+
+
+def test_no_key_enters_a_child() -> None:
+    """What is sent for a seal holds the document, the ink and the order; the signer stays here."""
+    header = {"job": "draw_up", "order": {}, "cms_bytes": 1}
+    assert set(header) == {"job", "order", "cms_bytes"}
+    sent = b"".join(wire.pack({"order": wire.order_to_json(SealOrder(("f",), b"", "n", "r", samples.SIGNED_AT))}))
+    assert b"PRIVATE" not in sent
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"value": []},
+        {"value": {}},
+        {"value": {"page_sizes_pt": [[1]], "signers": [], "sha256": "", "size_bytes": 1, "has_form": True}},
+        {"value": {"page_sizes_pt": [["a", 1]], "signers": [], "sha256": "", "size_bytes": 1, "has_form": True}},
+        {"value": {"page_sizes_pt": [], "signers": [], "sha256": "", "size_bytes": True, "has_form": True}},
+    ],
+)
+def test_an_answer_of_another_shape_is_no_answer(answer: dict[str, object]) -> None:
+    with pytest.raises((ValueError, KeyError, IndexError, TypeError)):
+        wire.inspection_from_json(answer["value"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"blobs": [-1]}', b'{"blobs": [1e9]}', b'{"blobs": [true]}'])
+def test_a_header_of_another_shape_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - JSON's own error is one
+        wire.parse_header(body)
+
+
+def test_errors_a_child_may_not_invent_are_damage() -> None:
+    assert wire.error_from_json({"error": "all-is-well", "values": {}}).code == "damaged"
+    assert wire.error_from_json({"error": "certified", "values": {"permission": 1, "x": [1]}}).values == {
+        "permission": 1
+    }
+
+
+def test_whatever_a_parser_raises_becomes_a_code() -> None:
+    assert child.answer_to({"job": "inspect"}, [b"%PDF-1.7 startxref 1"])[0]["error"] == "damaged"
+    assert child.answer_to({"job": "no such job"}, [])[0]["error"] == "damaged"
