@@ -107,7 +107,7 @@ class MemoryFiles:
             self.calls += 1
             if self.failing is not None:
                 raise self.failing
-        return self._lock  # type: ignore[return-value]
+        return self._lock
 
     def _area(self, user: str) -> dict[str, tuple[str, bytes | None]]:
         return self._nodes.get(user, {})

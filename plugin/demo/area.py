@@ -16,7 +16,7 @@ import stat
 import threading
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -115,8 +115,12 @@ class Area:
             names = sorted(path.name for path in self._on_disk(owner, parts).iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
-        found = (self.node(owner, (*checked(parts), name)) for name in names)
-        return [node for node in found if node is not None]
+        found: list[Node] = []
+        for name in names:
+            with suppress(AreaError):  # a name from outside that could not be asked for either
+                node = self.node(owner, (*checked(parts), name))
+                found += [node] if node is not None else []
+        return found
 
     def walk(self, owner: str, parts: Parts = ()) -> Iterator[Node]:
         """Every node below, folders before what they hold."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import logging
@@ -75,6 +76,9 @@ class Dav:
         except AreaError as refused:
             # the rest of a body nobody read would be taken for the next request
             return answer(start_response, refused.status, headers=[("Connection", "close")])
+        except OSError as failure:
+            status = {errno.ENOSPC: 507, errno.EDQUOT: 507, errno.ENAMETOOLONG: 400}.get(failure.errno or 0, 500)
+            return answer(start_response, status, headers=[("Connection", "close")])
 
     def caller(self, environ: Environ) -> str | None:
         """The user a request acts as; None: nobody we know."""

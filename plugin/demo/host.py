@@ -10,6 +10,7 @@ import secrets
 import threading
 from base64 import b64encode
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,6 @@ from plugin.demo.dav import MOUNT, Dav
 from plugin.demo.mailbox import Mailbox
 from plugin.demo.ocs import Ocs
 from plugin.demo.people import PEOPLE
-from plugin.demo.samples import seed
 from plugin.demo.sessions import Sessions
 from plugin.demo.wire import Environ, StartResponse, answer, raw_path
 
@@ -72,7 +72,7 @@ class EmbeddedHost:
 
     def start(self) -> None:
         if self._with_samples and self._database.row("SELECT 1 FROM marks WHERE name = 'seeded'") is None:
-            seed(self.area)
+            import_module("plugin.demo.samples").seed(self.area)  # drawing is needed at the first start only
             self._database.run("INSERT OR IGNORE INTO marks VALUES ('seeded', '1')")
         for left in (node for uid in PEOPLE for node in self.area.children(uid, ()) if node.name.startswith(_PROBE)):
             self.area.delete(left.owner, left.parts)

@@ -22,6 +22,7 @@ from plugin.demo.wire import App, Environ, StartResponse, raw_path
 
 APP_VERSION: Final = "0.1.0"
 _THREADS: Final = 40
+_ADDRESS: Final = "address"
 _log = structlog.get_logger()
 
 
@@ -66,6 +67,7 @@ class Demo:
         data = data.resolve()
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         data.chmod(0o700)
+        self._data = data
         self._claim = _claimed(data)
         secret = app_secret(data)
         self._server: Server = quiet_server(("127.0.0.1", port), self, _THREADS)
@@ -103,6 +105,7 @@ class Demo:
 
     def start(self) -> None:
         self._thread.start()
+        (self._data / _ADDRESS).write_text(self.host.url)
         _log.info("demo.started", port=self.port)
 
     def stop(self) -> None:
@@ -110,6 +113,7 @@ class Demo:
         if self._thread.is_alive():
             self._thread.join()
         self._sidecar.close()
+        (self._data / _ADDRESS).unlink(missing_ok=True)
         self.host.stop()
         self._claim.close()
 
@@ -117,7 +121,7 @@ class Demo:
         path = raw_path(environ)
         if path.startswith(("/remote.php/", "/ocs/")):
             return self._forward(environ, start_response)
-        if path == "/" or path == "/demo" or path.startswith("/demo/"):
+        if path in ("/", "/demo") or path.startswith(("/demo/", "/apps/app_api/embedded/")):
             return self._pages.wsgi_app(environ, start_response)
         return self._proxy(environ, start_response)
 
@@ -140,6 +144,15 @@ def app_secret(data: Path) -> str:
             os.fsync(out.fileno())
         fresh.replace(path)
         return path.read_text().strip()
+
+
+def address(data: Path) -> str | None:
+    """The file area of the embedded host that runs on this data in another process; None where none runs."""
+    try:
+        _claimed(data).close()
+    except DataInUse:
+        return (data / _ADDRESS).read_text().strip()
+    return None
 
 
 def _claimed(data: Path) -> IO[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,36 @@ def test_files_and_sessions_survive_a_kill_and_it_answers_again_within_ten_secon
             process.send_signal(signal.SIGTERM)
             assert process.wait(5) == 0
             assert time.monotonic() - ending < 5
+
+
+def test_no_acknowledged_write_is_lost_when_it_is_killed_in_the_midst_of_writing(data: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/remote.php/dav/files/bob/log"
+    acknowledged: list[int] = []
+    with running(data, port) as process:
+
+        def write() -> None:
+            with requests.Session() as bob, suppress(requests.RequestException):
+                bob.trust_env, bob.auth = False, ("bob", "bob")
+                for number in range(100_000):
+                    if bob.put(url, f"{number:06d}" * 2000, timeout=5).status_code in (201, 204):
+                        acknowledged.append(number)
+                    if number == 50:
+                        busy.set()
+
+        busy = threading.Event()
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert busy.wait(20)
+        process.send_signal(signal.SIGKILL)
+        process.wait(5)
+        writer.join(10)
+    with running(data, port):
+        got = requests.get(url, auth=("bob", "bob"), timeout=5)
+    number = int(got.text[:6])
+    assert number in (acknowledged[-1], acknowledged[-1] + 1)
+    assert got.text == f"{number:06d}" * 2000
+    assert got.headers["ETag"] == f'"{hashlib.sha256(got.content).hexdigest()}"'
 
 
 def test_the_data_is_the_owners_alone(data: Path) -> None:
