@@ -9,15 +9,14 @@ import os
 import signal
 import sys
 import threading
-from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from plugin.app import demo_sidecar
 from plugin.demo.people import PEOPLE
-from plugin.demo.server import DataInUse, PortInUse, Sidecar, SidecarFactory, Wiring, build
-from plugin.demo.wire import Environ, StartResponse, answer
+from plugin.demo.server import DataInUse, PortInUse, build
 
 _PR_SET_PDEATHSIG: Final = 1
 _STOP_WITHIN_S: Final = 4.0
@@ -36,7 +35,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     try:
-        demo = build(Path(arguments.data), arguments.port, _sidecar_factory())
+        demo = build(Path(arguments.data), arguments.port, demo_sidecar)
     except PortInUse:
         print(f"Port {arguments.port} is in use. Choose another one: PORT=8790 make run", file=sys.stderr)
         return 2
@@ -60,25 +59,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8780))
     parser.add_argument("--data", default=os.environ.get("DATA") or "./data")
     return parser.parse_args()
-
-
-def _sidecar_factory() -> SidecarFactory:
-    """The product's own: ``plugin.app.demo_sidecar(wiring)``."""
-    try:
-        factory: SidecarFactory = import_module("plugin.app").demo_sidecar
-    except (ModuleNotFoundError, AttributeError) as missing:
-        if isinstance(missing, ModuleNotFoundError) and missing.name != "plugin.app":
-            raise
-        return _nothing_yet
-    return factory
-
-
-def _nothing_yet(wiring: Wiring) -> Sidecar:
-    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
-        ready = environ["PATH_INFO"] == "/healthz" and wiring.host_takes_writes()
-        return answer(start_response, 200 if ready else 404, b'{"status":"degraded","checks":[]}' if ready else b"")
-
-    return Sidecar(app, lambda: None)
 
 
 def _dies_with_parent(parent: int) -> bool:

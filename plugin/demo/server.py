@@ -69,6 +69,7 @@ class Demo:
         data.chmod(0o700)
         self._data = data
         self._claim = _claimed(data)
+        (data / _ADDRESS).unlink(missing_ok=True)  # of a boot that was killed
         secret = app_secret(data)
         self._server: Server = quiet_server(("127.0.0.1", port), self, _THREADS)
         try:
@@ -105,7 +106,9 @@ class Demo:
 
     def start(self) -> None:
         self._thread.start()
-        (self._data / _ADDRESS).write_text(self.host.url)
+        fresh = self._data / f"{_ADDRESS}.new"
+        fresh.write_text(self.host.url)
+        fresh.replace(self._data / _ADDRESS)
         _log.info("demo.started", port=self.port)
 
     def stop(self) -> None:
@@ -147,10 +150,15 @@ def app_secret(data: Path) -> str:
 
 
 def address(data: Path) -> str | None:
-    """The file area of the embedded host that runs on this data in another process; None where none runs."""
+    """The file area of the embedded host that runs on this data in another process; None where none runs.
+
+    Raises DataInUse while that one is still starting.
+    """
     try:
         _claimed(data).close()
     except DataInUse:
+        if not (data / _ADDRESS).exists():
+            raise
         return (data / _ADDRESS).read_text().strip()
     return None
 
