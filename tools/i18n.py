@@ -1,6 +1,6 @@
 """The catalogue: `python tools/i18n.py extract|update|compile|check`.
 
-extract: sources -> plugin/locale/messages.pot (not in git). update: extract, then merge into every .po. compile: .po ->
+extract: sources -> plugin/locale/messages.pot (not in git). update: extract, then merge into each .po. compile: .po ->
 .mo for Python and, for each bundle and language, the subset it needs -> plugin/static/ui/i18n.json. check: every
 string has a French text that keeps its placeholders and French typography; prints what is missing and exits 1.
 """

@@ -1,10 +1,11 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { createRef, ref } from "lit/directives/ref.js";
 import { connect, sentence, type Api } from "./api";
+import { confirm, frame } from "./dialog";
 import { define, PageElement } from "./element";
 import { icon } from "./icons";
 import { size, t, tn } from "./i18n";
-import { approval, confirm, frame, preview, refusal, signLabel, whyNot, type SigningState } from "./sign/decisions";
+import { approval, preview, refusal, signLabel, whyNot, type SigningState } from "./sign/decisions";
 import { done, type Decision } from "./sign/done";
 import { base64, IMAGE_LIMIT_BYTES, inkFromFile, type Ink } from "./sign/ink";
 import "./sign/pad";

@@ -1,0 +1,117 @@
+/** What the wizard knows so far, and what is still missing. No page, no network. */
+import type { Box, Inspected, Kind } from "../types";
+
+export interface Person {
+  key: string; // login, or e-mail in lower case
+  user: string | null;
+  email: string | null;
+  name: string;
+  first_name: string;
+  last_name: string;
+  language: "fr" | "en";
+  comment: string;
+  with_text: boolean;
+}
+
+export interface Stamp {
+  id: number;
+  file_id: string;
+  page: number;
+  person: string;
+  box: Box;
+}
+
+export interface Draft {
+  kind: Kind;
+  file_ids: string[];
+  people: Person[];
+  stamps: Stamp[];
+  title: string;
+  comment: string;
+  copy_to_all: boolean;
+  step: StepName;
+}
+
+export type StepName = "documents" | "recipients" | "placement" | "recap";
+
+export function fresh(kind: Kind, file_ids: string[]): Draft {
+  return { kind, file_ids, people: [], stamps: [], title: "", comment: "", copy_to_all: true, step: "documents" };
+}
+
+export const stepsOf = (kind: Kind): StepName[] =>
+  kind === "validation" ? ["documents", "recipients", "recap"] : ["documents", "recipients", "placement", "recap"];
+
+/** Problems that keep a file out of every flow, not only out of a signature. */
+const ALWAYS = new Set(["no-such-file", "is-a-folder", "not-found", "no-access", "duplicate-document"]);
+
+export const problemsOf = (document: Inspected, kind: Kind) =>
+  kind === "validation" ? document.problems.filter((p) => ALWAYS.has(p.code)) : document.problems;
+
+export const usable = (documents: Inspected[], kind: Kind) => documents.filter((d) => !problemsOf(d, kind).length);
+
+export const stem = (name: string) => name.replace(/\.[^.]{1,5}$/, "");
+
+export function missing(document: Inspected, draft: Draft): Person[] {
+  return draft.people.filter((p) => !draft.stamps.some((s) => s.file_id === document.file_id && s.person === p.key));
+}
+
+export const colour = (index: number) => `c${(index % 6) + 1}`;
+
+export const isEmail = (text: string) => /^[^\s@,;<>"]+@[^\s@,;<>"]+\.[^\s@.,;<>"]{2,}$/.test(text);
+
+function storageKey(): string {
+  return `parapheur draft ${location.search}`;
+}
+
+export function remember(draft: Draft): void {
+  try {
+    sessionStorage.setItem(storageKey(), JSON.stringify(draft));
+  } catch {
+    // a full or forbidden storage only costs the reload
+  }
+}
+
+export function recall(): Draft | null {
+  try {
+    return JSON.parse(sessionStorage.getItem(storageKey()) ?? "null") as Draft | null;
+  } catch {
+    return null;
+  }
+}
+
+export function forget(): void {
+  try {
+    sessionStorage.removeItem(storageKey());
+  } catch {
+    // nothing was kept
+  }
+}
+
+/** The body of POST /flows. */
+export function launchBody(draft: Draft, documents: Inspected[], timeZone: string): Record<string, unknown> {
+  const position = new Map(documents.map((d, i) => [d.file_id, i]));
+  const person = new Map(draft.people.map((p, i) => [p.key, i]));
+  const text = (value: string) => value.trim() || undefined;
+  return {
+    kind: draft.kind,
+    title: text(draft.title),
+    comment: text(draft.comment),
+    copy_to_all: draft.kind === "validation" ? false : draft.copy_to_all,
+    time_zone: timeZone,
+    documents: documents.map((d) => ({ file_id: d.file_id })),
+    recipients: draft.people.map((p) =>
+      p.user
+        ? { user: p.user, comment: text(p.comment) }
+        : { email: p.email, first_name: text(p.first_name), last_name: text(p.last_name), language: p.language, comment: text(p.comment) },
+    ),
+    placements: draft.kind === "validation" ? [] : draft.stamps
+      .filter((s) => position.has(s.file_id) && person.has(s.person))
+      .map((s) => ({
+        document: position.get(s.file_id),
+        page: s.page,
+        recipient: person.get(s.person),
+        box: s.box,
+        with_text: draft.people[person.get(s.person) ?? 0]?.with_text ?? false,
+      })),
+  };
+}

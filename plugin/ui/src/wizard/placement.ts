@@ -1,0 +1,388 @@
+import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { css, define, PageElement, placed } from "../element";
+import { icon } from "../icons";
+import { number, t, tn } from "../i18n";
+import type { Box, Inspected } from "../types";
+import { cartridge, documentList } from "./placement-sides";
+import { colour, missing, type Draft, type Person, type Stamp } from "./draft";
+import { centred, freePlace, moved, overlaps, resized, sized, snapped, type Page_pt } from "./geometry";
+import { follow } from "./gestures";
+
+const PT_TO_PX = 96 / 72;
+const EDGE_PX = 40;
+
+/** Step 3. Stamps are fractions of their page; pixels exist only while a pointer moves. Fires `pf-change`. */
+export class Placement extends PageElement {
+  static override properties = {
+    draft: { attribute: false }, documents: { attribute: false }, base: {},
+    current: { state: true }, page: { state: true }, zoom: { state: true }, armed: { state: true }, chosen: { state: true }, said: { state: true }, ghost: { state: true }, over: { state: true },
+  };
+  draft!: Draft;
+  documents: Inspected[] = [];
+  base = "/";
+  current = 0;
+  page = 1;
+  zoom = 0; // 0: as wide as the desk allows
+  armed = "";
+  chosen = 0;
+  said = "";
+  ghost: { person: Person; index: number; x: number; y: number; w: number; h: number } | null = null;
+  over = 0;
+  private undone: Stamp[][] = [];
+  private fit = 0.8;
+  private scrolling = 0;
+
+  get document(): Inspected | undefined {
+    return this.documents[this.current];
+  }
+
+  private get scale(): number {
+    return this.zoom || this.fit;
+  }
+
+  private pageSize(page: number): Page_pt {
+    return this.document?.page_sizes_pt[page - 1] ?? [595, 842];
+  }
+
+  private stampsOn(page: number): Stamp[] {
+    return this.draft.stamps.filter((s) => s.file_id === this.document?.file_id && s.page === page);
+  }
+
+  override firstUpdated(): void {
+    const desk = this.querySelector<HTMLElement>(".pl-scroll");
+    if (!desk) return;
+    new ResizeObserver(() => this.measure(desk)).observe(desk);
+  }
+
+  private measure(desk: HTMLElement): void {
+    const widest = Math.max(...(this.document?.page_sizes_pt ?? [[595, 842]]).map(([w]) => w));
+    const fit = Math.min(1, Math.max(0.3, (desk.clientWidth - 48) / (widest * PT_TO_PX)));
+    if (Math.abs(fit - this.fit) < 0.01) return;
+    this.fit = fit;
+    this.requestUpdate();
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    if (changed.has("current")) {
+      const desk = this.querySelector<HTMLElement>(".pl-scroll");
+      if (desk) this.measure(desk);
+    }
+  }
+
+  // ---- changes -----------------------------------------------------------------------------------------------------
+  private put(stamps: Stamp[], keep = true): void {
+    if (keep) this.undone = [...this.undone.slice(-49), this.draft.stamps];
+    this.dispatchEvent(new CustomEvent<Partial<Draft>>("pf-change", { detail: { stamps } }));
+  }
+
+  private say(stamp: Stamp): void {
+    this.said = t("At {x}% from the left edge, {y}% from the top, page {page}", { x: number(stamp.box.x * 100), y: number(stamp.box.y * 100), page: stamp.page });
+  }
+
+  private person(key: string): Person | undefined {
+    return this.draft.people.find((p) => p.key === key);
+  }
+
+  private add(key: string, page: number, box: Box): void {
+    const document = this.document;
+    if (!document) return;
+    const stamp: Stamp = { id: 1 + Math.max(0, ...this.draft.stamps.map((s) => s.id)), file_id: document.file_id, page, person: key, box };
+    this.put([...this.draft.stamps, stamp]);
+    this.chosen = stamp.id;
+    this.page = page;
+    this.say(stamp);
+  }
+
+  private change(id: number, part: Partial<Stamp>, keep = true): void {
+    this.put(this.draft.stamps.map((s) => (s.id === id ? { ...s, ...part } : s)), keep);
+    const stamp = this.draft.stamps.find((s) => s.id === id);
+    if (stamp) this.say({ ...stamp, ...part });
+  }
+
+  private takeAway(id: number): void {
+    this.put(this.draft.stamps.filter((s) => s.id !== id));
+    this.chosen = 0;
+    this.said = t("Stamp removed");
+  }
+
+  private undo(): void {
+    const before = this.undone.pop();
+    if (before) this.put(before, false);
+  }
+
+  setText(key: string, withText: boolean): void {
+    const people = this.draft.people.map((p) => (p.key === key ? { ...p, with_text: withText } : p));
+    const stamps = this.draft.stamps.map((s) => {
+      const size = this.documents.find((d) => d.file_id === s.file_id)?.page_sizes_pt[s.page - 1];
+      return s.person === key && size ? { ...s, box: resized(s.box, s.box.w, size, withText) } : s;
+    });
+    this.dispatchEvent(new CustomEvent<Partial<Draft>>("pf-change", { detail: { people, stamps } }));
+  }
+
+  /** To the first document where somebody's stamp is missing: its last page, with that cartridge armed. */
+  goToMissing(): void {
+    const index = this.documents.findIndex((d) => missing(d, this.draft).length);
+    const document = this.documents[index];
+    const person = document && missing(document, this.draft)[0];
+    if (!person) return;
+    this.show(index, document.pages ?? 1);
+    this.arm(person.key);
+  }
+
+  arm(key: string): void {
+    this.armed = this.armed === key ? "" : key;
+    const name = this.person(key)?.name ?? "";
+    this.said = this.armed ? t("Click the page where {name} has to sign. Esc cancels.", { name }) : "";
+  }
+
+  show(index: number, page: number): void {
+    this.current = index;
+    this.chosen = 0;
+    void this.updateComplete.then(() => this.goTo(page));
+  }
+
+  goTo(page: number): void {
+    this.page = Math.min(Math.max(1, page), this.document?.pages ?? 1);
+    this.querySelector(`.pl-scroll [data-page="${this.page}"]`)?.scrollIntoView({ block: "start" });
+  }
+
+  // ---- pointers ----------------------------------------------------------------------------------------------------
+  private sheetAt(x: number, y: number): HTMLElement | null {
+    const desk = this.querySelector(".pl-scroll")?.getBoundingClientRect();
+    if (!desk || x < desk.left || x > desk.right || y < desk.top || y > desk.bottom) return null;
+    for (const sheet of this.querySelectorAll<HTMLElement>(".pl-scroll .pf-sheet")) {
+      const r = sheet.getBoundingClientRect();
+      if (x >= r.left && x <= r.right && y >= r.top && y <= r.bottom) return sheet;
+    }
+    return null;
+  }
+
+  private static at(sheet: HTMLElement, x: number, y: number): [number, number] {
+    const r = sheet.getBoundingClientRect();
+    return [(x - r.left) / r.width, (y - r.top) / r.height];
+  }
+
+  private scrollNear(y: number): void {
+    const desk = this.querySelector<HTMLElement>(".pl-scroll");
+    if (!desk) return;
+    const r = desk.getBoundingClientRect();
+    const pull = y < r.top + EDGE_PX ? -10 : y > r.bottom - EDGE_PX ? 10 : 0;
+    window.cancelAnimationFrame(this.scrolling);
+    const step = () => { desk.scrollTop += pull; this.scrolling = window.requestAnimationFrame(step); };
+    if (pull) this.scrolling = window.requestAnimationFrame(step);
+  }
+
+  dragCartridge(down: PointerEvent, key: string): void {
+    const person = this.person(key);
+    if (!person) return;
+    const index = this.draft.people.indexOf(person);
+    follow(down, {
+      start: () => { this.armed = ""; },
+      move: (e) => {
+        const sheet = this.sheetAt(e.clientX, e.clientY);
+        this.over = Number(sheet?.dataset["page"] ?? 0);
+        const size = this.pageSize(this.over || this.page);
+        const { w, h } = sized(0.27, size, person.with_text);
+        const px = this.scale * PT_TO_PX;
+        this.ghost = { person, index, x: e.clientX, y: e.clientY, w: w * size[0] * px, h: h * size[1] * px };
+        this.scrollNear(e.clientY);
+      },
+      end: (e, cancelled) => {
+        window.cancelAnimationFrame(this.scrolling);
+        const sheet = cancelled ? null : this.sheetAt(e.clientX, e.clientY);
+        this.ghost = null;
+        this.over = 0;
+        if (sheet) this.drop(key, sheet, e);
+      },
+      tap: () => this.arm(key),
+    });
+  }
+
+  private drop(key: string, sheet: HTMLElement, e: PointerEvent | MouseEvent): void {
+    const page = Number(sheet.dataset["page"]);
+    const [x, y] = Placement.at(sheet, e.clientX, e.clientY);
+    const box = centred(x, y, this.pageSize(page), this.person(key)?.with_text ?? false);
+    this.add(key, page, e.altKey ? box : snapped(box, this.stampsOn(page).map((s) => s.box)));
+  }
+
+  private dragStamp(down: PointerEvent, stamp: Stamp): void {
+    down.stopPropagation();
+    const sheet = (down.currentTarget as HTMLElement).closest<HTMLElement>(".pf-sheet");
+    if (!sheet) return;
+    const [x0, y0] = Placement.at(sheet, down.clientX, down.clientY);
+    const grab = [x0 - stamp.box.x, y0 - stamp.box.y] as const;
+    const before = this.draft.stamps;
+    this.chosen = stamp.id;
+    follow(down, {
+      start: () => {},
+      move: (e) => {
+        const target = this.sheetAt(e.clientX, e.clientY) ?? this.querySelector<HTMLElement>(`.pl-scroll [data-page="${stamp.page}"]`);
+        if (!target) return;
+        const page = Number(target.dataset["page"]);
+        const [x, y] = Placement.at(target, e.clientX, e.clientY);
+        const own = sized(stamp.box.w * this.pageSize(stamp.page)[0] / this.pageSize(page)[0], this.pageSize(page), this.person(stamp.person)?.with_text ?? false);
+        const size = page === stamp.page ? stamp.box : own;
+        const box = moved({ x: x - grab[0], y: y - grab[1], w: size.w, h: size.h }, 0, 0);
+        const others = this.stampsOn(page).filter((s) => s.id !== stamp.id).map((s) => s.box);
+        this.change(stamp.id, { page, box: e.altKey ? box : snapped(box, others) }, false);
+        this.scrollNear(e.clientY);
+      },
+      end: (_e, cancelled) => {
+        window.cancelAnimationFrame(this.scrolling);
+        if (cancelled) this.put(before, false);
+        else this.undone = [...this.undone.slice(-49), before];
+      },
+    });
+  }
+
+  private dragCorner(down: PointerEvent, stamp: Stamp, corner: "nw" | "ne" | "sw" | "se"): void {
+    down.stopPropagation();
+    const sheet = (down.currentTarget as HTMLElement).closest<HTMLElement>(".pf-sheet");
+    if (!sheet) return;
+    const before = this.draft.stamps;
+    const fixed = { nw: "se", ne: "sw", sw: "ne", se: "nw" }[corner] as "nw" | "ne" | "sw" | "se";
+    follow(down, {
+      start: () => {},
+      move: (e) => {
+        const [x] = Placement.at(sheet, e.clientX, e.clientY);
+        const share = corner.endsWith("e") ? x - stamp.box.x : stamp.box.x + stamp.box.w - x;
+        this.change(stamp.id, { box: resized(stamp.box, share, this.pageSize(stamp.page), this.person(stamp.person)?.with_text ?? false, fixed) }, false);
+      },
+      end: (_e, cancelled) => (cancelled ? this.put(before, false) : (this.undone = [...this.undone.slice(-49), before])),
+    });
+  }
+
+  // ---- keyboard ----------------------------------------------------------------------------------------------------
+  private stampKeys(e: KeyboardEvent, stamp: Stamp): void {
+    const step = e.shiftKey ? 0.05 : 0.005;
+    const size = this.pageSize(stamp.page);
+    const withText = this.person(stamp.person)?.with_text ?? false;
+    const pages = this.document?.pages ?? 1;
+    const arrows: Record<string, [number, number]> = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    const arrow = arrows[e.key];
+    if (arrow) this.change(stamp.id, { box: moved(stamp.box, ...arrow) });
+    else if (e.key === "+" || e.key === "=") this.change(stamp.id, { box: resized(stamp.box, stamp.box.w + 0.01, size, withText) });
+    else if (e.key === "-") this.change(stamp.id, { box: resized(stamp.box, stamp.box.w - 0.01, size, withText) });
+    else if (e.key === "Delete" || e.key === "Backspace") this.takeAway(stamp.id);
+    else if (e.key === "PageUp" || e.key === "PageDown") {
+      const page = Math.min(pages, Math.max(1, stamp.page + (e.key === "PageUp" ? -1 : 1)));
+      this.change(stamp.id, { page, box: resized(stamp.box, stamp.box.w, this.pageSize(page), withText) });
+      void this.updateComplete.then(() => this.querySelector<HTMLElement>(`[data-stamp="${stamp.id}"]`)?.focus());
+    } else if (e.key === "d" && e.ctrlKey) this.duplicate(stamp);
+    else return;
+    e.preventDefault();
+    e.stopPropagation();
+  }
+
+  private duplicate(stamp: Stamp): void {
+    const page = Math.min(stamp.page + 1, this.document?.pages ?? 1);
+    const withText = this.person(stamp.person)?.with_text ?? false;
+    this.add(stamp.person, page, page === stamp.page ? moved(stamp.box, 0, -stamp.box.h - 0.01) : resized(stamp.box, stamp.box.w, this.pageSize(page), withText));
+    this.goTo(page);
+  }
+
+  private keys(e: KeyboardEvent): void {
+    if (e.key === "z" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); this.undo(); }
+    if (e.key === "Escape" && this.armed) this.arm(this.armed);
+  }
+
+  private pageKeys(e: KeyboardEvent, page: number): void {
+    if (e.key !== "Enter" || !this.armed || e.target !== e.currentTarget) return;
+    e.preventDefault();
+    const withText = this.person(this.armed)?.with_text ?? false;
+    this.add(this.armed, page, freePlace(this.stampsOn(page).map((s) => s.box), this.pageSize(page), withText));
+    this.armed = "";
+    void this.updateComplete.then(() => this.querySelector<HTMLElement>(`[data-stamp="${this.chosen}"]`)?.focus());
+  }
+
+  private pageClick(e: MouseEvent): void {
+    if ((e.target as HTMLElement).closest(".pf-stamp")) return;
+    if (!this.armed) { this.chosen = 0; return; }
+    this.drop(this.armed, e.currentTarget as HTMLElement, e);
+    if (!e.shiftKey) this.armed = "";
+  }
+
+  // ---- looks -------------------------------------------------------------------------------------------------------
+  private stamp(stamp: Stamp): TemplateResult {
+    const person = this.person(stamp.person);
+    if (!person) return html``;
+    const index = this.draft.people.indexOf(person);
+    const selected = this.chosen === stamp.id;
+    const crossing = overlaps(stamp.box, this.stampsOn(stamp.page).filter((s) => s.id !== stamp.id).map((s) => s.box));
+    const corner = (at: "nw" | "ne" | "sw" | "se") => html`<i class="h ${at}" @pointerdown=${(e: PointerEvent) => this.dragCorner(e, stamp, at)}></i>`;
+    return html`<div class="pf-stamp ${colour(index)} ${selected ? "sel" : ""} ${crossing ? "crossing" : ""}" tabindex="0" role="group" aria-roledescription=${t("stamp")} data-stamp=${stamp.id} data-test="stamp"
+        aria-label=${t("{n}, {name}, page {page}, {document}", { n: index + 1, name: person.name, page: stamp.page, document: this.document?.name ?? "" })}
+        ${placed(stamp.box)} @pointerdown=${(e: PointerEvent) => this.dragStamp(e, stamp)} @focus=${() => { this.chosen = stamp.id; }} @keydown=${(e: KeyboardEvent) => this.stampKeys(e, stamp)}>
+      <span class="n" aria-hidden="true">${index + 1}</span>
+      <span class="lbl">${person.with_text ? html`${icon("sign")}<span class="txt">${person.name}<br />${t("date")}</span>` : html`<span class="ell">${person.name}</span>`}</span>
+      ${selected ? html`${corner("nw")}${corner("ne")}${corner("sw")}${corner("se")}` : nothing}</div>`;
+  }
+
+  private sheet(document: Inspected, page: number): TemplateResult {
+    const [w, h] = this.pageSize(page);
+    const width = w * this.scale * PT_TO_PX;
+    const pixels = width * (window.devicePixelRatio || 1) > 1000 ? 1640 : 820;
+    return html`<div class="pf-sheet ${this.over === page ? "target" : ""}" data-page=${page} data-test="page-${page}" tabindex=${this.armed ? 0 : -1}
+        aria-label=${t("Page {page} of {pages} of “{name}”", { page, pages: document.pages ?? 1, name: document.name })} role="group"
+        ${css({ width: `${width.toFixed(1)}px` })} @click=${(e: MouseEvent) => this.pageClick(e)} @keydown=${(e: KeyboardEvent) => this.pageKeys(e, page)}>
+      <img src="${this.base}api/v1/documents/${document.file_id}/pages/${page}?w=${pixels}" width=${Math.round(w)} height=${Math.round(h)} loading="lazy" draggable="false" alt="" />
+      ${repeat(this.stampsOn(page), (s) => s.id, (s) => this.stamp(s))}</div>`;
+  }
+
+  private toolbar(pages: number): TemplateResult {
+    const tool = (pic: Parameters<typeof icon>[0], label: string, act: () => void, off = false) =>
+      html`<button type="button" class="pf-btn quiet ico" aria-label=${label} title=${label} aria-disabled=${off} @click=${() => !off && act()}>${icon(pic, "s18")}</button>`;
+    const zoomTo = (z: number) => { this.zoom = Math.min(3, Math.max(0.5, Math.round(z * 10) / 10)); };
+    return html`<div class="pf-toolbar" role="toolbar" aria-label=${t("Pages and zoom")}>
+      ${tool("left", t("Previous page"), () => this.goTo(this.page - 1), this.page <= 1)}
+      <span class="v">${this.page} / ${pages}</span>
+      ${tool("right", t("Next page"), () => this.goTo(this.page + 1), this.page >= pages)}
+      <span class="sep"></span>${tool("zoomout", t("Zoom out"), () => zoomTo(this.scale - 0.1))}<span class="v">${t("{n}%", { n: Math.round(this.scale * 100) })}</span>
+      ${tool("zoomin", t("Zoom in"), () => zoomTo(this.scale + 0.1))}${tool("fit", t("Fit to width"), () => { this.zoom = 0; })}
+      <span class="sep"></span>${tool("undo", t("Undo the last change"), () => this.undo(), !this.undone.length)}</div>`;
+  }
+
+  private selection(): TemplateResult | typeof nothing {
+    const stamp = this.draft.stamps.find((s) => s.id === this.chosen);
+    const person = stamp && this.person(stamp.person);
+    if (!stamp || !person || this.ghost) return nothing;
+    const index = this.draft.people.indexOf(person);
+    return html`<div class="pf-toolbar bottom ${colour(index)}"><span class="pf-node fill small" aria-hidden="true">${index + 1}</span><span class="b sm ell">${person.name}</span><span class="sep"></span>
+      <button type="button" class="pf-btn quiet ico" aria-label=${t("Copy to another page")} title=${t("Copy to another page")} @click=${() => this.duplicate(stamp)}>${icon("copy")}</button>
+      <button type="button" class="pf-btn quiet ico" aria-label=${t("Delete stamp")} title=${t("Delete stamp")} data-test="stamp-delete" @click=${() => this.takeAway(stamp.id)}>${icon("trash")}</button>
+      <span class="hints sm mute"><kbd>←</kbd><kbd>↑</kbd><kbd>↓</kbd><kbd>→</kbd>${t("move")} <kbd>+</kbd><kbd>−</kbd>${t("resize")}</span></div>`;
+  }
+
+  private watchPages(e: Event): void {
+    const desk = e.currentTarget as HTMLElement;
+    const middle = desk.getBoundingClientRect().top + desk.clientHeight / 3;
+    for (const sheet of desk.querySelectorAll<HTMLElement>(".pf-sheet")) {
+      if (sheet.getBoundingClientRect().bottom > middle) { this.page = Number(sheet.dataset["page"]); return; }
+    }
+  }
+
+  override render() {
+    const document = this.document;
+    if (!document) return nothing;
+    const pages = document.pages ?? 1;
+    const lacking = missing(document, this.draft);
+    return html`<div class="pl" @keydown=${(e: KeyboardEvent) => this.keys(e)}>
+      ${documentList(this)}
+      <section class="pl-desk ${this.armed ? "armed" : ""}" aria-label=${document.name}>
+        ${this.toolbar(pages)}
+        <div class="pl-scroll" @scroll=${(e: Event) => this.watchPages(e)} tabindex="-1">
+          ${Array.from({ length: pages }, (_, i) => this.sheet(document, i + 1))}</div>
+        ${this.selection()}</section>
+      <aside class="pl-carts" aria-label=${t("Stamps")}><h2>${t("Stamps")}</h2>
+        <p class="sm mute">${t("Drag a stamp to the page. Or click it, then the spot.")}</p>
+        ${this.draft.people.map((p, i) => cartridge(this, p, i, !lacking.includes(p)))}
+        <p class="vh" aria-live="polite">${this.said}</p></aside>
+      ${this.ghost ? html`<div class="pf-stamp ghost ${colour(this.ghost.index)}" ${css({ left: `${this.ghost.x - this.ghost.w / 2}px`, top: `${this.ghost.y - this.ghost.h / 2}px`, width: `${this.ghost.w}px`, height: `${this.ghost.h}px` })}>
+        <span class="n">${this.ghost.index + 1}</span><span class="lbl">${this.ghost.person.name}</span></div>` : nothing}
+    </div>`;
+  }
+}
+define("parapheur-placement", Placement);
+
+export const lackingText = (n: number, name: string) => tn("One stamp to place in “{name}”", "{n} stamps to place in “{name}”", n, { name });
