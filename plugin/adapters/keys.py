@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
@@ -58,7 +59,7 @@ class ChainKey:
     jwk: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Keys:
     """Promise: the same folder gives the same keys for ever. Nothing of it is ever logged."""
 
@@ -78,7 +79,14 @@ class Keys:
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
+        with (folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return cls._opened(folder, organisation, known_elsewhere, make_certificate)
 
+    @classmethod
+    def _opened(
+        cls, folder: Path, organisation: str, known_elsewhere: bool, make_certificate: MakeCertificate
+    ) -> Keys:
         def made(name: str, make: Callable[[], bytes]) -> bytes:
             path = folder / name
             if not path.exists():

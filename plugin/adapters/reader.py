@@ -31,7 +31,7 @@ class Read:
 
 
 class Reader:
-    """Promise: ``read`` of the bytes it read last is a comparison; of bytes that go on from them, the new lines."""
+    """Promise: ``read`` of bytes that go on from what was kept does the new lines only; of the same, a comparison."""
 
     def __init__(self, public_keys: PublicKeys, curtain: Curtain) -> None:
         self._public_keys = public_keys
@@ -56,9 +56,7 @@ class Reader:
         if flow is None:
             raise ChainBroken("bad-line")
         loaded = Loaded(flow, tuple(records), chain.head, chain.length, place)
-        read = Read(chain, loaded, dict(salts))
-        self._keep(flow_id, read)
-        return read
+        return Read(chain, loaded, dict(salts))
 
     def kept(self, flow_id: str, head: str, salts: Salts, place: StatePlace) -> Read | None:
         """What was verified before, if it is exactly this."""
@@ -68,6 +66,11 @@ class Reader:
         if known.loaded.place != place:
             known = replace(known, loaded=replace(known.loaded, place=place))
         return known
+
+    def chain(self, flow_id: str) -> Chain | None:
+        """What was verified last; another chain may begin with it."""
+        known = self._known(flow_id)
+        return known.chain if known else None
 
     def forget(self, flow_id: str) -> None:
         with self._lock:
@@ -118,7 +121,9 @@ class Reader:
                 self._kept.move_to_end(flow_id)
             return known
 
-    def _keep(self, flow_id: str, read: Read) -> None:
+    def keep(self, read: Read) -> None:
+        """What is current now: the next reading goes on from here."""
+        flow_id = read.chain.flow_id
         with self._lock:
             self._kept[flow_id] = read
             self._kept.move_to_end(flow_id)

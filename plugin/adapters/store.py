@@ -85,7 +85,10 @@ class Store:
         except ChainBroken as error:
             _log.warning("index.copy_broken", flow_id=copy.flow_id, reason=error.reason)
             return None
-        return read if read.chain.head == anchor.head else None
+        if read.chain.head != anchor.head:
+            return None
+        self._reader.keep(read)
+        return read
 
     # ---- writing ----------------------------------------------------------------------------------------------------
     def create(self, place: StatePlace, events: Sequence[Event], now: datetime) -> Loaded:
@@ -99,8 +102,8 @@ class Store:
                 raise ChainBroken("exists")
             drafts, salts = self._reader.drafts(events, "creator", None, {}, self._key_entry())
             log = lines.written(None, drafts, self._keys.active, lease.fence, now)
-            stored = self._host.begin(place, wrap_salts(self._keys, flow_id, salts), log)
             read = self._reader.read(flow_id, log, salts, place)
+            stored = self._host.begin(place, wrap_salts(self._keys, flow_id, salts), log)
             self._commit(read, stored, salts)
             return read.loaded
 
@@ -119,16 +122,16 @@ class Store:
         salts = dict(before.salts)
         drafts, new = self._reader.drafts(events, actor, before.chain, salts, {})
         log = before.chain.log + lines.written(before.chain, drafts, self._keys.active, lease.fence, now)
+        after = self._reader.read(flow_id, log, salts | new, copy.place)
         if lease.fence < before.chain.fence or not self._leases.holds(lease):
             raise HostBusy("flow-busy")
         if new:
             self._host.put_salts(copy.place, wrap_salts(self._keys, flow_id, salts | new))
         outcome = self._host.replace(copy.place, before.chain.log, log, copy.etag)
         if not isinstance(outcome, Stored):
-            return self._yield_to(outcome, before, anchor, copy, log, new)
-        read = self._reader.read(flow_id, log, salts | new, copy.place)
-        self._commit(read, outcome, new)
-        return read.loaded
+            return self._yield_to(outcome, before, anchor, copy, after, new)
+        self._commit(after, outcome, new)
+        return after.loaded
 
     def _yield_to(
         self,
@@ -136,23 +139,21 @@ class Store:
         before: Read,
         anchor: Anchor,
         copy: Copy,
-        log: bytes,
+        after: Read,
         new: dict[str, bytes],
     ) -> Loaded:
-        """The host holds something else than what was expected; ``log`` was not written."""
+        """The host holds something else than what was expected; ``after`` was not written."""
         flow_id, place = anchor.flow_id, copy.place
         if found is None:
             moved = self._host.locate(anchor)
             if moved is not None:
                 self._refreshed(flow_id)
                 raise ChainMoved
-            salts = dict(before.salts) | new
-            stored = self._host.restore(place, log, None)
-            self._host.put_salts(place, wrap_salts(self._keys, flow_id, salts))
+            stored = self._host.restore(place, after.chain.log, None)
+            self._host.put_salts(place, wrap_salts(self._keys, flow_id, after.salts))
             _log.warning("state.restored", flow_id=flow_id, reason="missing")
-            read = self._reader.read(flow_id, log, salts, place)
-            self._commit(read, stored, new)
-            return read.loaded
+            self._commit(after, stored, new)
+            return after.loaded
         data, etag = found
         chain = self._judged(data, anchor, place, before.chain)
         read = self._reader.read(flow_id, chain.log, before.salts, place)
@@ -192,7 +193,7 @@ class Store:
             raise HostBusy("host-busy")
         data, etag = found
         try:
-            chain = self._judged(data, anchor, place, None)
+            chain = self._judged(data, anchor, place, self._reader.chain(flow_id))
         except UnknownFormat:
             raise
         except ChainBroken as error:
@@ -213,6 +214,13 @@ class Store:
         found = self._host.read(copy.place)
         if found is None:
             raise ChainBroken("unanchored")
+        try:
+            mine = verified(copy.log, self._keys.public_keys, copy.flow_id)
+        except ChainBroken:
+            mine = None
+        if mine is not None:
+            seen = Anchor(copy.flow_id, mine.head, mine.length, mine.fence, copy.place, None)
+            self._judged(found[0], seen, copy.place, mine)
         return self._adopted(copy.flow_id, copy.place, *found, None)
 
     def _adopted(self, flow_id: str, place: StatePlace, data: bytes, etag: str, file_id: str | None) -> Read:
@@ -297,6 +305,7 @@ class Store:
                 self._vault.put_salts(vault, flow_id, new_salts)
                 self._vault.put_anchor(vault, anchor)
                 self._index.put(index, loaded, chain.log, stored.etag)
+            self._reader.keep(read)
         except IndexMissing:
             _log.warning("index.missing_at_commit", flow_id=flow_id)
             with self._database.vault_writing() as vault:

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import datetime as dt
+import threading
+
+import pytest
+
+from tests.state.world import NOW, World
+
+SECOND = dt.timedelta(seconds=1)
+
+
+def test_the_first_opening_wins(world: World) -> None:
+    world.vault.mark_opened("f", "r1", 1, NOW)
+    world.vault.mark_opened("f", "r1", 1, NOW + SECOND)
+    world.vault.mark_opened("f", "r1", 2, NOW + SECOND)
+    assert world.vault.opened("f") == {("r1", 1): NOW, ("r1", 2): NOW + SECOND}
+    assert world.vault.opened("g") == {}
+
+
+def test_a_claim_is_given_once_until_it_runs_out(world: World) -> None:
+    assert world.vault.claim("f", "mail", NOW, 30)
+    assert not world.vault.claim("f", "mail", NOW + 29 * SECOND, 30)
+    assert world.vault.claim("f", "finish", NOW, 30)
+    assert world.vault.claim("f", "mail", NOW + 30 * SECOND, 30)
+    world.vault.release("f", "mail")
+    assert world.vault.claim("f", "mail", NOW + 31 * SECOND, 30)
+
+
+def test_a_postponed_claim_waits_longer_each_time_and_never_more_than_a_minute_at_first(world: World) -> None:
+    now, pauses = NOW, []
+    for _ in range(7):
+        assert world.vault.claim("f", "mail", now, 30)
+        again = world.vault.postpone("f", "mail", now, "host-unavailable")
+        assert not world.vault.claim("f", "mail", again - SECOND, 30)
+        assert world.vault.postponed(now) == {"f"}
+        pauses.append((again - now).total_seconds())
+        now = again
+    assert pauses == [5, 10, 20, 40, 60, 60, 60]
+    assert world.vault.attempts("f") == {"mail": (7, "host-unavailable")}
+    world.vault.release("f", "mail")
+    assert world.vault.attempts("f") == {}
+
+
+def test_a_claim_taken_at_once_by_many_is_given_to_one(world: World) -> None:
+    start, given = threading.Barrier(6), []
+
+    def work() -> None:
+        start.wait()
+        given.append(world.vault.claim("f", "mail", NOW, 30))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(given) == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize("only_instance", [True, False])
+def test_a_restart_of_the_only_instance_frees_claims(world: World, only_instance: bool) -> None:
+    assert world.vault.claim("f", "mail", NOW, 30)
+    again = World(world.data, world.files, only_instance=only_instance)
+    assert again.vault.claim("f", "mail", NOW, 30) is only_instance
+    again.close()
