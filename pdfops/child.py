@@ -51,9 +51,7 @@ def serve(source: BinaryIO, target: BinaryIO) -> None:
         soft = int(used.ru_utime + used.ru_stime) + CPU_MARGIN_S
         resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
         answer, answer_blobs = answer_to(header, blobs)
-        for piece in wire.pack(answer, answer_blobs):
-            target.write(piece)
-        target.flush()
+        _send(target, answer, answer_blobs)
         del blobs, answer_blobs
         gc.collect()
 
@@ -127,6 +125,12 @@ _JOBS: Final[dict[str, Callable[[wire.Header, list[bytes]], Answer]]] = {
 }
 
 
+def _send(target: BinaryIO, header: wire.Header, blobs: Sequence[bytes] = ()) -> None:
+    for piece in wire.pack(header, blobs):
+        target.write(piece)
+    target.flush()
+
+
 def _read(source: BinaryIO, size: int) -> bytes | None:
     data = source.read(size)
     return data if len(data) == size else None
@@ -167,12 +171,14 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     sys.setrecursionlimit(MAX_RECURSION)
     shut_in(parent)
-    warm_up()
+    try:
+        warm_up()
+    except Exception as error:
+        _send(target, {"ready": False, "cause": f"{type(error).__name__}: {error}"[:500]})
+        os._exit(1)
     close_the_door()
-    for piece in wire.pack({"ready": True}):
-        target.write(piece)
-    target.flush()
     gc.freeze()
+    _send(target, {"ready": True})
     serve(source, target)
     os._exit(0)
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any, Final
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name, pdf_string
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
+from pdfops.appending import Appender
 from pdfops.errors import PdfError
 from pdfops.geometry import PageGeometry, from_fractions, page_geometry, to_user_space
 from pdfops.permissions import MAX_FIELDS, check_permissions, signature_fields
-from pdfops.reading import Page, all_pages, entries, entry, open_writer, page_at
+from pdfops.reading import Page, all_pages, entries, entry, open_reader, page_at
 
 MILLION: Final = 1_000_000
 MAX_PLACES: Final = 2_000
@@ -67,30 +67,25 @@ def prepare(data: bytes, places: Sequence[Place]) -> bytes:
     names = [place.field for place in places]
     if len(set(names)) != len(names):
         raise ValueError("two places have the same field name")
-    writer = open_writer(data)
+    writer = Appender(data, open_reader(data))
     check_permissions(writer, names)
     pages = all_pages(writer.root)
     is_signed = any(signature is not None for _name, signature, _field in signature_fields(writer))
     form_fields = _form_fields(writer, frozenset(names))
     empty = _empty_appearance(writer)
     seen: set[str] = set()
+    widgets: list[tuple[Page, generic.IndirectObject]] = []
     for place in places:
         page = page_at(pages, place.page)
-        if page.reference is None:
-            raise PdfError("damaged")
-        rectangle = _rectangle(place, page_geometry(page.dictionary))
         is_signature = is_signed or place.recipient not in seen
         seen.add(place.recipient)
-        field = _widget(place, rectangle, page, empty, is_signature=is_signature)
-        reference = writer.add_object(field)
-        form_fields.append(reference)
-        writer.register_annotation(
-            generic.IndirectObject(page.reference.idnum, page.reference.generation, writer), reference
-        )
+        rectangle = _rectangle(place, page_geometry(page.dictionary))
+        field = writer.add_object(_widget(place, rectangle, page, empty, is_signature=is_signature))
+        form_fields.append(field)
+        widgets.append((page, field))
+    writer.add_widgets(pages, widgets)
     writer.update_container(form_fields)
-    output = BytesIO()
-    writer.write(output)
-    return output.getvalue()
+    return b"".join((data, writer.tail()))
 
 
 def _rectangle(place: Place, geometry: PageGeometry) -> generic.ArrayObject:

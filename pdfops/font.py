@@ -10,7 +10,6 @@ Source: ISO 32000-2, 9.7 (composite fonts), 9.10.3 (ToUnicode); OpenType 1.9, gl
 from __future__ import annotations
 
 import struct
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -132,19 +131,6 @@ class StampFont:
 def stamp_font() -> StampFont:
     """The font of this product, read from its package on first use."""
     return StampFont(resources.files(FONT_PACKAGE).joinpath("files", FONT_FILE).read_bytes())
-
-
-def printable(text: str) -> str:
-    """A line as it may stand on a stamp: composed, on one line, without control, format and bidi characters."""
-    composed = unicodedata.normalize("NFC", text)
-    kept = []
-    for character in composed:
-        category = unicodedata.category(character)
-        if category in ("Zs", "Zl", "Zp") or character in "\t\n\r":
-            kept.append(" ")
-        elif category[0] != "C":
-            kept.append(character)
-    return " ".join("".join(kept).split())
 
 
 def _renumbered(outline: bytes, number: Any) -> bytes:

@@ -55,6 +55,8 @@ def normalise_ink(image: bytes) -> bytes:
             picture = picture.convert("RGBA")
     except (PdfError, MemoryError):
         raise
+    except Image.DecompressionBombError as error:
+        raise PdfError("image-too-large", limit=MAX_PIXELS) from error
     except Exception as error:
         # A decoder on hostile bytes raises whatever it likes.
         raise PdfError("bad-image") from error

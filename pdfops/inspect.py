@@ -12,6 +12,7 @@ from pyhanko.pdf_utils import generic
 from pdfops.geometry import page_geometry
 from pdfops.permissions import check_permissions, signature_fields
 from pdfops.reading import all_pages, entry, open_reader
+from pdfops.text import shown_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ def certificate_name(certificate: x509.Certificate) -> str:
         if isinstance(name, list):
             name = name[0]
         if isinstance(name, str) and name.strip():
-            return name.strip()
-    return str(certificate.subject.human_friendly)
+            return shown_name(name)
+    return shown_name(str(certificate.subject.human_friendly))
 
 
 def signer_name(signature: generic.DictionaryObject) -> str:
@@ -86,10 +87,13 @@ def signer_name(signature: generic.DictionaryObject) -> str:
             return certificate_name(certificate)
     except Exception:
         # Foreign DER: anything can be raised, and a name is only for show.
-        name = entry(signature, "/Name")
-        return str(name) if isinstance(name, str) else ""
+        return _claimed_name(signature)
+    return _claimed_name(signature)
+
+
+def _claimed_name(signature: generic.DictionaryObject) -> str:
     name = entry(signature, "/Name")
-    return str(name) if isinstance(name, str) else ""
+    return shown_name(str(name)) if isinstance(name, str) else ""
 
 
 def _has_form(root: Any) -> bool:

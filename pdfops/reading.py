@@ -8,7 +8,6 @@ from io import BytesIO
 from typing import Any, Final
 
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from pdfops.errors import PdfError
@@ -44,11 +43,6 @@ def open_reader(data: bytes) -> PdfFileReader:
     if not isinstance(reader.root, generic.DictionaryObject):
         raise PdfError("damaged")
     return reader
-
-
-def open_writer(data: bytes) -> IncrementalPdfFileWriter:
-    """A writer that appends one revision to ``data``. Raises as `open_reader`."""
-    return IncrementalPdfFileWriter.from_reader(open_reader(data))
 
 
 class Page:

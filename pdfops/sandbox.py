@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import queue
 import selectors
@@ -41,6 +42,7 @@ PIPE_BYTES: Final = 1 << 20
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _F_SETPIPE_SZ: Final = 1031
 
+_log = logging.getLogger("pdfops")
 _Value = TypeVar("_Value")
 _BOOTSTRAP: Final = "import sys; sys.path[:0] = [{root!r}]; import pdfops.child as child; child.main()"
 
@@ -73,6 +75,8 @@ class Workshop:
         self._lock = threading.Lock()
         self._alive: set[_Child] = set()
         self._closed = False
+        self._stopping = threading.Event()
+        self._warm = threading.Event()
         for _ in range(children):
             self._wanted.put(True)
         # One thread starts every child: the kernel kills them when the thread that started them ends, so that must
@@ -138,6 +142,10 @@ class Workshop:
         answer = self._ask({"job": "verify"}, (data,), self._limits.verify_s)
         return _decoded(wire.verification_from_json, answer.value)
 
+    def await_warm(self, timeout_s: float) -> bool:
+        """Whether a child has been ready for work by then: a workshop that never warms cannot work here."""
+        return self._warm.wait(timeout_s)
+
     def children(self) -> tuple[int, ...]:
         """The process ids of the children that are there now."""
         with self._lock:
@@ -149,6 +157,7 @@ class Workshop:
             if self._closed:
                 return
             self._closed = True
+        self._stopping.set()
         self._wanted.put(False)
         with self._lock:
             for child in self._alive:
@@ -227,7 +236,7 @@ class Workshop:
                 self._alive.add(child)
             try:
                 child.await_ready(self._limits.start_s)
-            except _Lost:
+            except _Lost as lost:
                 child.kill()
                 child.bury()
                 with self._lock:
@@ -235,11 +244,13 @@ class Workshop:
                 if self._is_closed():
                     return
                 failures += 1
-                time.sleep(min(5.0, 0.1 * 2**failures))
+                _log.error("pdfops.child.unusable: %s", lost.values.get("cause") or lost.code)
+                self._stopping.wait(min(5.0, 0.1 * 2 ** min(failures, 6)))
                 self._wanted.put(True)
             else:
                 failures = 0
                 self._idle.put(child)
+                self._warm.set()
 
 
 def _decoded(decode: Callable[..., _Value], *parts: object) -> _Value:
@@ -325,8 +336,8 @@ class _Child:
     def await_ready(self, cap_s: float) -> None:
         """Raises: _Lost."""
         answer = self._exchange([], time.monotonic() + cap_s, cap_s, RESIDENT_CAP_BYTES)
-        if answer.header != {"ready": True}:
-            raise _Lost("damaged")
+        if answer.header.get("ready") is not True:
+            raise _Lost("damaged", cause=str(answer.header.get("cause", "")))
 
     def do(self, header: dict[str, Any], blobs: Sequence[bytes], cap_s: float, resident_bytes: int) -> _Answer:
         """Hand over a job and wait for its answer. Raises: _Lost."""

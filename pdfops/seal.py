@@ -16,7 +16,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from io import BytesIO
 from typing import Any, Final
 
 from pyhanko.pdf_utils import generic
@@ -25,14 +24,15 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers.pdf_byterange import BuildProps, SignatureObject
 
+from pdfops.appending import Appender
 from pdfops.cms_seal import package, reserved_bytes, signed_attributes
 from pdfops.errors import PdfError
-from pdfops.font import printable
 from pdfops.geometry import from_user_space, page_geometry
 from pdfops.permissions import MAX_FIELDS, check_permissions, signature_fields
 from pdfops.reading import entry, open_reader
 from pdfops.signer import Signer
 from pdfops.stamp import StampDrawing
+from pdfops.text import printable
 
 MAX_GROWTH_BYTES: Final = 2_000_000
 """How much one revision may append."""
@@ -90,7 +90,7 @@ def draw_up(data: bytes, order: SealOrder, cms_bytes: int) -> Unsigned:
     reader = open_reader(data)
     check_permissions(reader, order.fields)
     before = sum(1 for _name, signature, _field in signature_fields(reader) if signature is not None)
-    writer = _TailWriter(data, reader)
+    writer = Appender(data, reader)
     references = _fields_by_name(writer)
     drawing = StampDrawing(writer, order.ink_png, tuple(order.texts.get(name, ()) for name in order.fields))
     first, left = order.fields[0], []
@@ -122,7 +122,7 @@ def draw_up(data: bytes, order: SealOrder, cms_bytes: int) -> Unsigned:
         bytes_reserved=2 * cms_bytes,
     )
     target["/V"] = writer.add_object(signature)
-    tail = writer.tail(signature)
+    tail = writer.signed_tail(signature)
     if len(tail) > MAX_GROWTH_BYTES:
         raise PdfError("too-much-growth", limit=MAX_GROWTH_BYTES)
     start, end = signature.contents.offsets
@@ -166,42 +166,6 @@ def seal(data: bytes, order: SealOrder, signer: Signer) -> bytes:
         data = b"".join((data, close(data, unsigned, signer)))
         remaining = replace(remaining, fields=unsigned.left) if unsigned.left else None
     return data
-
-
-class _Tail(BytesIO):
-    """A stream that counts from ``base``, so that offsets are those of the whole file while only the tail is kept."""
-
-    def __init__(self, base: int) -> None:
-        super().__init__()
-        self._base = base
-
-    def tell(self) -> int:
-        return super().tell() + self._base
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        return super().seek(offset - self._base if whence == 0 else offset, whence) + self._base
-
-
-class _TailWriter(IncrementalPdfFileWriter):
-    """An incremental writer that leaves the input where it is and writes only what is appended."""
-
-    def __init__(self, data: bytes, reader: Any) -> None:
-        super().__init__(reader.stream, prev=reader)
-        self._length = len(data)
-        self._starts_on_new_line = data.endswith((b"\n", b"\r"))
-        self.digest_aware_write = True
-
-    def _write_header(self, stream: Any) -> None:
-        if not self._starts_on_new_line:
-            stream.write(b"\n")
-
-    def tail(self, signature: SignatureObject) -> bytes:
-        stream: Any = _Tail(self._length)
-        super().write(stream)  # type: ignore[no-untyped-call]
-        eof = stream.tell()
-        start, end = signature.contents.offsets
-        signature.byte_range.fill_offsets(stream, start, end, eof)
-        return bytes(stream.getvalue())
 
 
 def _fields_by_name(writer: IncrementalPdfFileWriter) -> dict[str, generic.IndirectObject]:

@@ -9,9 +9,10 @@ from typing import Any, Final
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 
-from pdfops.font import POSTSCRIPT_NAME, StampFont, Subset, printable, stamp_font
+from pdfops.font import POSTSCRIPT_NAME, StampFont, Subset, stamp_font
 from pdfops.geometry import appearance_matrix
 from pdfops.ink import Raster, normalise_ink, raster
+from pdfops.text import printable
 
 __all__ = ["StampDrawing", "StampText", "layout", "normalise_ink"]
 

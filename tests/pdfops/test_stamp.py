@@ -12,10 +12,11 @@ from PIL import Image
 
 from pdfops.errors import PdfError
 from pdfops.fields import Place, prepare
-from pdfops.font import printable, stamp_font
+from pdfops.font import stamp_font
 from pdfops.preview import render
 from pdfops.seal import SealOrder, seal
 from pdfops.stamp import LEADING, layout
+from pdfops.text import printable
 from tests.pdfops import oracles, samples
 
 LATIN = "".join(chr(code) for code in (*range(0x20, 0x7F), *range(0xA1, 0x17F)) if code != 0xAD)

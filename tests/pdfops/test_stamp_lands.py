@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops
 
 from pdfops.errors import PdfError
 from pdfops.fields import MILLION, Place, prepare
@@ -21,7 +21,6 @@ GEOMETRY = sorted((Path(__file__).parents[3] / "shared" / "pdfs" / "geometry").g
 WHERE = (0.2, 0.3, 0.25, 0.1)
 TOLERANCE_PT = 1.0
 COLOUR = (255, 0, 255)
-OTHERS = (COLOUR, (0, 200, 0), (255, 128, 0))
 
 
 def inset_pt(width_pt: float, height_pt: float) -> float:
@@ -29,14 +28,14 @@ def inset_pt(width_pt: float, height_pt: float) -> float:
     return min(3.0, 0.06 * min(width_pt, height_pt))
 
 
-def stamped(data: bytes, colour: tuple[int, int, int] = COLOUR) -> bytes:
+def stamped(data: bytes) -> bytes:
     """The document with a coloured block that fills a place on its page."""
     where, (width, height) = WHERE, inspect(data).page_sizes_pt[0]
     x, y, w, h = (round(value * MILLION) for value in where)
     prepared = prepare(data, [Place("mark", "somebody", 1, x, y, w, h)])
     margin = inset_pt(where[2] * width, where[3] * height)
     ink = samples.block_png(
-        (round(4 * (where[2] * width - 2 * margin)), round(4 * (where[3] * height - 2 * margin))), colour
+        (round(4 * (where[2] * width - 2 * margin)), round(4 * (where[3] * height - 2 * margin))), COLOUR
     )
     order = SealOrder(("mark",), ink, "name", "reason", samples.SIGNED_AT)
     return seal(prepared, order, samples.organisation())
@@ -112,6 +111,6 @@ def test_it_lands_in_difficult_real_pages(path: Path) -> None:
         pytest.skip(f"refused as {error}")
     width_px = min(4_000, round(size[0] * 2))
     before = Image.open(io.BytesIO(render(data, 1, width_px, "png")))
-    colour = next(colour for colour in OTHERS if oracles.mark(before, colour) is None)
-    after = Image.open(io.BytesIO(render(stamped(data, colour), 1, width_px, "png")))
-    assert_there(after, size, colour)
+    after = Image.open(io.BytesIO(render(stamped(data), 1, width_px, "png")))
+    is_new = ImageChops.difference(before, after).convert("L").point([0] + [255] * 255)
+    assert_there(Image.composite(after, Image.new("RGB", after.size, "white"), is_new), size)
