@@ -2,7 +2,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { sentence, type Api } from "./api";
 import { define, PageElement } from "./element";
 import { icon } from "./icons";
-import { t, when } from "./i18n";
+import { t, tn, when } from "./i18n";
 import { flowTag, river } from "./parts";
 import type { FlowOut, FlowSummary, Me } from "./types";
 import { kindName } from "./words";
@@ -68,7 +68,7 @@ class Flows extends PageElement {
         <span class="pf-seal small" aria-hidden="true">${icon(flow.kind === "validation" ? "approve" : "sign")}</span>
         <div class="grow col tight"><span class="b">${flow.title}</span>
           <span class="sm mute">${kindName(flow.kind)} · ${flow.creator.user === this.me.user ? t("sent by you") : flow.creator.name} · ${when(flow.updated_at)}</span></div>
-        <span class="sm num mute">${t("{done} of {total} steps", { done: flow.steps_done, total: flow.steps_total })}</span>
+        <span class="sm num mute">${tn("{n} of {total} steps", "{n} of {total} steps", flow.steps_done, { total: flow.steps_total })}</span>
         ${flowTag(flow.state)}
         ${flow.my_turn ? html`<a class="pf-btn primary" data-test="act" href="${this.base}f/${flow.id}">${flow.kind === "validation" ? t("Review") : t("Sign")}</a>` : nothing}
         <button type="button" class="pf-btn quiet" aria-expanded=${shown} @click=${() => void this.toggle(flow.id)}>${t("See details")}${icon(shown ? "up" : "down", "s16")}</button></div>

@@ -2,7 +2,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { connect, sentence, type Api } from "./api";
 import { PageElement } from "./element";
 import { icon } from "./icons";
-import { t, when } from "./i18n";
+import { t, tn, when } from "./i18n";
 import { flowTag, river } from "./parts";
 import type { FileFlow, Me } from "./types";
 import { kindName } from "./words";
@@ -68,7 +68,7 @@ export class Panel extends PageElement {
     const copy = detail?.documents.find((d) => d.file_id === this.fileId) ?? detail?.documents[0];
     return html`<section class="pn-flow" data-test="flow" data-id=${flow.id} data-state=${flow.state}>
       <div class="row"><h3 class="grow">${flow.title ?? kindName(flow.kind)}</h3>${flowTag(flow.state)}</div>
-      <p class="sm mute">${kindName(flow.kind)} · ${when(flow.created_at)} · ${t("{done} of {total} steps", { done: flow.steps_done, total: flow.steps_total })}</p>
+      <p class="sm mute">${kindName(flow.kind)} · ${when(flow.created_at)} · ${tn("{n} of {total} steps", "{n} of {total} steps", flow.steps_done, { total: flow.steps_total })}</p>
       ${detail ? river(detail, this.me?.user ?? null) : nothing}
       ${(detail?.warnings ?? []).map((text) => html`<p class="pf-note wait">${icon("alert")}${text}</p>`)}
       <div class="row wrap">

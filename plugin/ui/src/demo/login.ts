@@ -23,9 +23,9 @@ export class DemoLogin extends PageElement {
 
   override render() {
     const { session } = this;
-    if (this.error) return html`<main class="lg"><p class="pf-note danger" role="alert">${icon("alert")}${this.error}</p></main>`;
+    if (this.error) return html`<main class="login"><p class="pf-note danger" role="alert">${icon("alert")}${this.error}</p></main>`;
     if (!session) return nothing;
-    return html`<div class="nc">${topBar({ base: this.base, session, workflows: "" })}<div class="nc-body"><main class="lg">
+    return html`<div class="nc">${topBar({ base: this.base, session, workflows: "" })}<div class="nc-body"><main class="login">
       <div class="pf-hero"><h1>${t("Who are you?")}</h1><p class="mute">${t("This is a demonstration on your own computer. Choose one of its people.")}</p></div>
       <ul>${session.users.map((user, i) => html`<li><button type="button" class="pf-btn line full" data-test="login-${user.uid}" @click=${() => void enter(this.base, user.uid)}>
         <span class="pf-avatar c${(i % 6) + 1}" aria-hidden="true">${initials(user.name)}</span><span><span class="b">${user.name}</span><br /><span class="sm mute">${user.email}</span></span></button></li>`)}</ul></main></div></div>`;
