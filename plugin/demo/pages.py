@@ -13,10 +13,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from plugin.demo.area import Area, AreaError, Node, Parts
+from plugin.demo.embedded import asset, embedded
 from plugin.demo.host import EmbeddedHost
 from plugin.demo.people import PEOPLE, DemoPerson
 from plugin.demo.provider import mime_of
 from plugin.demo.sessions import COOKIE, token_of
+from plugin.i18n import bundle_words
 
 _CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self';"
@@ -77,6 +79,7 @@ def create_pages(host: EmbeddedHost, public_url: str) -> Flask:
     def failed(error: HTTPException) -> BaseResponse:
         return _problem(error.code or 500, "not-found" if error.code == 404 else "invalid")
 
+    app.register_blueprint(embedded)
     _add_session_routes(app, host)
     _add_file_routes(app, host)
     _add_mail_routes(app, host, here / "assets" / "demo.css")
@@ -87,7 +90,8 @@ def _add_session_routes(app: Flask, host: EmbeddedHost) -> None:
     @app.get("/")
     def files_page() -> str:
         """@user or nobody: the file manager, or the three people to log in as."""
-        return render_template("files.html", lang=_language(), person=host.sessions.person(request.environ))
+        lang, person = _language(), host.sessions.person(request.environ)
+        return render_template("files.html", lang=lang, person=person, asset=asset, i18n=bundle_words(lang, "files"))
 
     @app.post("/demo/login")
     def login() -> Response:
