@@ -75,7 +75,15 @@ def rebuild(files: Files, people: People, adopter: Adopter) -> Report:
             copies = (c for c in candidates if c.file_id != taken.file_id)
             known = {s.place for s in skipped}
             skipped += [Skipped(flow_id, c.place, "copy") for c in copies if c.place not in known]
-    skipped += [Skipped(f, place, "not-found") for f, place in sorted(acknowledged.items()) if f not in found]
+    for flow_id, place in sorted(acknowledged.items()):
+        if flow_id in found:
+            continue
+        info = _at(files, place)  # in the area of somebody whom nobody lists, or whose search failed
+        reason = (
+            "not-found" if info is None else _take(files, adopter, flow_id, _Candidate(place, info.file_id), place)
+        )
+        flows += reason is None
+        skipped += [Skipped(flow_id, place, reason)] if reason is not None else []
     adopter.end_rebuild()
     return Report(flows, tuple(skipped), users_skipped)
 
@@ -96,6 +104,13 @@ def _search(files: Files, users: Sequence[str]) -> tuple[dict[str, list[_Candida
     if users and failed == len(users):
         raise HostUnavailable
     return found, failed
+
+
+def _at(files: Files, place: StatePlace) -> FileInfo | None:
+    try:
+        return files.stat(place.owner, place.path)
+    except HostUnavailable:
+        return None
 
 
 def _walk(files: Files, user: str, folder: str) -> Iterator[FileInfo]:

@@ -52,9 +52,10 @@ class HostCopy:
         """PUT of ``log`` where ``before`` lies. Returns what is there instead, where it is something else.
 
         A lost answer is resolved by reading back; so is a host that stored half of it, or nothing.
-        Raises: HostUnavailable: nothing was written, or nobody knows.
+        Raises: Unavailable: nothing was written, or nobody knows.
         """
-        wanted, failure = _sha256(log), None
+        wanted = _sha256(log)
+        failure: Unavailable | None = None
         for attempt in range(_TRIES):
             is_mine = False
             try:
@@ -66,7 +67,7 @@ class HostCopy:
                 is_mine = True
             except PreconditionFailed:
                 failure = None
-            except HostUnavailable as error:
+            except Unavailable as error:
                 failure, is_mine = error, True
             found = self.read(place)
             if found is None:
@@ -121,7 +122,7 @@ class HostCopy:
     def _put_new(self, place: StatePlace, log: bytes) -> Stored:
         try:
             answer = self._files.write(place.owner, place.path, log, only_new=True)
-        except (PreconditionFailed, HostUnavailable) as error:
+        except (PreconditionFailed, Unavailable) as error:
             found = self.read(place)
             if found is not None and found[0] == log:
                 return Stored(found[1], None)

@@ -32,7 +32,6 @@ ix_flow = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("path", sa.Text, nullable=False),
     sa.Column("etag", sa.Text, nullable=False),
-    sa.Column("log", sa.LargeBinary, nullable=False),
     sa.Column("head", sa.Text, nullable=False),
     sa.Column("length", sa.BigInteger, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
@@ -48,6 +47,7 @@ ix_flow = sa.Table(
     sa.Column("steps_total", sa.Integer, nullable=False),
     sa.Column("due_at", sa.Text),
     sa.Column("request_key", sa.Text),
+    sa.Column("log", sa.LargeBinary, nullable=False),
     sa.Index("ix_flow_creator", "creator", "flow_id"),
     sa.Index("ix_flow_due", "due_at"),
     sa.Index("ix_flow_request", "creator", "request_key"),
@@ -80,6 +80,7 @@ ix_person = sa.Table(
     sa.Column("my_turn", sa.Integer, nullable=False),
     sa.Index("ix_person_uid", "uid", "flow_id"),
 )
+_LISTED = [column for column in ix_flow.c if column.name not in ("log", "search", "path", "etag")]
 _READY, _REBUILDING = "ready", "rebuilding"
 _ENDED = [str(state) for state in FlowState if state.is_ended]
 _NOT_HIS_BUSINESS = [str(RecipientState.WAITING), str(RecipientState.SKIPPED), str(RecipientState.REPLACED)]
@@ -183,7 +184,7 @@ class SqlIndex:
         mine = sa.select(ix_person.c.flow_id).where(ix_person.c.uid == uid)
         his_turn = mine.where(ix_person.c.my_turn == 1)
         took_part = mine.where(ix_person.c.state.not_in(_NOT_HIS_BUSINESS))
-        wanted = sa.select(ix_flow, ix_flow.c.flow_id.in_(his_turn).label("my_turn"))
+        wanted = sa.select(*_LISTED, ix_flow.c.flow_id.in_(his_turn).label("my_turn"))
         match box:
             case "todo":
                 wanted = wanted.where(ix_flow.c.flow_id.in_(his_turn))

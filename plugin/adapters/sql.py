@@ -93,6 +93,7 @@ class Database:
     def in_folder(cls, data: Path) -> Database:
         """SQLite: ``vault.db`` and ``index.db``."""
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (data / "vault.db").touch(mode=0o600)
         return cls(f"sqlite:///{data / 'vault.db'}", f"sqlite:///{data / 'index.db'}")
 
     def close(self) -> None:
@@ -160,6 +161,7 @@ class Database:
                             Path(f"{file}{tail}").unlink()
                 self._index = _engine(str(self._index_url), durable=False)
             if self._index_inode is None or inode != self._index_inode:
+                file.touch(mode=0o600)
                 with self._index.connect():
                     self._index_inode = _inode(file)
             return self._index

@@ -156,8 +156,9 @@ class Store:
             return after.loaded
         data, etag = found
         chain = self._judged(data, anchor, place, before.chain)
-        read = self._reader.read(flow_id, chain.log, before.salts, place)
-        self._commit(read, Stored(etag, None), {})
+        late = self._late_salts(chain, anchor, place)
+        read = self._reader.read(flow_id, chain.log, {**before.salts, **late}, place)
+        self._commit(read, Stored(etag, None), late)
         raise ChainMoved
 
     def _judged(self, data: bytes, anchor: Anchor, place: StatePlace, known: Chain | None) -> Chain:
@@ -198,16 +199,26 @@ class Store:
             raise
         except ChainBroken as error:
             return self._restored(anchor, copy, error.reason, etag)
-        salts = self._vault.salts(flow_id)
-        read = self._reader.read(flow_id, chain.log, salts, place)
+        late = self._late_salts(chain, anchor, place)
+        read = self._reader.read(flow_id, chain.log, self._vault.salts(flow_id) | late, place)
         self._check_salts_file(read)
         if (
             copy is None
             or (copy.head, copy.etag, copy.place, copy.log) != (chain.head, etag, place, data)
             or (anchor.head != chain.head)
         ):
-            self._commit(read, Stored(etag, None), {})
+            self._commit(read, Stored(etag, None), late)
         return read
+
+    def _late_salts(self, chain: Chain, anchor: Anchor, place: StatePlace) -> dict[str, bytes]:
+        """Of persons who came in after the acknowledged head: their salts never reached the vault. No others, or
+        whoever was erased would come back with an old file.
+        """
+        late = {person for line in chain.lines[anchor.length :] for person in line.data.get("salts", {})}
+        if not late:
+            return {}
+        beside = unwrap_salts(self._keys, chain.flow_id, self._host.salts(place) or b"")
+        return {person: salt for person, salt in beside.items() if person in late}
 
     def _anchored(self, copy: Copy) -> Read | None:
         """A flow that the vault does not know any more: never taken as current before the host was asked."""
@@ -285,15 +296,23 @@ class Store:
 
     def take_in(self, flow_id: str, place: StatePlace, state: bytes, etag: str, file_id: str) -> None:
         """Fills the index from one state file. Raises: ChainBroken, where the vault's head is not in it."""
-        with self._leases.hold(flow_id):
-            anchor = self._vault.anchor(flow_id)
-            if anchor is None:
+        anchor = self._vault.anchor(flow_id)
+        if anchor is None:
+            with self._leases.hold(flow_id):
                 self._adopted(flow_id, place, state, etag, file_id)
-                return
-            chain = verified(state, self._keys.public_keys, flow_id)
-            _check_anchor(chain, anchor)
-            read = self._reader.read(flow_id, state, self._vault.salts(flow_id), place)
-            self._commit(read, Stored(etag, file_id), {})
+            return
+        chain = verified(state, self._keys.public_keys, flow_id)
+        _check_anchor(chain, anchor)
+        late = self._late_salts(chain, anchor, place)
+        read = self._reader.read(flow_id, state, self._vault.salts(flow_id) | late, place)
+        if (chain.head, place, file_id) == (anchor.head, anchor.place, anchor.file_id):
+            # Nothing for the vault, so no lease: an append in flight would show as an index that is behind.
+            with self._database.index_writing() as index:
+                self._index.put(index, read.loaded, state, etag)
+            return
+        with self._leases.hold(flow_id):
+            if self._vault.anchor(flow_id) == anchor:
+                self._commit(read, Stored(etag, file_id), late)
 
     # ---- both tables ------------------------------------------------------------------------------------------------
     def _commit(self, read: Read, stored: Stored, new_salts: Mapping[str, bytes]) -> None:

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from plugin.actions.rebuild import Report, rebuild
 from plugin.adapters.index import index_tables
-from plugin.adapters.sql import heads, salts
+from plugin.adapters.sql import Database, heads, salts
 from plugin.flow.errors import HostUnavailable, IndexMissing
 from plugin.flow.events import MailAccepted
 from plugin.flow.model import MailKind
 from plugin.flow.tokens import link_token, token_hash
 from plugin.ports import LinkRow
-from tests.state.world import FLOW_ID, NOW, FaultyFiles, World, approval, place, view
+from tests.state.world import FLOW_ID, NOW, World, approval, place, view
 
 LATER = NOW + dt.timedelta(days=1)
 
@@ -237,6 +237,12 @@ def test_what_is_not_what_was_written_is_left_out_and_said(busy: World, damage: 
     assert [s.reason in reason for s in report.skipped if s.flow_id == flow_id(3)] == [True]
 
 
+def test_flows_of_somebody_whom_the_platform_does_not_list_are_found_at_their_known_place(busy: World) -> None:
+    before = dump(busy)
+    assert rebuild(busy.files, People(("bob",)), busy.store) == Report(5, (), 0)
+    assert dump(busy) == before
+
+
 def test_an_erased_person_stays_erased(busy: World) -> None:
     busy.store.forget(FLOW_ID, "r1")
     before = dump(busy)
@@ -257,24 +263,17 @@ def test_a_host_that_does_not_answer_leaves_the_index_missing(busy: World) -> No
 
 
 def test_one_database_can_hold_both(tmp_path: Path) -> None:
-    from plugin.adapters.sql import Database
-
-    class Together(World):
-        pass
-
-    files = FaultyFiles()
-    split = Database.in_folder
-    try:
-        Database.in_folder = classmethod(  # type: ignore[assignment,method-assign]
-            lambda cls, data: cls(f"sqlite:///{data / 'both.db'}")
-        )
-        world = Together(tmp_path, files)
-    finally:
-        Database.in_folder = split  # type: ignore[method-assign]
+    world = World(tmp_path, database=Database(f"sqlite:///{tmp_path / 'both.db'}"))
     world.launch()
     world.act(FLOW_ID, approval())
     before = dump(world)
     assert rebuilt(world).flows == 1
     assert dump(world) == before
-    assert sorted(path.name for path in tmp_path.glob("*.db")) == ["both.db"]
+    assert not (tmp_path / "index.db").exists()
     world.close()
+
+
+def test_only_the_owner_reads_the_databases(busy: World) -> None:
+    modes = {path.name: path.stat().st_mode & 0o777 for path in busy.data.glob("*.db*")}
+    assert {"vault.db", "index.db"} <= modes.keys()
+    assert set(modes.values()) == {0o600}

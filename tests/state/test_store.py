@@ -11,7 +11,7 @@ from plugin.adapters.host_copy import Stored
 from plugin.flow import codec
 from plugin.flow.decide import decide
 from plugin.flow.errors import Conflict, HostBusy, HostUnavailable
-from plugin.flow.events import MailAccepted, MailFailed
+from plugin.flow.events import MailAccepted, MailFailed, RefusedByRecipient
 from plugin.flow.model import MailKind, Personal, RecipientState
 from plugin.ports import ChainBroken, ChainMoved, Files, Flows, Index, Lease, Loaded, Vault
 from tests.state import independent_verifier
@@ -379,6 +379,22 @@ def test_a_missing_or_altered_salts_file_is_reported_and_restored(world: World) 
     with structlog.testing.capture_logs() as logs:
         world.store.refresh(FLOW_ID)
     assert logs == []
+
+
+def test_the_salt_of_somebody_who_came_in_by_an_adopted_line_is_taken_from_beside_the_chain(world: World) -> None:
+    loaded = world.launch()
+    trace = approval().trace
+    event = RefusedByRecipient("r1", 1, Personal("r3", "Parce que"), trace)
+    with world.store.lease(FLOW_ID) as lease:
+        newest = world.store.append(loaded, lease, [event], "recipient:r1", NOW)
+    assert "r3" in world.vault.salts(FLOW_ID)
+    newer = world.state()
+    _put_back(world, loaded)
+    world.vault.forget_salt(FLOW_ID, "r3")
+    world.files.plant(STATE, newer)
+    with pytest.raises(ChainMoved):
+        append(world)
+    assert agrees(world) == newest
 
 
 def test_an_erased_person_reads_none_and_the_chain_still_verifies(world: World) -> None:

@@ -97,10 +97,17 @@ def lose_reply(_path: str, _data: bytes) -> None:
 class World:
     """One instance on one data folder."""
 
-    def __init__(self, data: Path, files: FaultyFiles | None = None, *, only_instance: bool = True) -> None:
+    def __init__(
+        self,
+        data: Path,
+        files: FaultyFiles | None = None,
+        *,
+        only_instance: bool = True,
+        database: Database | None = None,
+    ) -> None:
         self.data = data
         self.files = files if files is not None else FaultyFiles()
-        self.database = Database.in_folder(data)
+        self.database = database if database is not None else Database.in_folder(data)
         self.vault = SqlVault(self.database, only_instance=only_instance)
         self.keys = Keys.open(data / "keys", "Cabinet Test", self.vault.knows_keys(), certificate)
         self.vault.remember_keys(self.keys.chain_keys)
