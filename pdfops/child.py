@@ -1,8 +1,8 @@
 """The process that parses foreign input: one frame in, one frame out, until its input ends.
 
 It is started with an empty environment and only its three streams open, and shuts itself in before the first job: no
-new file descriptor can be opened, no file grow, no core dump be left, no privilege be gained; address space is capped,
-and where the kernel allows it there is no network either. It never sees a private key.
+new file descriptor can be opened, no file grow, no core dump be left, no privilege be gained or kept; address space is
+capped, and where the kernel allows it there is no network and no file system either. It never sees a private key.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ CPU_MARGIN_S: Final = 30
 MAX_RECURSION: Final = 1_000
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CLONE_NEWNET, _CLONE_NEWUSER, _CLONE_NEWIPC = 0x40000000, 0x10000000, 0x08000000
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
+_EVERY_FILE_ACCESS = (1 << 13) - 1
+_CAPABILITY_VERSION_3 = 0x20080522
 
 Answer = tuple[wire.Header, Sequence[bytes]]
 
@@ -158,8 +161,15 @@ def shut_in(parent: int) -> None:
 
 
 def close_the_door() -> None:
-    """From here on no file, socket or device can be opened."""
+    """From here on no file, socket or device can be opened, and no capability is left to change that."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    handled = (ctypes.c_uint64 * 1)(_EVERY_FILE_ACCESS)
+    ruleset = libc.syscall(_LANDLOCK_CREATE_RULESET, ctypes.byref(handled), ctypes.sizeof(handled), 0)
+    if ruleset >= 0:
+        libc.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, 0)
+        os.close(ruleset)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+    libc.capset((ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)())
 
 
 def main() -> None:

@@ -284,7 +284,33 @@ def test_a_child_has_no_environment_no_descriptors_and_can_open_nothing(own: Wor
     assert limits["Max file size"] == ["0", "0"]
     assert limits["Max core file size"] == ["0", "0"]
     assert limits["Max address space"] == [str(child.ADDRESS_SPACE_BYTES)] * 2
-    assert "NoNewPrivs:\t1" in (folder / "status").read_text()
+    status = (folder / "status").read_text()
+    assert "NoNewPrivs:\t1" in status
+    assert "CapEff:\t0000000000000000" in status
+
+
+SHUT_IN = """
+import os, sys
+sys.path.insert(0, {root!r})
+import socket
+from pdfops import child
+child.shut_in(os.getppid())
+child.close_the_door()
+def attempt(act):
+    try:
+        act()
+    except OSError:
+        return "refused"
+    return "allowed"
+print(attempt(lambda: open("/etc/hostname")), attempt(socket.socket), attempt(lambda: os.pipe()))
+"""
+
+
+def test_what_a_child_gave_up_is_gone() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", SHUT_IN.format(root=str(ROOT))], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["refused"] * 3
 
 
 def test_no_key_enters_a_child() -> None:
