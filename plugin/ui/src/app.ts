@@ -44,6 +44,6 @@ export class App extends PageElement {
     const query = new URLSearchParams(location.search);
     const kind = KINDS.find((one) => one === query.get("kind")) ?? "";
     const ids = (query.get("fileIds") ?? "").split(",").filter((id) => /^\d+$/.test(id));
-    return html`<parapheur-wizard .api=${this.api} .me=${this.me} .base=${this.base} .files=${this.files} .follow=${list} .kind=${kind} .fileIds=${ids}></parapheur-wizard>`;
+    return html`<parapheur-wizard .api=${this.api} .me=${this.me} .base=${this.base} .files=${this.files} .follow="${list}#sent" .kind=${kind} .fileIds=${ids}></parapheur-wizard>`;
   }
 }

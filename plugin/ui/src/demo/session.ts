@@ -17,12 +17,12 @@ export interface DemoSession {
 export const mark = () => html`<svg viewBox="0 0 32 32" aria-hidden="true" focusable="false"><rect width="32" height="32" rx="8" fill="#d7ebe6" /><path d="M8 22.5c3.2-9.5 6-13 7.5-12s-2.3 8.5-.6 9.5 3-5.3 4.7-4.7-.6 3.7.9 4.3 2.1-.8 3.5-1.6" fill="none" stroke="#1f4e46" stroke-width="2.2" stroke-linecap="round" stroke-linejoin="round" /></svg>`;
 
 export async function enter(base: string, uid: string): Promise<void> {
-  await fetch(`${base}demo/login`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ user: uid }) });
+  await (await fetch(`${base}demo/login`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ user: uid }) })).text();
   location.assign(base);
 }
 
 export async function leave(base: string): Promise<void> {
-  await fetch(`${base}demo/logout`, { method: "POST" });
+  await (await fetch(`${base}demo/logout`, { method: "POST" })).text();
   location.assign(base);
 }
 

@@ -1,4 +1,4 @@
-import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { css, define, PageElement, placed } from "../element";
 import { icon } from "../icons";
@@ -30,7 +30,7 @@ export class Placement extends PageElement {
   ghost: { person: Person; index: number; x: number; y: number; w: number; h: number } | null = null;
   over = 0;
   private undone: Stamp[][] = [];
-  private fit = 0.8;
+  private deskWidth = 0; // pixels, once measured
   private scrolling = 0;
 
   get document(): Inspected | undefined {
@@ -38,7 +38,9 @@ export class Placement extends PageElement {
   }
 
   private get scale(): number {
-    return this.zoom || this.fit;
+    if (this.zoom) return this.zoom;
+    const widest = Math.max(...(this.document?.page_sizes_pt ?? [[595, 842]]).map(([w]) => w));
+    return Math.min(1, Math.max(0.3, (this.deskWidth - 48) / (widest * PT_TO_PX)));
   }
 
   private pageSize(page: number): Page_pt {
@@ -52,22 +54,13 @@ export class Placement extends PageElement {
   override firstUpdated(): void {
     const desk = this.querySelector<HTMLElement>(".pl-scroll");
     if (!desk) return;
-    new ResizeObserver(() => this.measure(desk)).observe(desk);
-  }
-
-  private measure(desk: HTMLElement): void {
-    const widest = Math.max(...(this.document?.page_sizes_pt ?? [[595, 842]]).map(([w]) => w));
-    const fit = Math.min(1, Math.max(0.3, (desk.clientWidth - 48) / (widest * PT_TO_PX)));
-    if (Math.abs(fit - this.fit) < 0.01) return;
-    this.fit = fit;
-    this.requestUpdate();
-  }
-
-  protected override updated(changed: PropertyValues): void {
-    if (changed.has("current")) {
-      const desk = this.querySelector<HTMLElement>(".pl-scroll");
-      if (desk) this.measure(desk);
-    }
+    const measure = () => {
+      if (Math.abs(desk.clientWidth - this.deskWidth) < 8) return;
+      this.deskWidth = desk.clientWidth;
+      this.requestUpdate();
+    };
+    measure();
+    new ResizeObserver(measure).observe(desk);
   }
 
   // ---- changes -----------------------------------------------------------------------------------------------------
@@ -372,7 +365,7 @@ export class Placement extends PageElement {
       <section class="pl-desk ${this.armed ? "armed" : ""}" aria-label=${document.name}>
         ${this.toolbar(pages)}
         <div class="pl-scroll" @scroll=${(e: Event) => this.watchPages(e)} tabindex="-1">
-          ${Array.from({ length: pages }, (_, i) => this.sheet(document, i + 1))}</div>
+          ${this.deskWidth ? Array.from({ length: pages }, (_, i) => this.sheet(document, i + 1)) : nothing}</div>
         ${this.selection()}</section>
       <aside class="pl-carts" aria-label=${t("Stamps")}><h2>${t("Stamps")}</h2>
         <p class="sm mute">${t("Drag a stamp to the page. Or click it, then the spot.")}</p>
