@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,7 +82,7 @@ ix_person = sa.Table(
     sa.Index("ix_person_uid", "uid", "flow_id"),
 )
 _LISTED = [column for column in ix_flow.c if column.name not in ("log", "search", "path", "etag")]
-_READY, _REBUILDING = "ready", "rebuilding"
+_READY = "ready"
 _ENDED = [str(state) for state in FlowState if state.is_ended]
 _NOT_HIS_BUSINESS = [str(RecipientState.WAITING), str(RecipientState.SKIPPED), str(RecipientState.REPLACED)]
 
@@ -107,6 +108,7 @@ class SqlIndex:
         self._database = database
         self._link_key = link_key
         self._postponed = postponed
+        self._rebuilding = ""
 
     # ---- there or not -----------------------------------------------------------------------------------------------
     def is_missing(self) -> bool:
@@ -119,15 +121,18 @@ class SqlIndex:
         return False
 
     def begin(self) -> None:
-        """Empties it; look-ups raise IndexMissing until ``ready``."""
+        """Empties it; look-ups raise IndexMissing until ``ready``. Who begins later takes a rebuild over."""
+        self._rebuilding = f"rebuilding {secrets.token_hex(8)}"
         with self._database.index_writing() as connection:
             index_tables.drop_all(connection)
             index_tables.create_all(connection)
-            connection.execute(sa.insert(ix_meta).values(name="state", value=_REBUILDING))
+            connection.execute(sa.insert(ix_meta).values(name="state", value=self._rebuilding))
 
     def ready(self) -> None:
+        """Nothing changes where somebody else began after this one did: he empties and fills it."""
+        mine = (ix_meta.c.name == "state", ix_meta.c.value == self._rebuilding)
         with self._database.index_writing() as connection:
-            connection.execute(sa.update(ix_meta).where(ix_meta.c.name == "state").values(value=_READY))
+            connection.execute(sa.update(ix_meta).where(*mine).values(value=_READY))
 
     def check(self) -> None:
         """Raises: IndexMissing."""

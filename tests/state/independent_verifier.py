@@ -13,6 +13,7 @@ import re
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -37,7 +38,7 @@ def unbase64url(text: str) -> bytes:
     return data
 
 
-def public_key(first: dict, certificate_sha256: str | None) -> Ed25519PublicKey:
+def public_key(first: dict[str, Any], certificate_sha256: str | None) -> Ed25519PublicKey:
     """The chain's key as the first line tells it, vouched for by the organisation's certificate."""
     key = first["data"]["key"]
     der = base64.b64decode(key["certificate"])
@@ -77,10 +78,14 @@ def verify(
         raise Bad(repr(error)) from error
 
 
-def _verify(log: bytes, flow_id: str | None, certificate_sha256: str | None, anchor: tuple[str, int] | None):
+def _verify(
+    log: bytes, flow_id: str | None, certificate_sha256: str | None, anchor: tuple[str, int] | None
+) -> tuple[str, int]:
     if not log.endswith(b"\n"):
         raise Bad("torn")
-    prev, fence, at, key, heads, kid = "0" * 64, 1, "", None, [], None
+    prev, fence, at, kid = "0" * 64, 1, "", None
+    key: Ed25519PublicKey | None = None
+    heads: list[str] = []
     for number, raw in enumerate(log[:-1].split(b"\n"), start=1):
         line = json.loads(raw.decode())
         if set(line) != {"seq", "at", "actor", "type", "data", "prev", "fence", "kid", "sig"}:

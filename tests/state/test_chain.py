@@ -6,6 +6,7 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rfc8785
@@ -60,7 +61,7 @@ def reason(world: World, log: bytes, flow_id: str = FLOW_ID) -> str:
     return caught.value.reason
 
 
-def signed(world: World, line: dict[str, object], key: ChainKey | None = None) -> bytes:
+def signed(world: World, line: dict[str, Any], key: ChainKey | None = None) -> bytes:
     """A line as somebody with the key would write it."""
     line.pop("sig", None)
     private = (key or world.keys.active).private

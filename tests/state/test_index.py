@@ -160,6 +160,17 @@ def test_while_it_is_rebuilt_it_is_missing(busy: World) -> None:
         busy.store.load(FLOW_ID)
 
 
+def test_of_two_rebuilds_at_once_the_one_that_ends_first_does_not_open_a_half_filled_index(busy: World) -> None:
+    other = World(busy.data, busy.files, only_instance=False)
+    busy.store.begin_rebuild()
+    other.store.begin_rebuild()
+    busy.store.end_rebuild()
+    assert busy.index.is_missing()
+    other.store.end_rebuild()
+    assert not busy.index.is_missing()
+    other.close()
+
+
 # ---- rebuild --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("offers_search", [True, False])
 def test_a_rebuild_gives_the_same_rows(busy: World, offers_search: bool) -> None:

@@ -4,58 +4,28 @@ import threading
 from pathlib import Path
 
 import pytest
-import structlog
 
-from plugin.adapters.chain import UnknownFormat
-from plugin.adapters.host_copy import Stored
-from plugin.flow import codec
-from plugin.flow.decide import decide
 from plugin.flow.errors import Conflict, HostBusy, HostUnavailable
-from plugin.flow.events import MailAccepted, MailFailed, RefusedByRecipient
-from plugin.flow.model import MailKind, Personal, RecipientState
-from plugin.ports import ChainBroken, ChainMoved, Files, Flows, Index, Lease, Loaded, Vault
-from tests.state import independent_verifier
+from plugin.flow.events import MailAccepted, MailFailed
+from plugin.flow.model import MailKind
+from plugin.ports import ChainBroken, ChainMoved, Files, Flows, Index, Lease, Vault
 from tests.state.world import (
     FLOW_ID,
     FOLDER,
+    MAIL,
     NOW,
+    STATE,
     FaultyFiles,
     World,
+    agrees,
+    append,
     approval,
     launched,
     lose_reply,
     mine,
     place,
-    view,
+    types,
 )
-
-STATE = place().path
-MAIL = MailAccepted(MailKind.INVITATION, "r1", 1, "<m@x>")
-
-
-def types(loaded: Loaded | None) -> list[str]:
-    assert loaded is not None
-    return [record.type for record in loaded.records]
-
-
-def append(world: World, *events: MailAccepted | MailFailed, actor: str = "system") -> Loaded:
-    with world.store.lease(FLOW_ID) as lease:
-        loaded = world.store.load(FLOW_ID)
-        assert loaded is not None
-        return world.store.append(loaded, lease, events or (MAIL,), actor, NOW)
-
-
-def agrees(world: World) -> Loaded:
-    """Host, index, vault and an independent reader tell the same."""
-    loaded = world.store.load(FLOW_ID)
-    anchor = world.vault.anchor(FLOW_ID)
-    assert loaded is not None
-    assert anchor is not None
-    state = world.files.read(anchor.place.owner, anchor.place.path)
-    assert state is not None
-    seen = independent_verifier.verify(state, FLOW_ID)
-    assert seen == (loaded.head, loaded.length) == (anchor.head, anchor.length)
-    return loaded
 
 
 def test_the_parts_are_what_the_ports_ask_for(world: World) -> None:
@@ -243,179 +213,6 @@ def test_a_forged_row_of_the_index_is_not_believed(world: World) -> None:
     agrees(world)
 
 
-# ---- others who write -----------------------------------------------------------------------------------------------
-def test_lines_of_another_replica_are_adopted(world: World) -> None:
-    loaded = world.launch()
-    other = world.act(FLOW_ID, view())
-    newer = world.state()
-    _put_back(world, loaded)
-    world.files.plant(STATE, newer)
-    with world.store.lease(FLOW_ID) as lease:
-        current = world.store.load(FLOW_ID)
-        assert current is not None
-        assert current.length == 2
-        with pytest.raises(ChainMoved):
-            world.store.append(current, lease, [MAIL], "system", NOW)
-    assert agrees(world) == other
-    assert types(append(world))[-2:] == ["recipient.viewed", "mail.accepted"]
-
-
-def test_appending_to_an_old_reading_is_refused(world: World) -> None:
-    loaded = world.launch()
-    append(world)
-    with world.store.lease(FLOW_ID) as lease, pytest.raises(ChainMoved):
-        world.store.append(loaded, lease, [MAIL], "system", NOW)
-
-
-@pytest.mark.parametrize("kind", ["edited", "truncated", "rolled-back", "garbage", "copied", "empty"])
-def test_a_foreign_state_file_is_quarantined_and_reported_then_restored_from_proof(world: World, kind: str) -> None:
-    world.launch()
-    rolled_back = world.state()
-    append(world)
-    good = world.state()
-    foreign = {
-        "edited": good.replace(b'"round":1', b'"round":2'),
-        "truncated": good[:-7],
-        "rolled-back": rolled_back,
-        "garbage": b"\x00\xff not a chain\n",
-        "copied": _other_flow(world),
-        "empty": b"",
-    }[kind]
-    world.files.plant(STATE, foreign)
-    with structlog.testing.capture_logs() as logs, pytest.raises(ChainBroken) as caught:
-        append(world, MailFailed(MailKind.COMPLETED, "r1", 0, "x"))
-    assert any(entry["event"] == "state.quarantined" and entry["reason"] == caught.value.reason for entry in logs)
-    assert world.files.read("alice", STATE) == foreign
-    with structlog.testing.capture_logs() as logs:
-        world.store.refresh(FLOW_ID)
-    assert "state.restored" in [entry["event"] for entry in logs]
-    assert world.state() == good
-    kept = [i.path for i in world.files.list("alice", place().folder) if i.name.startswith("quarantine-")]
-    assert [world.files.read("alice", path) for path in kept] == [foreign]
-    agrees(world)
-    append(world, MailFailed(MailKind.COMPLETED, "r1", 0, "x"))
-
-
-def test_a_branch_signed_by_this_instance_loses_against_the_acknowledged_head(world: World) -> None:
-    loaded = world.launch()
-    append(world, MailFailed(MailKind.INVITATION, "r1", 1, "other"))
-    branch = world.state()
-    _put_back(world, loaded)
-    append(world)
-    good = world.state()
-    world.files.plant(STATE, branch)
-    with pytest.raises(ChainBroken, match="forked"):
-        append(world, MailFailed(MailKind.COMPLETED, "r1", 0, "x"))
-    world.store.refresh(FLOW_ID)
-    assert world.state() == good
-
-
-def test_a_deleted_state_file_is_restored(world: World) -> None:
-    world.launch()
-    good = world.state()
-    world.files.delete("alice", place().folder)
-    world.store.refresh(FLOW_ID)
-    assert world.state() == good
-    world.files.delete("alice", f"{FOLDER}/.flows")
-    append(world)
-    world.store.refresh(FLOW_ID)
-    agrees(world)
-
-
-def test_nothing_is_restored_that_the_vault_did_not_acknowledge(world: World) -> None:
-    loaded = world.launch()
-    old = world.state()
-    append(world)
-    with world.database.index_writing() as connection:
-        world.index.put(connection, loaded, old, "e")
-    world.files.plant(STATE, old)
-    with pytest.raises(ChainBroken, match="rolled-back"):
-        world.store.refresh(FLOW_ID)
-    with pytest.raises(ChainBroken):
-        world.store.load(FLOW_ID)
-    assert world.state() == old
-
-
-@pytest.mark.parametrize("offers_search", [True, False])
-def test_a_moved_folder_keeps_its_flow(world: World, offers_search: bool) -> None:
-    world.launch()
-    world.files.offers_search = offers_search
-    world.files.make_folder("alice", "Archive")
-    world.files.move("alice", FOLDER, "Archive/2026")
-    with pytest.raises(ChainMoved):
-        append(world)
-    loaded = append(world)
-    assert loaded.place.path == f"Archive/2026/.flows/{FLOW_ID}/flow.jsonl"
-    assert world.files.stat("alice", FOLDER) is None
-    agrees(world)
-
-
-def test_a_flow_of_a_newer_version_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.launch()
-    append(world)
-    newer = world.state()
-    monkeypatch.delitem(codec.BY_TYPE, "mail.accepted")
-    world.store._reader.forget(FLOW_ID)
-    with pytest.raises(UnknownFormat):
-        world.store.load(FLOW_ID)
-    with pytest.raises(UnknownFormat):
-        world.store.refresh(FLOW_ID)
-    assert world.state() == newer
-    assert not [i for i in world.files.list("alice", place().folder) if "quarantine" in i.name]
-
-
-# ---- salts ----------------------------------------------------------------------------------------------------------
-def test_a_missing_or_altered_salts_file_is_reported_and_restored(world: World) -> None:
-    world.launch()
-    path = f"{place().folder}/salts.json"
-    for damage in (None, b"{}", b"\xff"):
-        if damage is None:
-            world.files.delete("alice", path)
-        else:
-            world.files.plant(path, damage)
-        with structlog.testing.capture_logs() as logs:
-            world.store.refresh(FLOW_ID)
-        assert [entry["event"] for entry in logs] == ["salts.restored"]
-    with structlog.testing.capture_logs() as logs:
-        world.store.refresh(FLOW_ID)
-    assert logs == []
-
-
-def test_the_salt_of_somebody_who_came_in_by_an_adopted_line_is_taken_from_beside_the_chain(world: World) -> None:
-    loaded = world.launch()
-    trace = approval().trace
-    event = RefusedByRecipient("r1", 1, Personal("r3", "Parce que"), trace)
-    with world.store.lease(FLOW_ID) as lease:
-        newest = world.store.append(loaded, lease, [event], "recipient:r1", NOW)
-    assert "r3" in world.vault.salts(FLOW_ID)
-    newer = world.state()
-    _put_back(world, loaded)
-    world.vault.forget_salt(FLOW_ID, "r3")
-    world.files.plant(STATE, newer)
-    with pytest.raises(ChainMoved):
-        append(world)
-    assert agrees(world) == newest
-
-
-def test_an_erased_person_reads_none_and_the_chain_still_verifies(world: World) -> None:
-    world.launch()
-    world.act(FLOW_ID, approval())
-    world.store.forget(FLOW_ID, "r1")
-    for reader in (world, World(world.data, world.files)):
-        loaded = reader.store.load(FLOW_ID)
-        assert loaded is not None
-        erased, other = loaded.flow.recipients
-        assert (erased.name, erased.email, erased.comment) == ("", mine_none("r1"), mine_none("r1"))
-        assert erased.state is RecipientState.APPROVED
-        assert other.name == "Zoé Quintard"
-        agrees(reader)
-    reader.close()
-    append(world)
-    assert b'"r1"' not in (world.files.read("alice", f"{place().folder}/salts.json") or b"")
-    loaded = append(world, MailFailed(MailKind.COMPLETED, "r1", 0, "x"))
-    assert loaded.flow.recipients[0].name == ""
-
-
 # ---- leases and threads ---------------------------------------------------------------------------------------------
 def test_a_lease_that_was_lost_writes_nothing(world: World) -> None:
     loaded = world.launch()
@@ -514,43 +311,3 @@ def test_the_same_approval_at_once_from_many_threads_is_one_event(world: World) 
         thread.join()
     assert sorted(outcomes) == ["already-decided"] * 5 + ["done"]
     assert types(agrees(world)).count("recipient.approved") == 1
-
-
-def mine_none(person: str) -> Personal:
-    return Personal(person, None)
-
-
-def _put_back(world: World, loaded: Loaded) -> None:
-    """Index, vault and host as they were at ``loaded``: what a replica knows that missed what came after."""
-    chain = world.store._reader.chain(FLOW_ID)
-    assert chain is not None
-    log = b"".join(chain.log.splitlines(keepends=True)[: loaded.length])
-    world.store._reader.forget(FLOW_ID)
-    world.files.plant(STATE, log)
-    read = world.store._reader.read(FLOW_ID, log, world.vault.salts(FLOW_ID), loaded.place)
-    found = world.files.read_with_etag("alice", STATE)
-    assert found is not None
-    world.store._commit(read, Stored(found[1], None), {})
-
-
-def _other_flow(world: World) -> bytes:
-    other = "01957c1e-7a00-7000-8000-000000000002"
-    world.launch(other)
-    return world.state(other)
-
-
-def test_decide_is_asked_again_after_an_adoption(world: World) -> None:
-    loaded = world.launch()
-    world.act(FLOW_ID, approval())
-    newer = world.state()
-    _put_back(world, loaded)
-    world.files.plant(STATE, newer)
-    with world.store.lease(FLOW_ID) as lease:
-        stale = world.store.load(FLOW_ID)
-        assert stale is not None
-        with pytest.raises(ChainMoved):
-            world.store.append(stale, lease, decide(stale.flow, view()), "recipient:r1", NOW)
-        current = world.store.load(FLOW_ID)
-        assert current is not None
-        with pytest.raises(Conflict):
-            decide(current.flow, view())

@@ -22,10 +22,11 @@ from plugin.adapters.vault import SqlVault
 from plugin.flow.commands import Approve, Launch, View
 from plugin.flow.decide import decide
 from plugin.flow.errors import HostUnavailable
-from plugin.flow.events import AskedRecipient, AskedStep, Event, PinnedDocument, Trace
-from plugin.flow.model import CREATOR, Creator, Kind, Personal, Role
+from plugin.flow.events import AskedRecipient, AskedStep, Event, MailAccepted, MailFailed, PinnedDocument, Trace
+from plugin.flow.model import CREATOR, Creator, Kind, MailKind, Personal, Role
 from plugin.ports import Loaded, PreconditionFailed, StatePlace, Written
 from tests.fakes import MemoryFiles
+from tests.state import independent_verifier
 
 NOW = dt.datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=dt.UTC)
 FOLDER = "Contracts"
@@ -201,3 +202,32 @@ def approval(recipient: str = "r1", comment: str = COMMENT) -> Approve:
 
 def view(recipient: str = "r1") -> View:
     return View(recipient, frozenset({0}))
+
+
+STATE = place().path
+MAIL = MailAccepted(MailKind.INVITATION, "r1", 1, "<m@x>")
+
+
+def types(loaded: Loaded | None) -> list[str]:
+    assert loaded is not None
+    return [record.type for record in loaded.records]
+
+
+def append(world: World, *events: MailAccepted | MailFailed, actor: str = "system") -> Loaded:
+    with world.store.lease(FLOW_ID) as lease:
+        loaded = world.store.load(FLOW_ID)
+        assert loaded is not None
+        return world.store.append(loaded, lease, events or (MAIL,), actor, NOW)
+
+
+def agrees(world: World) -> Loaded:
+    """Host, index, vault and an independent reader tell the same."""
+    loaded = world.store.load(FLOW_ID)
+    anchor = world.vault.anchor(FLOW_ID)
+    assert loaded is not None
+    assert anchor is not None
+    state = world.files.read(anchor.place.owner, anchor.place.path)
+    assert state is not None
+    seen = independent_verifier.verify(state, FLOW_ID)
+    assert seen == (loaded.head, loaded.length) == (anchor.head, anchor.length)
+    return loaded
