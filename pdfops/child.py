@@ -114,7 +114,7 @@ def _check(header: wire.Header, blobs: list[bytes]) -> Answer:
 def _verify(header: wire.Header, blobs: list[bytes]) -> Answer:
     from pdfops.verify import verify
 
-    return {"value": wire.verification_to_json(verify(blobs[0]))}, ()
+    return {"value": wire.verification_to_json(verify(blobs[0], header["examine"]))}, ()
 
 
 _JOBS: Final[dict[str, Callable[[wire.Header, list[bytes]], Answer]]] = {

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from io import BytesIO
+from typing import Any, Final
 
+import pypdf
 from asn1crypto import cms, x509
 from pyhanko.pdf_utils import generic
 
+from pdfops.errors import PdfError
 from pdfops.geometry import page_geometry
 from pdfops.permissions import check_permissions, signature_fields
 from pdfops.reading import all_pages, entry, open_reader
 from pdfops.text import shown_name
+
+SAME_PT: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,9 @@ class Inspection:
 def inspect(data: bytes) -> Inspection:
     """Read what has to be known before a PDF is accepted.
 
+    Two independent parsers read the pages; a document that shows one other pages than the other is refused, since
+    nobody could say what was signed.
+
     Raises: PdfError not-a-pdf, damaged, encrypted, certified, too-many-pages. Parsers raise more than that on hostile
     input: run it in a `pdfops.sandbox.Workshop`.
     """
@@ -44,6 +52,8 @@ def inspect(data: bytes) -> Inspection:
     for page in all_pages(reader.root):
         geometry = page_geometry(page.dictionary)
         sizes.append((round(geometry.width_pt, 3), round(geometry.height_pt, 3)))
+    if not _agrees(_second_reading(data), sizes):
+        raise PdfError("damaged")
     check_permissions(reader)
     signers = tuple(
         signer_name(signature) for _name, signature, _field in signature_fields(reader) if signature is not None
@@ -56,6 +66,28 @@ def inspect(data: bytes) -> Inspection:
         sha256=hashlib.sha256(data).hexdigest(),
         size_bytes=len(data),
         has_form=_has_form(reader.root),
+    )
+
+
+def _second_reading(data: bytes) -> list[tuple[float, float]] | None:
+    """The page sizes as pypdf sees them; None where it cannot read the file."""
+    try:
+        found = [page_geometry(page) for page in pypdf.PdfReader(BytesIO(data), strict=False).pages]
+        return [(geometry.width_pt, geometry.height_pt) for geometry in found]
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:
+        # It refuses some files that others show and sign: no opinion then.
+        return None
+
+
+def _agrees(second: list[tuple[float, float]] | None, first: list[tuple[float, float]]) -> bool:
+    if second is None:
+        return True
+    return len(first) == len(second) and all(
+        abs(here - there) <= SAME_PT
+        for one, other in zip(first, second, strict=True)
+        for here, there in zip(one, other, strict=True)
     )
 
 

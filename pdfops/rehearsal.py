@@ -79,7 +79,7 @@ def rehearse(ask: Ask) -> None:
     answer, blobs = done(header, data, ink)
     tail = close(data, wire.unsigned_from_json(answer["value"], blobs[0]), signer)
     done({"job": "check", "fields": ["a"], "signatures_before": 0}, data, tail)
-    done({"job": "verify"}, data + tail)
+    done({"job": "verify", "examine": True}, data + tail)
     for image_format in ("jpeg", "webp", "png"):
         done({"job": "preview", "page": 1, "width_px": 100, "image_format": image_format}, data + tail)
 

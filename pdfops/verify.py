@@ -1,19 +1,23 @@
-"""Are the signatures in a PDF intact, and what do they cover? Cheap checks; "unknown" is never "intact".
+"""Are the signatures in a PDF intact, what do they cover, and what came after? "Unknown" is never "intact".
 
 Checked for each: its digest over the byte range, the signature over the signed attributes with the key in its own
-certificate, and that it covers its revision from the first byte to the last but for itself. Not checked here: whom
-the certificate belongs to and who vouches for it, revocation, and what later revisions changed. `later` says whether
-there are any.
+certificate, that it covers its revision from the first byte to the last but for itself, and, unless the caller does
+without, what later revisions changed. Not checked here: whom the certificate belongs to and who vouches for it, and
+revocation.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
+from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
@@ -26,9 +30,16 @@ from pdfops.seal import MAX_GROWTH_BYTES
 
 State = Literal["intact", "broken", "unverifiable"]
 Coverage = Literal["file", "revision", "part"]
-Later = Literal["nothing", "signatures", "other"]
+Later = Literal["nothing", "signatures", "validation-data", "other"]
+Changes = Literal["none", "allowed", "forbidden", "unexamined"]
 
 MAX_SIGNATURES: Final = 1_000
+MAX_END_BYTES: Final = 100
+_END_OF_REVISION: Final = re.compile(rb"\s*(endstream\s+)?(endobj\s+)?startxref\s+\d+\s+%%EOF\s*")
+_COVERAGE: Final[dict[SignatureCoverageLevel, Coverage]] = {
+    SignatureCoverageLevel.ENTIRE_FILE: "file",
+    SignatureCoverageLevel.ENTIRE_REVISION: "revision",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +47,9 @@ class SignatureVerdict:
     """One signature, in the order of signing.
 
     ``signed_at`` is claimed by the signer, None when absent. ``covers``: the file to its last byte, its own revision
-    completely, or only a part. ``later``: what follows it: nothing, revisions that each end in an intact signature
-    (what they changed was not examined), or anything else. ``reason`` says in English why a state is not intact.
+    completely, or only a part. ``later``: what the file ends with behind it: nothing, an intact signature, data for
+    long-term validation, or anything else. ``changes``: what those revisions did to what was signed; filling in fields
+    and signing are allowed. ``reason`` says in English why a state is not intact.
     """
 
     field: str
@@ -46,6 +58,7 @@ class SignatureVerdict:
     state: State
     covers: Coverage
     later: Later
+    changes: Changes
     is_timestamp: bool = False
     reason: str = ""
 
@@ -68,12 +81,17 @@ class Verification:
 
     @property
     def is_intact(self) -> bool:
-        """There are signatures, all are intact, and nothing unsigned follows any of them."""
+        """There are signatures, all are intact, the file ends with one, and no revision did what it may not."""
+        return self.is_unbroken and all(one.changes in ("none", "allowed") for one in self.signatures)
+
+    @property
+    def is_unbroken(self) -> bool:
+        """As `is_intact`, whatever the revisions between the signatures changed."""
         return bool(self.signatures) and all(one.intact and one.later != "other" for one in self.signatures)
 
 
-def verify(data: bytes) -> Verification:
-    """Check every signature.
+def verify(data: bytes, examine: bool = True) -> Verification:
+    """Check every signature; with ``examine`` also what came after it, which can take many times as long.
 
     Raises: PdfError when the file cannot be read at all. One signature that cannot be read is "unverifiable".
     """
@@ -84,20 +102,16 @@ def verify(data: bytes) -> Verification:
             continue
         if len(found) >= MAX_SIGNATURES:
             raise PdfError("damaged")
-        found.append(_verdict(reader, name, signature, form_field))
-    last = int(reader.xrefs.total_revisions) - 1
-    sealed = {revision for revision, verdict in found if verdict.intact}
-    verdicts = []
-    for revision, verdict in sorted(found, key=lambda pair: pair[0]):
-        later: Later
-        if verdict.covers == "file":
-            later = "nothing"
-        elif verdict.intact and all(number in sealed for number in range(revision + 1, last + 1)):
-            later = "signatures" if _ends_with_signature(found) else "other"
-        else:
-            later = "other"
-        verdicts.append(_with_later(verdict, later))
-    return Verification(tuple(verdicts), last + 1)
+        found.append(_verdict(reader, name, signature, form_field, examine=examine))
+    verdicts = [verdict for _revision, verdict in sorted(found, key=lambda pair: pair[0])]
+    ends_well = bool(verdicts) and verdicts[-1].intact and verdicts[-1].later != "other"
+    return Verification(
+        tuple(
+            replace(one, later="signatures") if one.later == "other" and one.intact and ends_well else one
+            for one in verdicts
+        ),
+        int(reader.xrefs.total_revisions),
+    )
 
 
 def check_seal(data: bytes, input_size: int, fields: tuple[str, ...], signatures_before: int) -> None:
@@ -112,7 +126,7 @@ def check_seal(data: bytes, input_size: int, fields: tuple[str, ...], signatures
     if len(data) - input_size > MAX_GROWTH_BYTES * len(fields):
         raise PdfError("too-much-growth", limit=MAX_GROWTH_BYTES)
     try:
-        result = verify(data)
+        result = verify(data, examine=False)
     except PdfError as error:
         raise PdfError("not-verified", reason=error.code) from error
     ours = [one for one in result.signatures if one.field in fields]
@@ -124,30 +138,34 @@ def check_seal(data: bytes, input_size: int, fields: tuple[str, ...], signatures
     if all(one.intact for one in earlier):
         return
     # Somebody else's signature was broken or unreadable before: it may stay so, but not become so.
-    former = {one.field: one.state for one in verify(data[:input_size]).signatures}
+    former = {one.field: one.state for one in verify(data[:input_size], examine=False).signatures}
     if any(one.state != former.get(one.field) for one in earlier):
         raise PdfError("not-verified", reason="earlier signature")
 
 
 def _verdict(
-    reader: Any, name: str, signature: generic.DictionaryObject, form_field: generic.DictionaryObject
+    reader: PdfFileReader,
+    name: str,
+    signature: generic.DictionaryObject,
+    form_field: generic.DictionaryObject,
+    *,
+    examine: bool,
 ) -> tuple[int, SignatureVerdict]:
+    """A signature and the revision it ends; ``later`` is seen from this signature alone."""
     is_timestamp = entry(signature, "/Type") == "/DocTimeStamp"
     try:
         embedded = EmbeddedPdfSignature(reader, form_field, name)
-        revision = int(embedded.signed_revision)
-        coverage: Coverage = {
-            SignatureCoverageLevel.ENTIRE_FILE: "file",
-            SignatureCoverageLevel.ENTIRE_REVISION: "revision",
-        }.get(embedded.evaluate_signature_coverage(), "part")  # type: ignore[assignment]
+        coverage = _COVERAGE.get(embedded.evaluate_signature_coverage(), "part")
         state, reason = _state(embedded, coverage)
-        return revision, SignatureVerdict(
+        changes, later = _aftermath(embedded, coverage, examine=examine)
+        return int(embedded.signed_revision), SignatureVerdict(
             field=name,
             signer=certificate_name(embedded.signer_cert),
             signed_at=embedded.self_reported_timestamp,
             state=state,
             covers=coverage,
-            later="other",
+            later=later,
+            changes=changes,
             is_timestamp=is_timestamp,
             reason=reason,
         )
@@ -162,9 +180,43 @@ def _verdict(
             state="unverifiable",
             covers="part",
             later="other",
+            changes="unexamined",
             is_timestamp=is_timestamp,
             reason=type(error).__name__,
         )
+
+
+def _aftermath(embedded: EmbeddedPdfSignature, coverage: Coverage, *, examine: bool) -> tuple[Changes, Later]:
+    """What the revisions behind a signature did. Source: pyHanko's difference analysis, its default policy."""
+    if coverage == "file":
+        return "none", "nothing"
+    if coverage == "part" or not examine:
+        return "unexamined", "other"
+    try:
+        embedded.compute_integrity_info()
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:
+        # The analysis gives up on many odd but harmless files: no verdict, which is not a good one.
+        return "unexamined", "other"
+    result: Any = embedded.diff_result
+    if not isinstance(result, DiffResult):
+        return "forbidden", "other"
+    level = result.modification_level
+    if level <= ModificationLevel.LTA_UPDATES:
+        return "allowed", "validation-data" if _ends_with_revision(embedded) else "other"
+    may_fill = embedded.docmdp_level != MDPPerm.NO_CHANGES
+    return ("allowed" if level == ModificationLevel.FORM_FILLING and may_fill else "forbidden"), "other"
+
+
+def _ends_with_revision(embedded: EmbeddedPdfSignature) -> bool:
+    """Whether what follows a signature is a revision, and nothing is hidden behind the file's last one."""
+    reader = embedded.reader
+    last = int(reader.xrefs.total_revisions) - 1
+    if int(embedded.signed_revision) >= last:
+        return False
+    reader.stream.seek(int(reader.xrefs.get_xref_container_info(last).end_location))
+    return _END_OF_REVISION.fullmatch(reader.stream.read(MAX_END_BYTES + 1)) is not None
 
 
 def _state(embedded: EmbeddedPdfSignature, coverage: Coverage) -> tuple[State, str]:
@@ -205,11 +257,3 @@ def _timestamp_integrity(embedded: EmbeddedPdfSignature) -> tuple[bool, bool]:
 
 def _digest(algorithm: str, data: bytes) -> bytes:
     return hashlib.new(algorithm, data).digest()
-
-
-def _ends_with_signature(found: list[tuple[int, SignatureVerdict]]) -> bool:
-    return any(verdict.covers == "file" and verdict.intact for _revision, verdict in found)
-
-
-def _with_later(verdict: SignatureVerdict, later: Later) -> SignatureVerdict:
-    return replace(verdict, later=later)

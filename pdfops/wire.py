@@ -17,7 +17,7 @@ from pdfops.errors import CODES, PdfError
 from pdfops.fields import Place
 from pdfops.inspect import Inspection
 from pdfops.seal import SealOrder, Unsigned
-from pdfops.verify import Coverage, Later, SignatureVerdict, State, Verification
+from pdfops.verify import Changes, Coverage, Later, SignatureVerdict, State, Verification
 
 MAGIC: Final = b"PDFO"
 PREFIX: Final = struct.Struct(">4sI")
@@ -143,6 +143,7 @@ def verification_to_json(value: Verification) -> Header:
                 "state": one.state,
                 "covers": one.covers,
                 "later": one.later,
+                "changes": one.changes,
                 "is_timestamp": one.is_timestamp,
                 "reason": one.reason,
             }
@@ -166,6 +167,7 @@ def _verdict_from_json(value: Any) -> SignatureVerdict:
         state=_one_of(State, value["state"]),
         covers=_one_of(Coverage, value["covers"]),
         later=_one_of(Later, value["later"]),
+        changes=_one_of(Changes, value["changes"]),
         is_timestamp=_bool(value["is_timestamp"]),
         reason=_str(value["reason"]),
     )
