@@ -56,11 +56,10 @@ class HostCopy:
         """
         wanted = _sha256(log)
         failure: Unavailable | None = None
-        for attempt in range(_TRIES):
+        condition: str | None = etag
+        for _ in range(_TRIES):
             is_mine = False
             try:
-                # Apache's weak ETags match nothing for a second: then the lease and the reading back must do.
-                condition = None if attempt and etag.startswith("W/") else etag
                 answer = self._files.write(place.owner, place.path, log, if_match=condition)
                 if answer.sha256 == wanted:
                     return Stored(answer.etag, answer.file_id)
@@ -78,7 +77,9 @@ class HostCopy:
                 return found
             if failure is not None and found[0] == before:
                 raise failure
-            etag = found[1]
+            # A tag that is refused and still the current one (Apache's are weak for a second, and match nothing):
+            # the lease, and having read the parent just now, must do.
+            condition = None if found[1] == condition else found[1]
         raise HostUnavailable("host-unavailable") from failure
 
     def restore(self, place: StatePlace, log: bytes, etag: str | None) -> Stored:
@@ -87,7 +88,7 @@ class HostCopy:
             self._files.make_folder(place.owner, place.folder)
             return self._put_new(place, log)
         try:
-            answer = self._files.write(place.owner, place.path, log, if_match=None if etag.startswith("W/") else etag)
+            answer = self._files.write(place.owner, place.path, log, if_match=etag)
         except PreconditionFailed as error:
             raise HostBusy("host-busy") from error
         return self._checked(place, log, answer)

@@ -61,7 +61,8 @@ class FaultyFiles(MemoryFiles):
     before_write: Callable[[str, bytes], None] | None = None
     after_write: Callable[[str, bytes], None] | None = None
     hashes_writes: bool = True
-    etags: Callable[[str], str] = field(default=lambda etag: etag)
+    refuses_conditions: bool = False
+    """As Apache does for a second after a write: its ETag is weak then, and matches nothing."""
     writes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -74,17 +75,13 @@ class FaultyFiles(MemoryFiles):
             hook, self.before_write = self.before_write, None
             hook(path, data)
         self.writes.append(path)
-        if if_match is not None and if_match.startswith("W/"):
+        if if_match is not None and self.refuses_conditions:
             raise PreconditionFailed
         written = super().write(user, path, data, if_match=if_match, only_new=only_new)
         if self.after_write is not None and path.endswith("flow.jsonl"):
             hook, self.after_write = self.after_write, None
             hook(path, data)
-        return Written(self.etags(written.etag), written.file_id, written.sha256 if self.hashes_writes else None)
-
-    def read_with_etag(self, user: str, path: str) -> tuple[bytes, str] | None:
-        found = super().read_with_etag(user, path)
-        return None if found is None else (found[0], self.etags(found[1]))
+        return Written(written.etag, written.file_id, written.sha256 if self.hashes_writes else None)
 
     def plant(self, path: str, data: bytes, user: str = "alice") -> None:
         """Somebody writes past the product."""

@@ -1,0 +1,74 @@
+"""The store on the embedded host, over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+import requests
+
+from plugin.actions.rebuild import rebuild
+from plugin.adapters.appapi import AppApi
+from plugin.adapters.dav import DavFiles
+from plugin.demo.host import EmbeddedHost
+from tests.state.test_index import People, dump
+from tests.state.world import FLOW_ID, STATE, FaultyFiles, World, agrees, append, approval, place, types, view
+
+SECRET = "between host and app"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[EmbeddedHost]:
+    embedded = EmbeddedHost(tmp_path / "host", SECRET, with_samples=False)
+    embedded.start()
+    yield embedded
+    embedded.stop()
+
+
+@pytest.fixture
+def remote(host: EmbeddedHost, tmp_path: Path) -> Iterator[World]:
+    files = DavFiles(host.url, AppApi(SECRET, "0.1.0"))
+    world = World(tmp_path / "data", cast("FaultyFiles", files))
+    yield world
+    world.close()
+
+
+def test_a_flow_is_launched_acted_on_restored_and_rebuilt(remote: World) -> None:
+    remote.launch()
+    remote.act(FLOW_ID, view())
+    remote.act(FLOW_ID, approval())
+    loaded = remote.act(FLOW_ID, approval("r2"), "recipient:r2")
+    assert types(loaded)[-1] == "flow.completed"
+    before = dump(remote)
+    assert rebuild(remote.files, People(), remote.store).flows == 1
+    assert dump(remote) == before
+    assert remote.store.refresh(FLOW_ID) == loaded
+    assert dump(remote) == before
+    remote.files.delete("alice", place().folder)
+    assert remote.store.refresh(FLOW_ID) == loaded
+    remote.files.write("alice", STATE, b"somebody's edit\n")
+    assert remote.store.refresh(FLOW_ID) == loaded
+    append(remote)
+    agrees(remote)
+
+
+def test_a_folder_moved_in_the_file_manager_keeps_its_flow(remote: World, host: EmbeddedHost) -> None:
+    remote.launch()
+    area = f"{host.url}/remote.php/dav/files/alice"
+    target = f"{area}/Archive"
+    with requests.Session() as session:
+        answer = session.request(
+            "MOVE",
+            f"{area}/Contracts",
+            headers={"Destination": f"{area}/Archive"},
+            auth=("alice", "alice"),
+            timeout=10,
+        )
+    assert answer.status_code == 201
+    refreshed = remote.store.refresh(FLOW_ID)
+    assert refreshed is not None
+    assert refreshed.place == place(folder="Archive")
+    append(remote)
+    agrees(remote)
