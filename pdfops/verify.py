@@ -34,8 +34,10 @@ Later = Literal["nothing", "signatures", "validation-data", "other"]
 Changes = Literal["none", "allowed", "forbidden", "unexamined"]
 
 MAX_SIGNATURES: Final = 1_000
-MAX_END_BYTES: Final = 100
-_END_OF_REVISION: Final = re.compile(rb"\s*(endstream\s+)?(endobj\s+)?startxref\s+\d+\s+%%EOF\s*")
+MAX_END_BYTES: Final = 10_000
+_END_OF_REVISION: Final = re.compile(
+    rb"(\s*(trailer\s*)?<<.*>>|\s*(endstream\s+)?(endobj)?)\s*startxref\s+\d+\s+%%EOF\s*", re.DOTALL
+)
 _COVERAGE: Final[dict[SignatureCoverageLevel, Coverage]] = {
     SignatureCoverageLevel.ENTIRE_FILE: "file",
     SignatureCoverageLevel.ENTIRE_REVISION: "revision",
@@ -216,7 +218,8 @@ def _ends_with_revision(embedded: EmbeddedPdfSignature) -> bool:
     if int(embedded.signed_revision) >= last:
         return False
     reader.stream.seek(int(reader.xrefs.get_xref_container_info(last).end_location))
-    return _END_OF_REVISION.fullmatch(reader.stream.read(MAX_END_BYTES + 1)) is not None
+    end = reader.stream.read(MAX_END_BYTES + 1)
+    return _END_OF_REVISION.fullmatch(end) is not None and end.count(b"startxref") == 1
 
 
 def _state(embedded: EmbeddedPdfSignature, coverage: Coverage) -> tuple[State, str]:
