@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -36,7 +37,8 @@ from plugin.adapters.people import KeptPeople
 from plugin.adapters.sql import Database
 from plugin.adapters.store import Store
 from plugin.adapters.vault import SqlVault
-from plugin.demo.server import Sidecar, Wiring
+from plugin.demo.host import EmbeddedHost
+from plugin.demo.server import APP_VERSION, Sidecar, Wiring, address, app_secret
 from plugin.flow.errors import ParapheurError
 from plugin.settings import Settings
 from plugin.web import api_flows, api_host, api_link, errors, headers, pages, service
@@ -151,6 +153,54 @@ def demo_sidecar(wiring: Wiring) -> Sidecar:
     )
     product = create_app(settings, host_takes_writes=wiring.host_takes_writes)
     return Sidecar(product.app, product.close)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """What the command line does, without the sidecar's pages, jobs and children."""
+
+    rebuild: Callable[[], Report]
+    export_keys: Callable[[Path, str], None]
+
+
+@contextmanager
+def open_operator(settings: Settings) -> Iterator[Operator]:
+    """May run beside the server. Raises: KeysMissing, HostUnavailable."""
+    api = AppApi(settings.app_secret.get_secret_value(), settings.app_version, settings.app_id)
+    files, directory = DavFiles(settings.host_url, api), OcsDirectory(settings.host_url, api)
+    database = _database(settings)
+    vault = SqlVault(database, only_instance=False)
+    keys = Keys.open(settings.data / "keys", settings.organisation, True, make_organisation_certificate)
+    leases = Leases(database, keys.instance_id, only_instance=False)
+    index = SqlIndex(database, keys.link_key, vault.postponed)
+    store = Store(files, database, keys, vault, index, leases)
+    try:
+        yield Operator(partial(rebuild, files, directory, store), keys.export)
+    finally:
+        leases.close()
+        database.close()
+
+
+@contextmanager
+def demo_operator(data: Path) -> Iterator[Operator]:
+    """The same on the data of an embedded host, whether that is running or not."""
+    running = address(data)
+    host = None if running else EmbeddedHost(data, app_secret(data))
+    if host is not None:
+        host.start()
+    settings = Settings(
+        data=data / "parapheur",
+        host_url=running or (host.url if host is not None else ""),
+        public_url="http://127.0.0.1",
+        app_version=APP_VERSION,
+        app_secret=SecretStr(app_secret(data)),
+    )
+    try:
+        with open_operator(settings) as operator:
+            yield operator
+    finally:
+        if host is not None:
+            host.stop()
 
 
 def _database(settings: Settings) -> Database:

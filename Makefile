@@ -1,0 +1,77 @@
+# make run: the whole product on this machine. make test: everything is tested. Both do their own set-up.
+PYTHON ?= python3
+PORT   ?= 8780
+DATA   ?= data
+BIN    := .venv/bin
+UI     := plugin/static/ui/manifest.json
+export PATH := $(CURDIR)/.venv/node:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check fmt ui test-ui test-dav bench lock clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 12
+
+setup: .venv/.dev $(UI) ## the virtual environment with everything tests need, and the front end
+
+run: .venv/.run $(UI) ## http://127.0.0.1:8780 (PORT=… DATA=…)
+	@PORT=$(PORT) DATA=$(DATA) PARAPHEUR_DIE_WITH_PARENT=1 exec $(BIN)/python -m plugin.demo
+
+test: setup ## the whole suite
+	@$(BIN)/python tools/needs.py
+	$(BIN)/pytest
+
+check: setup ## style, types, imports, translations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	cd plugin/ui && npm run --silent check
+	$(BIN)/python tools/i18n.py check
+
+fmt: .venv/.dev ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+ui: $(UI) ## build the front end
+
+test-ui: setup ## the browser tests alone
+	@$(BIN)/python tools/needs.py
+	$(BIN)/pytest -m browser
+
+test-dav: setup ## the file area alone
+	$(BIN)/pytest tests/dav tests/demo
+
+bench: setup ## what a signature costs, beside a peer and the limit
+	$(BIN)/python -m tests.bench.seal_bench
+
+lock: .venv/.dev ## the pinned requirements again, from pyproject.toml
+	$(BIN)/python tools/lock.py
+
+clean: ## all that was built; data stays
+	rm -rf .venv plugin/static plugin/ui/node_modules build *.egg-info
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.run: pyproject.toml requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: pyproject.toml requirements-dev.txt | .venv/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv/.node: requirements-node.txt tools/node.py | .venv/.run
+	@$(BIN)/python tools/node.py
+	@touch $@
+
+plugin/ui/node_modules/.package-lock.json: plugin/ui/package-lock.json | .venv/.node
+	cd plugin/ui && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(UI): plugin/ui/node_modules/.package-lock.json $(shell find plugin/ui/src -type f) plugin/ui/build.mjs $(wildcard plugin/locale/*/LC_MESSAGES/*.po) tools/i18n.py
+	cd plugin/ui && npm run --silent build
+	$(BIN)/python tools/i18n.py compile
+	@touch $@

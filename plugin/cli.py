@@ -1,0 +1,92 @@
+"""``parapheur``: what an admin does on a command line. Settings come from the environment, as for the server.
+
+``--data`` names the data folder of the embedded host (``make run``) instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import logging
+import os
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import structlog
+
+from plugin.app import Operator, demo_operator, open_operator
+from plugin.flow.errors import ParapheurError
+from plugin.settings import BadSettings, from_environment
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns: 0 done, 1 refused, 2 wrong words or settings."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    chosen = _parser().parse_args(arguments)
+    try:
+        with _operator(chosen.data) as operator:
+            return int(chosen.run(operator, chosen))
+    except BadSettings as error:
+        print(f"settings: {error}", file=sys.stderr)
+        return 2
+    except ParapheurError as error:
+        print(f"{error.code}: try again later" if not error.permanent else error.code, file=sys.stderr)
+        return 1
+
+
+def _operator(data: Path | None) -> AbstractContextManager[Operator]:
+    if data is None and not {"NEXTCLOUD_URL", "PARAPHEUR_HOST_URL"} & set(os.environ):
+        data = Path(os.environ.get("DATA") or "data")
+    if data is None:
+        return open_operator(from_environment())
+    if not (data / "app_secret").is_file():
+        raise BadSettings(f"{data} is not the data of a `make run`, and no host is set in the environment")
+    return demo_operator(data)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="parapheur", description=__doc__)
+    parser.add_argument("--data", type=Path, help="the data folder of a `make run` (default: $DATA, else data)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    rebuild = commands.add_parser("rebuild", help="make the index again from the state files on the host")
+    rebuild.add_argument("--json", action="store_true", help="the report as JSON")
+    rebuild.set_defaults(run=_rebuild)
+    keys = commands.add_parser("keys", help="the keys of this server").add_subparsers(required=True, metavar="WHAT")
+    export = keys.add_parser("export", help="a backup of all keys, protected by a passphrase")
+    export.add_argument("file", type=Path)
+    export.set_defaults(run=_export)
+    return parser
+
+
+def _rebuild(operator: Operator, chosen: argparse.Namespace) -> int:
+    report = operator.rebuild()
+    if chosen.json:
+        skipped = [{"flow": s.flow_id, "reason": s.reason} for s in report.skipped]
+        print(json.dumps({"flows": report.flows, "skipped": skipped, "users_skipped": report.users_skipped}))
+    else:
+        print(f"{report.flows} flows in the index")
+        for one in report.skipped:
+            print(f"left out: {one.flow_id} ({one.reason})")
+        if report.users_skipped:
+            print(f"{report.users_skipped} users' files could not be searched")
+    return 0 if not report.users_skipped else 1
+
+
+def _export(operator: Operator, chosen: argparse.Namespace) -> int:
+    """The passphrase comes from PARAPHEUR_EXPORT_PASSPHRASE or is asked for; it is never an argument."""
+    passphrase = os.environ.get("PARAPHEUR_EXPORT_PASSPHRASE") or getpass.getpass("Passphrase: ")
+    if len(passphrase) < 8:
+        print("the passphrase needs 8 characters at least", file=sys.stderr)
+        return 1
+    operator.export_keys(chosen.file, passphrase)
+    print("keys written; keep the file and the passphrase apart")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Trust levels of eIDAS signatures: the providers behind one port."""

@@ -1,0 +1,38 @@
+"""What the tests need of the machine: Debian's chromium and poppler-utils. Installed as root on Debian, else named."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+NEEDS = {"chromium": ("chromium", "chromium-browser"), "poppler-utils": ("pdfsig",), "fonts-dejavu-core": ()}
+
+
+def missing() -> list[str]:
+    found = [package for package, programs in NEEDS.items() if programs and not any(map(shutil.which, programs))]
+    return [*found, "fonts-dejavu-core"] if found else []
+
+
+def main() -> int:
+    packages = missing()
+    if not packages:
+        return 0
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        print(f"The tests need these Debian packages: {' '.join(packages)}", file=sys.stderr)
+        print(f"Install them: sudo apt-get install {' '.join(packages)}", file=sys.stderr)
+        return 1
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(["apt-get", "update", "-qq"], env=environment, check=True)
+    subprocess.run(
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages],
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return 1 if missing() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
