@@ -251,10 +251,10 @@ export class DemoFiles extends PageElement {
         <main class="fm-list ${this.over ? "over" : ""}" @dragover=${drag(true)} @dragleave=${drag(false)} @drop=${(e: DragEvent) => { e.preventDefault(); this.over = false; if (e.dataTransfer?.files.length) void this.upload(e.dataTransfer.files); }}>
           <h1 class="vh">${t("Files")}</h1>${this.crumbs()}
           ${this.error ? html`<p class="pf-note danger" role="alert">${icon("alert")}<span class="grow">${this.error}</span><button type="button" class="pf-link" @click=${() => void this.load()}>${t("Try again")}</button></p>` : nothing}
-          ${entries ? this.list(entries) : html`<p class="row mute"><span class="pf-spin"></span>${t("Loading")}</p>`}</main>
+          ${entries ? this.list(entries) : html`<p class="row mute"><span class="pf-spin"></span>${t("Loading")}</p>`}
+    ${menu ? html`<demo-menu .x=${menu.x} .y=${menu.y} .count=${menu.entries.length} .folder=${menu.entries.some((e) => e.is_folder)} .types=${this.types} .error=${this.menuError}
+        @pf-close=${() => this.closeMenu()} @pf-act=${(e: CustomEvent<Act>) => this.act(e.detail)} @pf-kind=${(e: CustomEvent<Kind>) => this.launch(e.detail)}></demo-menu>` : nothing}</main>
         ${this.shown ? this.side(this.shown) : nothing}</div></div>
-      ${menu ? html`<demo-menu .x=${menu.x} .y=${menu.y} .count=${menu.entries.length} .folder=${menu.entries.some((e) => e.is_folder)} .types=${this.types} .error=${this.menuError}
-        @pf-close=${() => this.closeMenu()} @pf-act=${(e: CustomEvent<Act>) => this.act(e.detail)} @pf-kind=${(e: CustomEvent<Kind>) => this.launch(e.detail)}></demo-menu>` : nothing}
       ${this.asked ? this.dialog(this.asked) : nothing}
       <div aria-live="polite">${this.told ? html`<p class="pf-note ok fm-toast">${icon("check")}${this.told}</p>` : nothing}</div></div>`;
   }

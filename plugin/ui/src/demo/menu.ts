@@ -1,5 +1,5 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
-import { css, define, PageElement } from "../element";
+import { define, PageElement } from "../element";
 import { icon, type IconName } from "../icons";
 import { t } from "../i18n";
 import type { Kind, TypeInfo } from "../types";
@@ -29,14 +29,16 @@ class FileMenu extends PageElement {
     void changed;
   }
 
-  /** Inside the window: flips over to the left of `otherwise` where the right has no room. */
+  /** Inside the window: to the left of `otherwise` where the right has no room, below where neither has. */
   private fit(menu: HTMLElement | null, x: number, y: number, otherwise = x): void {
     if (!menu) return;
     const { offsetWidth: w, offsetHeight: h } = menu;
-    const left = x + w > innerWidth - 8 ? Math.max(8, otherwise - w - 2) : x;
+    const fits = x + w <= innerWidth - 8;
+    const crowded = !fits && otherwise !== x && otherwise - w < 0; // a phone: below its opener
+    const left = fits ? x : Math.max(8, Math.min(otherwise - w - 2, innerWidth - w - 8));
     menu.style.position = "fixed";
     menu.style.left = `${left}px`;
-    menu.style.top = `${Math.max(8, Math.min(y, innerHeight - h - 8))}px`;
+    menu.style.top = `${Math.max(8, Math.min(crowded ? y + 44 : y, innerHeight - h - 8))}px`;
   }
 
   private items(menu: string): HTMLElement[] {
@@ -101,11 +103,11 @@ class FileMenu extends PageElement {
 
   override render() {
     return html`<div class="fm-shade" @pointerdown=${() => this.close()} @contextmenu=${(e: Event) => { e.preventDefault(); this.close(); }}></div>
-      <div class="fm-menus" @keydown=${(e: KeyboardEvent) => this.keys(e)} ${css({})}>
+      <div class="fm-menus" @keydown=${(e: KeyboardEvent) => this.keys(e)}>
         <div class="pf-menu main" role="menu" aria-label=${t("Actions")}>
           ${this.count === 1 ? html`${this.folder ? this.item("open", "folder", t("Open")) : this.item("download", "download", t("Download"))}${this.item("info", "info", t("Information"))}<hr />` : nothing}
           ${this.folder ? nothing : html`<button type="button" role="menuitem" tabindex="-1" aria-haspopup="menu" aria-expanded=${this.sub} data-test="menu-workflow"
-            @pointerenter=${() => this.openSub(false)} @click=${() => this.openSub(true)}>${icon("flow")}<span class="grow">${t("Workflow")}</span>${icon("right", "s16")}</button><hr />`}
+            @pointerenter=${(e: PointerEvent) => e.pointerType === "mouse" && this.openSub(false)} @click=${() => this.openSub(true)}>${icon("flow")}<span class="grow">${t("Workflow")}</span>${icon("right", "s16")}</button><hr />`}
           ${this.count === 1 ? this.item("rename", "rename", t("Rename")) : nothing}${this.item("delete", "trash", t("Delete"))}
         </div>${this.sub ? this.submenu() : nothing}</div>`;
   }
