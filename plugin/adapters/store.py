@@ -6,7 +6,7 @@ The PUT of the state file is the commit. The vault remembers which head was ackn
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from plugin.adapters.host_copy import HostCopy, Stored
 from plugin.adapters.index import Copy, SqlIndex
 from plugin.adapters.keys import Keys
 from plugin.adapters.leases import Leases
-from plugin.adapters.personal import Curtain, unwrap_salts, wrap_salts
+from plugin.adapters.personal import Curtain, commitment, unwrap_salts, wrap_salts
 from plugin.adapters.reader import Read, Reader
 from plugin.adapters.sql import Database
 from plugin.adapters.vault import Anchor, SqlVault
@@ -156,7 +156,7 @@ class Store:
             return after.loaded
         data, etag = found
         chain = self._judged(data, anchor, place, before.chain)
-        late = self._late_salts(chain, anchor, place)
+        late = self._late_salts(chain, anchor, place, before.salts)
         read = self._reader.read(flow_id, chain.log, {**before.salts, **late}, place)
         self._commit(read, Stored(etag, None), late)
         raise ChainMoved
@@ -199,26 +199,36 @@ class Store:
             raise
         except ChainBroken as error:
             return self._restored(anchor, copy, error.reason, etag)
-        late = self._late_salts(chain, anchor, place)
-        read = self._reader.read(flow_id, chain.log, self._vault.salts(flow_id) | late, place)
+        salts = self._vault.salts(flow_id)
+        late = self._late_salts(chain, anchor, place, salts)
+        read = self._reader.read(flow_id, chain.log, salts | late, place)
         self._check_salts_file(read)
         if (
-            copy is None
+            late
+            or copy is None
             or (copy.head, copy.etag, copy.place, copy.log) != (chain.head, etag, place, data)
             or (anchor.head != chain.head)
         ):
             self._commit(read, Stored(etag, None), late)
         return read
 
-    def _late_salts(self, chain: Chain, anchor: Anchor, place: StatePlace) -> dict[str, bytes]:
+    def _late_salts(
+        self, chain: Chain, anchor: Anchor, place: StatePlace, known: Mapping[str, bytes]
+    ) -> dict[str, bytes]:
         """Of persons who came in after the acknowledged head: their salts never reached the vault. No others, or
-        whoever was erased would come back with an old file.
+        whoever was erased would come back with an old file; but all of them, where the vault lost every one.
         """
-        late = {person for line in chain.lines[anchor.length :] for person in line.data.get("salts", {})}
+        late: Collection[str] = {
+            person for line in chain.lines[anchor.length :] for person in line.data.get("salts", {})
+        }
+        if not known:
+            _log.warning("salts.missing", flow_id=chain.flow_id)
+            late = chain.commitments.keys()
         if not late:
             return {}
         beside = unwrap_salts(self._keys, chain.flow_id, self._host.salts(place) or b"")
-        return {person: salt for person, salt in beside.items() if person in late}
+        promised = chain.commitments
+        return {p: salt for p, salt in beside.items() if p in late and promised.get(p) == commitment(salt)}
 
     def _anchored(self, copy: Copy) -> Read | None:
         """A flow that the vault does not know any more: never taken as current before the host was asked."""
@@ -252,7 +262,8 @@ class Store:
             _log.error("state.not_restored", flow_id=anchor.flow_id, reason=reason)
             raise ChainBroken(reason)
         stored = self._host.restore(anchor.place, mine.chain.log, etag)
-        self._host.put_salts(anchor.place, wrap_salts(self._keys, anchor.flow_id, mine.salts))
+        if mine.salts:
+            self._host.put_salts(anchor.place, wrap_salts(self._keys, anchor.flow_id, mine.salts))
         _log.warning("state.restored", flow_id=anchor.flow_id, reason=reason)
         self._commit(mine, stored, {})
         return mine
@@ -261,7 +272,7 @@ class Store:
         """A missing or altered ``salts.json`` is reported and made again from the vault."""
         flow_id, place = read.loaded.flow.id, read.loaded.place
         data = self._host.salts(place)
-        if data is not None and unwrap_salts(self._keys, flow_id, data) == dict(read.salts):
+        if not read.salts or (data is not None and unwrap_salts(self._keys, flow_id, data) == dict(read.salts)):
             return
         self._host.put_salts(place, wrap_salts(self._keys, flow_id, read.salts))
         _log.warning("salts.restored", flow_id=flow_id)
@@ -271,6 +282,9 @@ class Store:
         with self._leases.hold(flow_id):
             self._vault.forget_salt(flow_id, person)
             self._reader.forget(flow_id)
+            anchor = self._vault.anchor(flow_id)
+            if anchor is not None:
+                self._host.put_salts(anchor.place, wrap_salts(self._keys, flow_id, self._vault.salts(flow_id)))
             read = self._refreshed(flow_id)
             if read is not None:
                 copy = self._index.copy(flow_id)
@@ -303,9 +317,10 @@ class Store:
             return
         chain = verified(state, self._keys.public_keys, flow_id)
         _check_anchor(chain, anchor)
-        late = self._late_salts(chain, anchor, place)
-        read = self._reader.read(flow_id, state, self._vault.salts(flow_id) | late, place)
-        if (chain.head, place, file_id) == (anchor.head, anchor.place, anchor.file_id):
+        salts = self._vault.salts(flow_id)
+        late = self._late_salts(chain, anchor, place, salts)
+        read = self._reader.read(flow_id, state, salts | late, place)
+        if not late and (chain.head, place, file_id) == (anchor.head, anchor.place, anchor.file_id):
             # Nothing for the vault, so no lease: an append in flight would show as an index that is behind.
             with self._database.index_writing() as index:
                 self._index.put(index, read.loaded, state, etag)

@@ -57,12 +57,12 @@ def test_a_flow_is_launched_acted_on_restored_and_rebuilt(remote: World) -> None
 def test_a_folder_moved_in_the_file_manager_keeps_its_flow(remote: World, host: EmbeddedHost) -> None:
     remote.launch()
     area = f"{host.url}/remote.php/dav/files/alice"
-    target = f"{area}/Archive"
+    where = {"Destination": f"{area}/Archive"}
     with requests.Session() as session:
         answer = session.request(
             "MOVE",
             f"{area}/Contracts",
-            headers={"Destination": f"{area}/Archive"},
+            headers=where,
             auth=("alice", "alice"),
             timeout=10,
         )

@@ -201,6 +201,23 @@ def test_the_salt_of_somebody_who_came_in_by_an_adopted_line_is_taken_from_besid
     assert agrees(world) == newest
 
 
+def test_salts_that_the_vault_lost_are_taken_from_beside_the_chain_and_never_wiped_there(world: World) -> None:
+    loaded = world.launch()
+    path = f"{place().folder}/salts.json"
+    beside = world.files.read("alice", path)
+    with world.database.vault_writing() as connection:
+        connection.execute(sa.delete(salts))
+    world.files.delete("alice", path)
+    lost = world.store.refresh(FLOW_ID)
+    assert lost is not None
+    assert lost.flow.title == mine_none("creator")
+    assert world.files.read("alice", path) is None
+    world.files.plant(path, beside or b"")
+    assert world.store.refresh(FLOW_ID) == loaded
+    assert world.store.load(FLOW_ID) == loaded
+    assert set(world.vault.salts(FLOW_ID)) == {"creator", "r1", "r2"}
+
+
 def test_an_erased_person_reads_none_and_the_chain_still_verifies(world: World) -> None:
     world.launch()
     world.act(FLOW_ID, approval())
@@ -218,6 +235,12 @@ def test_an_erased_person_reads_none_and_the_chain_still_verifies(world: World) 
     assert b'"r1"' not in (world.files.read("alice", f"{place().folder}/salts.json") or b"")
     loaded = append(world, MailFailed(MailKind.COMPLETED, "r1", 0, "x"))
     assert loaded.flow.recipients[0].name == ""
+    for person in ("r2", "creator"):
+        world.store.forget(FLOW_ID, person)
+    refreshed = world.store.refresh(FLOW_ID)
+    assert refreshed is not None
+    assert refreshed.flow.title == mine_none("creator")
+    assert world.vault.salts(FLOW_ID) == {}
 
 
 def mine_none(person: str) -> Personal:
