@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-
 from plugin.app import create_app
 from plugin.settings import from_environment
+from plugin.stopping import stop_signal
 
 
 def main() -> None:
     """Runs until SIGTERM or SIGINT."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = stop_signal()
     product = create_app(from_environment())
-    stopping.wait()
+    stopping()
     product.close()
 
 

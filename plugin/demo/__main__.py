@@ -17,6 +17,7 @@ import structlog
 from plugin.app import demo_sidecar
 from plugin.demo.people import PEOPLE
 from plugin.demo.server import DataInUse, PortInUse, build
+from plugin.stopping import stop_signal
 
 _PR_SET_PDEATHSIG: Final = 1
 _STOP_WITHIN_S: Final = 4.0
@@ -31,9 +32,7 @@ def main() -> int:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    wait_for_stop = stop_signal()
     try:
         demo = build(Path(arguments.data), arguments.port, demo_sidecar)
     except PortInUse:
@@ -44,7 +43,7 @@ def main() -> int:
         return 2
     demo.start()
     _greet(demo.public_url)
-    stopping.wait()
+    wait_for_stop()
     watchdog = threading.Timer(_STOP_WITHIN_S, os._exit, (0,))  # a request that hangs must not keep the process
     watchdog.daemon = True
     watchdog.start()
