@@ -36,7 +36,7 @@ _MANY = re.compile(rf"(?<![\w.])tn\(\s*{_STRING},\s*{_STRING}")
 _ANY = re.compile(r"(?<![\w.])(?<!function )tn?\((?=\s*[^\s)])")
 _IMPORT = re.compile(r"""(?:from|import)\s*"(\.{1,2}/[^"]+)\"""")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}|%\((\w+)\)s")
-_FRENCH_SPACING = re.compile(r"[^\u202f\u00a0\s][;!?](?=\s|$)| [;!?:»%]|« |\w'\w")
+_FRENCH_SPACING = re.compile(r"[^\u202f\u00a0\s][;!?](?=\s|$)| [;!?:»]| %(?!\()|« |\w'\w")
 
 
 def extracted() -> Catalog:

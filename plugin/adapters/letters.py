@@ -68,7 +68,7 @@ class Letters:
             "lang": language,
             "organisation": self.organisation,
             "initials": initials(self.organisation),
-            "_": words.text,
+            "_": words.gettext,
         }
         name = flow.creator.name.value if work.person == CREATOR else flow.recipient(work.person).name
         return Mail(
@@ -95,15 +95,15 @@ class Letters:
                 return self._completed(flow, work, words)
 
     def _invitation(self, flow: Flow, recipient: Recipient, words: Words) -> Letter:
-        _, many = words.text, words.count
+        _, ngettext = words.gettext, words.ngettext
         creator, count = flow.creator.name.value or "", len(flow.documents)
         if recipient.role is Role.VALIDATOR:
-            subject = many(
+            subject = ngettext(
                 "%(who)s asks you to approve a document", "%(who)s asks you to approve %(count)s documents", count
             ) % {"who": creator, "count": count}
             lead, button = _("It is your turn. This is what you are asked to approve:"), _("Read and decide")
         else:
-            subject = many(
+            subject = ngettext(
                 "%(who)s asks you to sign a document", "%(who)s asks you to sign %(count)s documents", count
             ) % {"who": creator, "count": count}
             lead, button = _("It is your turn. This is what you are asked to sign:"), _("Read and sign")
@@ -125,7 +125,7 @@ class Letters:
         )
 
     def _refused(self, flow: Flow, person: str, words: Words) -> Letter:
-        _ = words.text
+        _ = words.gettext
         refuser = next(r for r in flow.recipients if r.state is RecipientState.REFUSED)
         approving = refuser.role is Role.VALIDATOR
         title = flow.title.value or ""
@@ -152,7 +152,7 @@ class Letters:
         )
 
     def _completed(self, flow: Flow, work: MailWork, words: Words) -> Letter:
-        _ = words.text
+        _ = words.gettext
         title = {"title": flow.title.value or ""}
         if flow.kind is Kind.VALIDATION:
             subject = _("Everyone has approved: %(title)s") % title
@@ -165,7 +165,7 @@ class Letters:
             lead += " " + _("The signed copies lie beside the originals.")
         elif work.with_copies and flow.kind is not Kind.VALIDATION:
             lead += " " + _("You can download the signed copies for 30 days.")
-            button = words.count("Download the signed copy", "Download the signed copies", len(flow.documents))
+            button = words.ngettext("Download the signed copy", "Download the signed copies", len(flow.documents))
         return Letter(
             subject=subject,
             preheader=title["title"],
@@ -195,10 +195,10 @@ class Letters:
             first = recipient.first_name.value if recipient.first_name is not None else None
             last = recipient.last_name.value if recipient.last_name is not None else None
             name = first or last or ""
-        return words.text("Hello %(name)s,") % {"name": name} if name else words.text("Hello,")
+        return words.gettext("Hello %(name)s,") % {"name": name} if name else words.gettext("Hello,")
 
     def _footer(self, words: Words, more: str) -> str:
-        sent = words.text("Sent by Parapheur on behalf of %(organisation)s.") % {"organisation": self.organisation}
+        sent = words.gettext("Sent by Parapheur on behalf of %(organisation)s.") % {"organisation": self.organisation}
         return f"{sent} {more}".strip()
 
 
@@ -208,8 +208,8 @@ class Words:
     def __init__(self, language: str) -> None:
         self.language = language
         catalogue = translations(language)
-        self.text = catalogue.gettext
-        self.count = catalogue.ngettext
+        self.gettext = catalogue.gettext
+        self.ngettext = catalogue.ngettext
 
     def short_day(self, at: datetime) -> str:
         return format_date(at, "d MMM", locale=self.language)
@@ -233,7 +233,7 @@ def _documents(flow: Flow, words: Words) -> tuple[tuple[str, str], ...]:
     return tuple(
         (
             d.name.value or "",
-            words.count("%(count)s page", "%(count)s pages", d.pages) % {"count": d.pages} if d.pages else "",
+            words.ngettext("%(count)s page", "%(count)s pages", d.pages) % {"count": d.pages} if d.pages else "",
         )
         for d in flow.documents
     )
@@ -244,13 +244,13 @@ def _rows(flow: Flow, words: Words, person: str) -> tuple[Row, ...]:
     for number, step in enumerate(flow.steps, start=1):
         for recipient in map(flow.recipient, step.recipients):
             mark, note = _mark(recipient, words)
-            name = words.text("You") if recipient.id == person else _name(recipient)
+            name = words.gettext("You") if recipient.id == person else _name(recipient)
             rows.append(Row(mark, number, name, note))
     return tuple(rows)
 
 
 def _mark(recipient: Recipient, words: Words) -> tuple[str, str]:
-    _ = words.text
+    _ = words.gettext
     on = {"day": words.short_day(recipient.decided_at)} if recipient.decided_at else {}
     match recipient.state:
         case RecipientState.SIGNED:
