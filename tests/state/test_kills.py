@@ -30,7 +30,7 @@ def test_a_process_killed_at_any_moment_loses_and_doubles_nothing(tmp_path: Path
                     timer.start()
             timer.join()
     again = opened(tmp_path)
-    loaded = again.store.load(FLOW_ID)
+    loaded = again.store.refresh(FLOW_ID)
     assert loaded is not None
     assert [mail.person for mail in loaded.flow.mails] == [f"p{number}" for number in range(len(loaded.flow.mails))]
     assert len(loaded.flow.mails) in (acknowledged + 1, acknowledged + 2)
