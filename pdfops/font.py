@@ -65,9 +65,13 @@ class StampFont:
 
     def require(self, text: str) -> None:
         """Raises: PdfError glyph-missing, with the characters this font cannot draw."""
-        missing = sorted({character for character in text if ord(character) not in self._cmap})
+        missing = self.missing(text)
         if missing:
-            raise PdfError("glyph-missing", characters="".join(missing[:_MAX_SHOWN]))
+            raise PdfError("glyph-missing", characters=missing[:_MAX_SHOWN])
+
+    def missing(self, text: str) -> str:
+        """The characters of a text that this font cannot draw, each once."""
+        return "".join(sorted({character for character in text if ord(character) not in self._cmap}))
 
     def width(self, text: str) -> int:
         """The width of a text, in thousandths of an em. Every character has to be there."""

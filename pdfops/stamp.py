@@ -14,7 +14,7 @@ from pdfops.geometry import appearance_matrix
 from pdfops.ink import Raster, normalise_ink, raster
 from pdfops.text import printable
 
-__all__ = ["StampDrawing", "StampText", "layout", "normalise_ink"]
+__all__ = ["StampDrawing", "StampText", "layout", "normalise_ink", "undrawable"]
 
 INK_SHARE: Final = 0.45
 """How much of a stamp's width the ink takes where text stands beside it."""
@@ -32,6 +32,14 @@ class StampText:
     """The text of a stamp: finished lines in the reader's language, made by the caller."""
 
     lines: tuple[str, ...]
+
+
+def undrawable(text: str) -> str:
+    """The characters of a line that no stamp can show, each once; "" when all is well.
+
+    Ask before a person is asked to sign: a seal whose text holds such a character is refused as glyph-missing.
+    """
+    return stamp_font().missing(printable(text))
 
 
 @dataclass(frozen=True, slots=True)

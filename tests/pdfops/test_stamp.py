@@ -15,7 +15,7 @@ from pdfops.fields import Place, prepare
 from pdfops.font import stamp_font
 from pdfops.preview import render
 from pdfops.seal import SealOrder, seal
-from pdfops.stamp import LEADING, layout
+from pdfops.stamp import LEADING, layout, undrawable
 from pdfops.text import printable
 from tests.pdfops import oracles, samples
 
@@ -35,6 +35,11 @@ def test_what_the_font_cannot_draw_is_named(text: str) -> None:
         stamp_font().require(text)
     assert caught.value.code == "glyph-missing"
     assert set(str(caught.value.values["characters"])) <= set(text)
+
+
+def test_what_cannot_be_drawn_can_be_asked_before() -> None:
+    assert undrawable("Zoé\u202e Łukasz\n") == ""
+    assert undrawable("山田 Zoé 山") == "山田"
 
 
 @given(st.text(max_size=200))
