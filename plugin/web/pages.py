@@ -11,8 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, g, make_response, render_template, request, send_from_directory, url_for
 
 from plugin.actions.acting import load
-from plugin.flow.decide import check_turn
-from plugin.flow.errors import NotFound, ParapheurError
+from plugin.flow.errors import NotFound
 from plugin.flow.model import Recipient
 from plugin.i18n import bundle_words, translations
 from plugin.ports import Loaded
@@ -21,7 +20,7 @@ from plugin.web.api_link import read_link
 from plugin.web.callers import anyone, follow, host_caller, user_token
 from plugin.web.language import COOKIE, language, remember
 from plugin.web.office import office
-from plugin.web.reading import page_state, read_for_recipient
+from plugin.web.reading import Reader, page_state, read_flow, read_for_recipient
 from plugin.web.schemas import LinkFlowOut
 
 pages = Blueprint("pages", __name__)
@@ -59,6 +58,8 @@ def for_user(flow_id: str) -> Response:
         return _not_found(external=False, who=caller.uid, status=200)
     mine = loaded.flow.recipients_of_user(caller.uid)
     own = next((r for r in mine if r.state.is_open), mine[-1] if mine else None)
+    if loaded.flow.creator.user.value == caller.uid and (own is None or page_state(loaded.flow, own) != "act"):
+        return _follow_page(loaded, caller.uid)
     if own is None:
         return _not_found(external=False, who=caller.uid, status=200)
     g.link_language = own.language
@@ -72,21 +73,20 @@ def for_user(flow_id: str) -> Response:
 def _page(loaded: Loaded, recipient: Recipient, flow: LinkFlowOut, *, external: bool, api_base: str) -> Response:
     state = page_state(loaded.flow, recipient)
     shown = flow.model_dump()
-    refusal = None
-    if state == "act":
-        try:
-            check_turn(loaded.flow, recipient.id)
-        except ParapheurError as error:
-            refusal = error.code
     return _render(
         "sign.html",
         flow=shown,
         state_page=state,
-        refusal=refusal,
         external=external,
         api_base=api_base,
         boot={"flow": shown, "apiBase": api_base, "external": external, "statePage": state},
     )
+
+
+def _follow_page(loaded: Loaded, uid: str) -> Response:
+    """Where the flow stands, for who launched it."""
+    shown = {**read_flow(loaded, Reader(None, sees_all=True, uid=uid)).model_dump(), "me": {"id": "", "name": ""}}
+    return _render("follow.html", flow=shown, external=False, api_base=f"/api/v1/flows/{loaded.flow.id}")
 
 
 def _not_found(*, external: bool, who: str | None, status: int = 404) -> Response:
