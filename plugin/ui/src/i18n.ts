@@ -38,7 +38,7 @@ export function number(value: number, digits = 0): string {
 
 /** Sizes are decimal: 15 MB is 15,000,000 bytes. */
 export function megabytes(bytes: number): string {
-  return number(bytes / 1_000_000, 1);
+  return number(bytes ? Math.max(0.1, bytes / 1_000_000) : 0, 1);
 }
 
 export function size(bytes: number): string {

@@ -29,7 +29,7 @@ class FileMenu extends PageElement {
     void changed;
   }
 
-  /** Inside the window: to the left of `otherwise` where the right has no room, below where neither has. */
+  /** Inside the window: to the left of `otherwise` where the right has no room, below or above where neither has. */
   private fit(menu: HTMLElement | null, x: number, y: number, otherwise = x): void {
     if (!menu) return;
     const { offsetWidth: w, offsetHeight: h } = menu;
@@ -38,7 +38,9 @@ class FileMenu extends PageElement {
     const left = fits ? x : Math.max(8, Math.min(otherwise - w - 2, innerWidth - w - 8));
     menu.style.position = "fixed";
     menu.style.left = `${left}px`;
-    menu.style.top = `${Math.max(8, Math.min(crowded ? y + 44 : y, innerHeight - h - 8))}px`;
+    const below = y + 44;
+    const top = !crowded ? y : below + h <= innerHeight - 8 ? below : y - h;
+    menu.style.top = `${Math.max(8, Math.min(top, innerHeight - h - 8))}px`;
   }
 
   private items(menu: string): HTMLElement[] {
