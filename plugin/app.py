@@ -22,7 +22,7 @@ from pdfops.sandbox import Workshop
 from pdfops.signer import KeySigner, make_organisation_certificate
 from plugin.actions.context import Context, Identity, Limits
 from plugin.actions.rebuild import Report, rebuild
-from plugin.actions.sweep import look_at, sweep
+from plugin.actions.sweep import catch_up, look_at, sweep
 from plugin.adapters.appapi import AppApi
 from plugin.adapters.blobs import FolderBlobs
 from plugin.adapters.dav import DavFiles
@@ -50,6 +50,7 @@ from plugin.web.schemas import Check
 log = structlog.get_logger()
 
 HOST_CHECK_EVERY_S = 5.0
+DEMO_ORGANISATION = "Demo organisation"
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,12 @@ def create_app(
     directory = KeptPeople(OcsDirectory(settings.host_url, api))
     database = _database(settings)
     vault = SqlVault(database, only_instance=settings.only_instance)
+    is_first_start = not (settings.data / "keys").exists()
     keys = Keys.open(settings.data / "keys", settings.organisation, vault.knows_keys(), make_organisation_certificate)
     vault.remember_keys(keys.chain_keys)
     leases = Leases(database, keys.instance_id, only_instance=settings.only_instance)
     index = SqlIndex(database, keys.link_key, vault.postponed)
-    if index.is_missing() and not vault.anchors():
+    if index.is_missing() and is_first_start:
         index.begin()
         index.ready()
     store = Store(files, database, keys, vault, index, leases)
@@ -91,7 +93,7 @@ def create_app(
     jobs = HueyJobs(
         settings.data / "jobs.db",
         lambda flow_id: look_at(ctx, flow_id),
-        lambda: _sweep(ctx, index, run_rebuild),
+        Sweeper(lambda: ctx, index, lambda: run_rebuild()),
         sweep_every_s=settings.sweep_every_s,
     )
     ctx = Context(
@@ -150,6 +152,7 @@ def demo_sidecar(wiring: Wiring) -> Sidecar:
         smtp_host=wiring.smtp_host,
         smtp_port=wiring.smtp_port,
         mail_from="parapheur@example.org",
+        organisation=DEMO_ORGANISATION,
     )
     product = create_app(settings, host_takes_writes=wiring.host_takes_writes)
     return Sidecar(product.app, product.close)
@@ -252,15 +255,27 @@ def _flask(settings: Settings, ctx: Context, keys: Keys, checks: Callable[[], li
     return app
 
 
-def _sweep(ctx: Context, index: SqlIndex, run_rebuild: Callable[[], Report]) -> None:
-    """Also brings back an index that is gone: until then links answer that the list is being rebuilt."""
-    try:
-        if index.is_missing():
-            report = run_rebuild()
-            log.info("rebuild.done", flows=report.flows, skipped=len(report.skipped))
-        sweep(ctx)
-    except ParapheurError as error:
-        log.warning("sweep.later", reason=error.code)
+class Sweeper:
+    """What runs every few seconds, and once at start. It also brings back an index that is gone: until then links
+    answer that the list is being rebuilt."""
+
+    def __init__(self, ctx: Callable[[], Context], index: SqlIndex, run_rebuild: Callable[[], Report]) -> None:
+        self._ctx = ctx
+        self._index = index
+        self._run_rebuild = run_rebuild
+        self._caught_up = False
+
+    def __call__(self) -> None:
+        try:
+            if self._index.is_missing():
+                report = self._run_rebuild()
+                log.info("rebuild.done", flows=report.flows, skipped=len(report.skipped))
+            elif not self._caught_up:
+                catch_up(self._ctx())
+            self._caught_up = True
+            sweep(self._ctx())
+        except ParapheurError as error:
+            log.warning("sweep.later", reason=error.code)
 
 
 def _host_answers(directory: KeptPeople) -> bool:

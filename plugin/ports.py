@@ -279,6 +279,10 @@ class Index(Protocol):
         ``before``: the flow id to go on from."""
         ...
 
+    def running(self) -> Sequence[str]:
+        """Every flow that has not ended."""
+        ...
+
     def due(self, now: datetime, limit: int) -> Sequence[str]:
         """Flows that owe something at ``now``."""
         ...

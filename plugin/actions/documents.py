@@ -10,6 +10,7 @@ from pdfops.inspect import Inspection
 from pdfops.preview import ImageFormat
 from plugin.actions.context import Context
 from plugin.actions.names import next_name, safe_name
+from plugin.actions.papers import unusable
 from plugin.actions.revisions import join
 from plugin.flow.errors import HostUnavailable, Invalid, NotFound, UnusableDocument
 from plugin.ports import FileInfo, PreconditionFailed
@@ -91,7 +92,7 @@ def put_beside(ctx: Context, user: str, file_id: str | None, name: str, data: by
     try:
         ctx.workshop.inspect(data)
     except PdfError as error:
-        raise UnusableDocument(error.code, "", clean) from error
+        raise unusable(error, "", clean) from error
     stored = put_new(ctx, user, folder, clean, data)
     info = ctx.files.stat(user, stored)
     if info is None:

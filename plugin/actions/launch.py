@@ -12,8 +12,10 @@ from uuid import UUID
 from pdfops.errors import PdfError
 from pdfops.fields import Place
 from pdfops.inspect import Inspection
+from pdfops.stamp import undrawable
 from plugin.actions.context import Context
 from plugin.actions.names import clean_line, stem_of
+from plugin.actions.papers import unusable
 from plugin.actions.revisions import revision_folder, store
 from plugin.flow.commands import Launch
 from plugin.flow.decide import decide
@@ -82,6 +84,7 @@ def launch(ctx: Context, user: str, order: Order) -> Loaded:
     contents = _contents(ctx, user, order, chosen)
     plan = _plan(ctx, flow_id, creator, order, chosen, contents)
     check_launch(plan)
+    _check_glyphs(plan)
     homes = [_home_of(ctx, user, info) for info in chosen]
     pinned = tuple(
         _pin(ctx, user, plan, document, content, at_home)
@@ -146,7 +149,7 @@ def _contents(ctx: Context, user: str, order: Order, chosen: list[FileInfo]) -> 
             try:
                 inspection = ctx.workshop.inspect(data)
             except PdfError as error:
-                raise UnusableDocument(error.code, info.file_id, info.name) from error
+                raise unusable(error, info.file_id, info.name) from error
         contents.append(_Content(data, hashlib.sha256(data).hexdigest(), inspection))
     return contents
 
@@ -269,12 +272,32 @@ def _pin(
         try:
             data = ctx.workshop.prepare(data, places)
         except PdfError as error:
-            raise UnusableDocument(error.code, document.file_id, document.name.value or "") from error
+            raise unusable(error, document.file_id, document.name.value or "") from error
     folder = revision_folder("" if at_home else (document.folder.value or ""), plan.flow_id)
     ctx.files.make_folder(user, folder)
     sha256 = store(ctx, user, folder, data)
     prepared = sha256 if plan.kind is not Kind.VALIDATION else None
     return replace(document, prepared_sha256=prepared, kept_at_home=at_home)
+
+
+def _check_glyphs(plan: Launch) -> None:
+    """A stamp with text that its font cannot draw is refused now, not when somebody signs.
+
+    Raises: Invalid("glyph-missing").
+    """
+    names = {r.id: _display_name(r) for r in plan.recipients}
+    for number, placement in enumerate(plan.placements):
+        if not placement.with_text:
+            continue
+        reason = placement.reason.value if placement.reason is not None else None
+        missing = undrawable(names[placement.recipient]) or undrawable(reason or "")
+        if missing:
+            raise Invalid(f"placements[{number}].with_text", "glyph-missing", characters=missing[:20])
+
+
+def _display_name(recipient: AskedRecipient) -> str:
+    parts = [part.value for part in (recipient.first_name, recipient.last_name) if part and part.value]
+    return " ".join(parts) or (recipient.email.value or "" if recipient.email else "")
 
 
 def _page_sizes(inspection: Inspection) -> tuple[PageSize, ...]:

@@ -15,10 +15,11 @@ from plugin.actions.acting import act
 from plugin.actions.context import Context
 from plugin.actions.finish import finish
 from plugin.actions.names import clean_line
+from plugin.actions.papers import unusable
 from plugin.actions.revisions import fetch, folder_of, store
 from plugin.flow.commands import Sign
 from plugin.flow.decide import decide
-from plugin.flow.errors import Invalid, ParapheurError, UnusableDocument
+from plugin.flow.errors import Invalid, ParapheurError
 from plugin.flow.events import Consent, Event, SealedRevision, Trace
 from plugin.flow.model import Document, Recipient
 from plugin.ports import Loaded
@@ -81,7 +82,7 @@ def _seal(
     try:
         after = ctx.workshop.seal(before, order, ctx.signer)
     except PdfError as error:
-        raise UnusableDocument(error.code, document.file_id, document.name.value or "") from error
+        raise unusable(error, document.file_id, document.name.value or "") from error
     if len(after) - len(before) > ctx.limits.growth_bytes:
         raise Invalid("signature.png_base64", "too-much-growth")
     sha256 = store(ctx, loaded.place.owner, folder_of(loaded, document), after)

@@ -9,7 +9,7 @@ from plugin.actions.context import Context
 from plugin.actions.deliver import deliver
 from plugin.actions.finish import finish
 from plugin.actions.revisions import tidy
-from plugin.flow.errors import ParapheurError
+from plugin.flow.errors import HostBusy, ParapheurError
 from plugin.flow.owed import FinishWork, owed
 from plugin.ports import ChainBroken
 
@@ -27,6 +27,18 @@ def look_at(ctx: Context, flow_id: str) -> None:
     if loaded.flow.state.is_ended:
         with ctx.flows.lease(flow_id):
             tidy(ctx, load(ctx, flow_id))
+
+
+def catch_up(ctx: Context) -> None:
+    """At start: a line that reached the host just before the process died is taken in.
+
+    Raises: HostUnavailable when the host does not answer at all: to be asked again.
+    """
+    for flow_id in ctx.index.running():
+        try:
+            ctx.flows.refresh(flow_id)
+        except (ChainBroken, HostBusy) as error:
+            log.warning("catch_up.later", flow=flow_id, reason=str(error))
 
 
 def sweep(ctx: Context) -> int:

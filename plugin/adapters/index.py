@@ -208,6 +208,11 @@ class SqlIndex:
             wanted = wanted.where(ix_flow.c.flow_id < before)
         return [_list_row(row) for row in self._all(wanted.order_by(ix_flow.c.flow_id.desc()).limit(limit))]
 
+    def running(self) -> Sequence[str]:
+        ended = [str(state) for state in FlowState if state.is_ended]
+        rows = self._all(sa.select(ix_flow.c.flow_id).where(ix_flow.c.state.not_in(ended)).order_by(ix_flow.c.flow_id))
+        return [row.flow_id for row in rows]
+
     def due(self, now: datetime, limit: int) -> Sequence[str]:
         waiting = self._postponed(now)
         wanted = sa.select(ix_flow.c.flow_id).where(ix_flow.c.due_at <= instant(now))

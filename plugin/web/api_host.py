@@ -17,7 +17,7 @@ from plugin.web.images import format_of_request, plain_image, width_of_request
 from plugin.web.language import language
 from plugin.web.office import office
 from plugin.web.openapi import answers, spec
-from plugin.web.problems import sentence
+from plugin.web.problems import from_pdf_error, sentence
 from plugin.web.reading import Reader, read_flow, time
 from plugin.web.schemas import (
     DocumentProblem,
@@ -150,7 +150,7 @@ def page(file_id: int, page: int, image_format: ImageFormat | None = None) -> Re
     except PdfError as error:
         if error.code == "no-such-page":
             raise NotFound from error
-        raise Refused(error.code) from error
+        raise from_pdf_error(error) from error
     return plain_image(image, chosen)
 
 

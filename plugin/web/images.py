@@ -13,6 +13,7 @@ from plugin.flow.errors import NotFound, Refused
 from plugin.flow.model import Document
 from plugin.ports import Loaded
 from plugin.web.office import office
+from plugin.web.problems import from_pdf_error
 
 WIDTHS = (120, 240, 480, 820, 1240, 1640, 2480)
 MIMES = {"jpeg": "image/jpeg", "webp": "image/webp", "png": "image/png"}
@@ -52,7 +53,7 @@ def render(data: bytes, page: int, width: int, image_format: ImageFormat) -> byt
     except PdfError as error:
         if error.code == "no-such-page":
             raise NotFound from error
-        raise Refused(error.code) from error
+        raise from_pdf_error(error) from error
 
 
 def image_tag(sha256: str, page: int, width: int, image_format: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, current_app, json
 
 from pdfops.errors import PdfError
+from plugin.actions.papers import unusable
 from plugin.flow.errors import Conflict, Forbidden, Invalid, NotFound, ParapheurError, Refused, Unavailable
 from plugin.i18n import mark as _
 from plugin.i18n import translations
@@ -76,6 +77,7 @@ SENTENCES: dict[str, str] = {
     "host-full": _("There is no room left in the owner's files."),
     "half-written": _("The cloud did not store the file whole. Nothing was lost; please try again."),
     "revision-missing": _("The document cannot be reached at the moment. The sender has to look at it."),
+    "workshop-busy": _("Many documents are being worked on right now. Please try again shortly."),
     "index-missing": _("The list of workflows is being rebuilt. Please try again in a moment."),
     "chain-broken": _("The record of this workflow is not what was written. The sender has to look at it."),
     "unavailable": _("Not possible at the moment. Please try again shortly."),
@@ -130,4 +132,4 @@ def problem(error: ParapheurError, language: str, more: list[dict[str, object]] 
 
 def from_pdf_error(error: PdfError) -> ParapheurError:
     """What a parser refused, as the caller's mistake."""
-    return Refused(error.code)
+    return unusable(error, "", "")
