@@ -27,7 +27,7 @@ STATIC = ROOT / "plugin" / "static" / "ui"
 BUNDLES = ("sign", "main", "files")
 LANGUAGES = ("fr",)
 KEYWORDS = {
-    "_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "t": None, "tn": (1, 2),
+    "_": None, "gettext": None, "ngettext": (1, 2), "mark": None, "t": None, "tn": (1, 2),
 }  # fmt: skip
 
 _STRING = r"""\"((?:[^"\\]|\\.)*)\""""

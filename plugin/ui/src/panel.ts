@@ -73,6 +73,7 @@ export class Panel extends PageElement {
       ${(detail?.warnings ?? []).map((text) => html`<p class="pf-note wait">${icon("alert")}${text}</p>`)}
       <div class="row wrap">
         ${mine && !ended ? html`<a class="pf-btn primary" data-test="open-flow" href="${this.base}f/${flow.id}">${icon(flow.kind === "validation" ? "check" : "sign")}${flow.kind === "validation" ? t("Decide now") : t("Sign now")}</a>` : nothing}
+        ${isCreator && !mine ? html`<a class="pf-btn quiet" data-test="follow-flow" href="${this.base}f/${flow.id}">${icon("eye")}${t("See details")}</a>` : nothing}
         ${flow.state === "completed" && copy && flow.kind !== "validation" ? html`<a class="pf-btn" data-test="signed-copy" href="${this.base}api/v1/flows/${flow.id}/documents/${copy.n}" download>${icon("download")}${t("Signed copy")}</a>` : nothing}
         ${isCreator ? html`<a class="pf-btn quiet" data-test="evidence" href="${this.base}api/v1/flows/${flow.id}/evidence" download="evidence-${flow.id}.json">${icon("shield")}${t("Evidence")}</a>` : nothing}
       </div></section>`;

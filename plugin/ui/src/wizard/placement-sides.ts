@@ -43,7 +43,14 @@ export function cartridge(placement: Placement, person: Person, index: number, c
   const { documents, draft } = placement;
   const done = documents.filter((d) => draft.stamps.some((s) => s.file_id === d.file_id && s.person === person.key)).length;
   const armed = placement.armed === person.key;
-  const look = (withText: boolean, label: string) => html`<button type="button" role="radio" aria-checked=${person.with_text === withText} @click=${() => placement.setText(person.key, withText)}>${label}</button>`;
+  const look = (withText: boolean, label: string) => html`<button type="button" role="radio" aria-checked=${person.with_text === withText} tabindex=${person.with_text === withText ? 0 : -1} @click=${() => placement.setText(person.key, withText)}>${label}</button>`;
+  const turn = (e: KeyboardEvent) => {
+    if (!e.key.startsWith("Arrow")) return;
+    e.preventDefault();
+    placement.setText(person.key, !person.with_text);
+    const group = e.currentTarget as HTMLElement;
+    void placement.updateComplete.then(() => group.querySelector<HTMLElement>("[aria-checked=true]")?.focus());
+  };
   return html`<section class="pf-cart ${colour(index)} ${armed ? "on" : ""}">
     <div class="hd"><span class="pf-node fill small" aria-hidden="true">${index + 1}</span><h3 class="grow ell">${person.name}</h3>
       <span class="pf-tag ${done === documents.length ? "ok" : "wait"}">${icon(done === documents.length ? "check" : "clock", "s14")}${done} / ${documents.length}</span></div>
@@ -53,5 +60,5 @@ export function cartridge(placement: Placement, person: Person, index: number, c
       @keydown=${(e: KeyboardEvent) => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); placement.arm(person.key); if (placement.armed) placement.querySelector<HTMLElement>(`.pl-scroll [data-page="${placement.page}"]`)?.focus(); } }}>
       ${icon("grip")}${icon("stamp")}<span class="grow">${armed ? t("Now click the page") : person.with_text ? t("Signature and text") : t("Signature")}</span>
       <span class="sm">${armed ? t("Esc") : complete ? t("One more") : t("Drag")}</span></button>
-    <div class="pf-seg" role="radiogroup" aria-label=${t("Look of the stamp of {name}", { name: person.name })}>${look(false, t("Simple stamp"))}${look(true, t("Stamp with text"))}</div></section>`;
+     <div class="pf-seg" role="radiogroup" @keydown=${turn} aria-label=${t("Look of the stamp of {name}", { name: person.name })}>${look(false, t("Simple stamp"))}${look(true, t("Stamp with text"))}</div></section>`;
 }

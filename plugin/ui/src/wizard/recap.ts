@@ -56,7 +56,7 @@ export function sentScreen(o: { flow: FlowOut; me: string; base: string; files: 
     <div class="pf-card pad">${river(flow, me)}</div>
     <div class="row wrap centre">
       ${mine ? html`<a class="pf-btn primary lg" data-test="sign-now" href="${o.base}f/${flow.id}">${icon(signing ? "sign" : "check")}${signing ? t("Sign now") : t("Decide now")}</a>` : nothing}
-      <a class="pf-btn lg ${mine ? "" : "primary"}" data-test="follow" href=${o.follow}>${t("Follow the workflow")}</a>
+      <a class="pf-btn lg ${mine ? "" : "primary"}" data-test="follow" href="${mine ? o.follow : `${o.base}f/${flow.id}`}">${t("Follow the workflow")}</a>
       <a class="pf-btn quiet lg" data-test="back-to-files" href=${o.files}>${t("Back to files")}</a></div>
   </div>`;
 }
