@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 PREFIX = "PARAPHEUR_"
-LAUNCHER = {"PARAPHEUR_DIE_WITH_PARENT"}
-"""Names that speak to the program that starts us, not to us."""
+LAUNCHER = {"PARAPHEUR_DIE_WITH_PARENT", "PARAPHEUR_EXPORT_PASSPHRASE", "PARAPHEUR_KILLS"}
+"""Names that speak to the programs around us, not to us."""
 
 APPAPI_NAMES = {
     "APP_ID": "app_id",

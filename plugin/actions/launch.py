@@ -140,7 +140,9 @@ def _contents(ctx: Context, user: str, order: Order, chosen: list[FileInfo]) -> 
         if data is None:
             raise UnusableDocument("no-such-file", info.file_id, info.name)
         inspection = None
-        if order.kind is not Kind.VALIDATION:
+        if order.kind is Kind.VALIDATION:
+            inspection = _pages_to_show(ctx, data)
+        else:
             total += len(data)
             if total > ctx.limits.collection_bytes:
                 raise UnusableDocument(
@@ -152,6 +154,16 @@ def _contents(ctx: Context, user: str, order: Order, chosen: list[FileInfo]) -> 
                 raise unusable(error, info.file_id, info.name) from error
         contents.append(_Content(data, hashlib.sha256(data).hexdigest(), inspection))
     return contents
+
+
+def _pages_to_show(ctx: Context, data: bytes) -> Inspection | None:
+    """A validation takes any file; one that is a readable PDF is also shown page by page."""
+    if not data.startswith(b"%PDF-") or len(data) > ctx.limits.collection_bytes:
+        return None
+    try:
+        return ctx.workshop.inspect(data)
+    except PdfError:
+        return None
 
 
 def _plan(
