@@ -65,6 +65,10 @@ class Files(Protocol):
 
     def read(self, user: str, path: str) -> bytes | None: ...
     def read_with_etag(self, user: str, path: str) -> tuple[bytes, str] | None: ...
+    def read_start(self, user: str, path: str, length: int) -> bytes | None:
+        """The first bytes alone, at most ``length``; no more than those are fetched where the host knows ranges."""
+        ...
+
     def write(
         self, user: str, path: str, data: bytes, *, if_match: str | None = None, only_new: bool = False
     ) -> Written:

@@ -62,6 +62,10 @@ class MemoryFiles:
             _, data = self._area(user).get(_clean(path) or "", ("", None))
             return None if data is None else (data, _etag(data))
 
+    def read_start(self, user: str, path: str, length: int) -> bytes | None:
+        data = self.read(user, path)
+        return None if data is None else data[:length]
+
     def write(
         self, user: str, path: str, data: bytes, *, if_match: str | None = None, only_new: bool = False
     ) -> Written:

@@ -16,6 +16,7 @@ from plugin.flow.errors import HostUnavailable, Invalid, NotFound, UnusableDocum
 from plugin.ports import FileInfo, PreconditionFailed
 
 MAX_NAME_TRIES = 200
+PDF_START = b"%PDF-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,14 @@ def _examine_one(ctx: Context, user: str, file_id: str) -> Examined:
         return Examined(file_id, info, None, error.code)
     ctx.blobs.put(data)
     return Examined(file_id, info, inspection, None)
+
+
+def starts_as_pdf(ctx: Context, user: str, file_id: str) -> bool:
+    """Judged by content, whatever its name; only the first bytes are fetched."""
+    info = ctx.files.by_id(user, file_id)
+    if info is None or info.is_folder:
+        return False
+    return ctx.files.read_start(user, info.path, len(PDF_START)) == PDF_START
 
 
 def page_image(ctx: Context, user: str, file_id: str, page: int, width_px: int, image_format: ImageFormat) -> bytes:
@@ -94,16 +103,19 @@ def put_beside(ctx: Context, user: str, file_id: str | None, name: str, data: by
     except PdfError as error:
         raise unusable(error, "", clean) from error
     stored = put_new(ctx, user, folder, clean, data)
-    info = ctx.files.stat(user, stored)
-    if info is None:
-        raise HostUnavailable("half-written")
-    return Placed(info.file_id, info.name, len(data))
+    return Placed(stored.file_id, stored.path.rpartition("/")[2], len(data))
 
 
-def put_new(ctx: Context, user: str, folder: str, name: str, data: bytes) -> str:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    path: str
+    file_id: str
+
+
+def put_new(ctx: Context, user: str, folder: str, name: str, data: bytes) -> Stored:
     """Stores under ``name`` or the next free one; a file that already holds these very bytes is taken as ours.
 
-    Returns: the path. Raises: Invalid("name") when hundreds of such names are taken.
+    Raises: Invalid("name") when hundreds of such names are taken; HostUnavailable when it did not arrive whole.
     """
     wanted = hashlib.sha256(data).hexdigest()
     for number in range(1, MAX_NAME_TRIES):
@@ -115,11 +127,17 @@ def put_new(ctx: Context, user: str, folder: str, name: str, data: bytes) -> str
             if there is None or there.size_bytes != len(data):
                 continue
             if _hash_of(ctx, user, path) == wanted:
-                return path
+                return Stored(path, there.file_id)
             continue
         if (written.sha256 or _hash_of(ctx, user, path)) != wanted:
             raise HostUnavailable("half-written")
-        return path
+        file_id = written.file_id
+        if file_id is None:
+            there = ctx.files.stat(user, path)
+            if there is None:
+                raise HostUnavailable("half-written")
+            file_id = there.file_id
+        return Stored(path, file_id)
     raise Invalid("name", "no-free-name")
 
 

@@ -12,7 +12,7 @@ from plugin.actions.names import signed_name
 from plugin.actions.revisions import fetch
 from plugin.flow.commands import Finish
 from plugin.flow.decide import decide
-from plugin.flow.errors import Conflict, HostUnavailable
+from plugin.flow.errors import Conflict
 from plugin.flow.model import CREATOR, Document, Personal, SignedCopy
 from plugin.ports import ChainMoved, Loaded
 
@@ -35,15 +35,16 @@ def finish(ctx: Context, flow_id: str) -> Loaded:
 
 
 def _copy(ctx: Context, loaded: Loaded, document: Document) -> SignedCopy:
+    """Beside the original wherever it was moved to; where both it and its folder are gone, in the creator's root."""
     data = fetch(ctx, loaded, document, document.current_sha256)
     owner = loaded.place.owner
     folder = ""
     if not document.kept_at_home:
         original = ctx.files.by_id(owner, document.file_id)
-        folder = original.path.rpartition("/")[0] if original is not None else (document.folder.value or "")
+        if original is not None:
+            folder = original.path.rpartition("/")[0]
+        elif document.folder.value and ctx.files.stat(owner, document.folder.value) is not None:
+            folder = document.folder.value
     name = signed_name(document.name.value or "document.pdf", loaded.flow.language)
-    path = put_new(ctx, owner, folder, name, data)
-    info = ctx.files.stat(owner, path)
-    if info is None:
-        raise HostUnavailable("half-written")
-    return SignedCopy(document.n, info.file_id, Personal(CREATOR, path), document.current_sha256)
+    stored = put_new(ctx, owner, folder, name, data)
+    return SignedCopy(document.n, stored.file_id, Personal(CREATOR, stored.path), document.current_sha256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 from collections.abc import Sequence
@@ -19,11 +20,14 @@ from plugin.actions.papers import unusable
 from plugin.actions.revisions import revision_folder, store
 from plugin.flow.commands import Launch
 from plugin.flow.decide import decide
-from plugin.flow.errors import HostUnavailable, Invalid, UnusableDocument
+from plugin.flow.errors import HostBusy, HostUnavailable, Invalid, Unavailable, UnusableDocument
 from plugin.flow.events import AskedRecipient, AskedStep, PinnedDocument
 from plugin.flow.launch_rules import check_launch
 from plugin.flow.model import CREATOR, MILLION, Creator, Kind, PageSize, Personal, Placement, Role
 from plugin.ports import FileInfo, Loaded, Person, StatePlace
+
+CLAIM_TTL_S = 60
+"""How long a launch with an Idempotency-Key keeps out its twin, should this process die."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,24 @@ def launch(ctx: Context, user: str, order: Order) -> Loaded:
 
     Raises: Invalid, NotAvailableYet, UnusableDocument, Unavailable.
     """
-    if order.request_key is not None:
+    if order.request_key is None:
+        return _launch(ctx, user, order)
+    key = f"launch:{order.request_key}"
+    claimed = ctx.vault.claim(user, key, ctx.clock(), CLAIM_TTL_S)
+    try:
         again = ctx.index.flow_of_request(user, order.request_key)
         loaded = ctx.flows.load(again) if again is not None else None
         if loaded is not None:
             return loaded
+        if not claimed:
+            raise HostBusy("flow-busy")
+        return _launch(ctx, user, order)
+    finally:
+        if claimed:
+            ctx.vault.release(user, key)
+
+
+def _launch(ctx: Context, user: str, order: Order) -> Loaded:
     creator = _creator(ctx, user)
     flow_id = new_flow_id(ctx.clock())
     chosen = [_choose(ctx, user, number, file_id) for number, file_id in enumerate(order.file_ids)]
@@ -85,16 +102,23 @@ def launch(ctx: Context, user: str, order: Order) -> Loaded:
     plan = _plan(ctx, flow_id, creator, order, chosen, contents)
     check_launch(plan)
     _check_glyphs(plan)
-    homes = [_home_of(ctx, user, info) for info in chosen]
-    pinned = tuple(
-        _pin(ctx, user, plan, document, content, at_home)
-        for document, content, at_home in zip(plan.documents, contents, homes, strict=True)
-    )
-    command = replace(plan, documents=pinned)
-    folder = "" if homes[0] else _folder(chosen[0])
-    place = StatePlace(user, f"{revision_folder(folder, flow_id)}/flow.jsonl")
-    ctx.files.make_folder(user, place.folder)
-    loaded = ctx.flows.create(place, decide(None, command), ctx.clock())
+    homes = _homes(ctx, user, chosen)
+    folders = [
+        revision_folder("" if home else _folder(info), flow_id) for info, home in zip(chosen, homes, strict=True)
+    ]
+    try:
+        for folder in dict.fromkeys(folders):
+            ctx.files.make_folder(user, folder)
+        pinned = tuple(
+            _pin(ctx, user, plan, document, content, folder, at_home)
+            for document, content, folder, at_home in zip(plan.documents, contents, folders, homes, strict=True)
+        )
+        command = replace(plan, documents=pinned)
+        place = StatePlace(user, f"{folders[0]}/flow.jsonl")
+        loaded = ctx.flows.create(place, decide(None, command), ctx.clock())
+    except Exception:
+        _forget(ctx, user, folders)
+        raise
     ctx.jobs.look_at(flow_id)
     return loaded
 
@@ -261,17 +285,26 @@ def _millionths(fraction: float) -> int:
     return round(max(-10.0, min(10.0, fraction)) * MILLION)
 
 
-def _home_of(ctx: Context, user: str, info: FileInfo) -> bool:
-    """Whether this document's revisions must lie in the creator's home: its own folder takes no new files."""
-    folder = _folder(info)
-    if not folder:
-        return False
-    there = ctx.files.stat(user, folder)
-    return there is None or not there.can_write
+def _homes(ctx: Context, user: str, chosen: list[FileInfo]) -> list[bool]:
+    """Whether each document's revisions must lie in the creator's home: its own folder takes no new files."""
+    writable = {"": True}
+    for info in chosen:
+        folder = _folder(info)
+        if folder not in writable:
+            there = ctx.files.stat(user, folder)
+            writable[folder] = there is not None and there.can_write
+    return [not writable[_folder(info)] for info in chosen]
+
+
+def _forget(ctx: Context, user: str, folders: list[str]) -> None:
+    """A launch that failed leaves nothing behind, as far as the host lets us."""
+    for folder in dict.fromkeys(folders):
+        with contextlib.suppress(Unavailable):
+            ctx.files.delete(user, folder)
 
 
 def _pin(
-    ctx: Context, user: str, plan: Launch, document: PinnedDocument, content: _Content, at_home: bool
+    ctx: Context, user: str, plan: Launch, document: PinnedDocument, content: _Content, folder: str, at_home: bool
 ) -> PinnedDocument:
     """The exact content is kept beside the document: prepared with all its fields, or as it is for a validation."""
     data = content.data
@@ -285,8 +318,6 @@ def _pin(
             data = ctx.workshop.prepare(data, places)
         except PdfError as error:
             raise unusable(error, document.file_id, document.name.value or "") from error
-    folder = revision_folder("" if at_home else (document.folder.value or ""), plan.flow_id)
-    ctx.files.make_folder(user, folder)
     sha256 = store(ctx, user, folder, data)
     prepared = sha256 if plan.kind is not Kind.VALIDATION else None
     return replace(document, prepared_sha256=prepared, kept_at_home=at_home)

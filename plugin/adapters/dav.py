@@ -62,6 +62,10 @@ class _Denied(Exception):
     """403."""
 
 
+class _Empty(Exception):
+    """416: the range asked for lies behind the file's end."""
+
+
 class DavFiles:
     """``plugin.ports.Files`` on a host's ``/remote.php/dav``.
 
@@ -118,6 +122,22 @@ class DavFiles:
                     if announced is not None and announced != str(len(data)):
                         raise _Broken
                     return data, bare_etag(response.headers.get("ETag", ""))
+        except (_Missing, _Denied, _Unsupported):
+            return None
+        raise HostUnavailable
+
+    def read_start(self, user: str, path: str, length: int) -> bytes | None:
+        address = self._address(user, path)
+        if address is None:
+            return None
+        wanted = [f"Range: bytes=0-{length - 1}"]
+        try:
+            for attempt in _again(_Broken, _Locked):
+                with attempt, self._sent(user, "download", address, headers=wanted) as response:
+                    start: bytes = response.raw.read(length)
+                    return start
+        except _Empty:
+            return b""
         except (_Missing, _Denied, _Unsupported):
             return None
         raise HostUnavailable
@@ -305,6 +325,8 @@ def _error_for(action: str, status: int) -> Exception:
         return _Denied()
     if status == 501:
         return _Unsupported()
+    if status == 416:
+        return _Empty()
     _log.warning("host.files.refused", action=action, status=status)
     if status == 429:
         return HostBusy()

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g, jsonify, request
 from pdfops.errors import PdfError
 from pdfops.preview import ImageFormat
 from plugin.actions.acting import load
-from plugin.actions.documents import Examined, examine, page_image, put_beside
+from plugin.actions.documents import Examined, examine, page_image, put_beside, starts_as_pdf
 from plugin.flow.errors import NotAvailableYet, NotFound, Refused
 from plugin.i18n import mark as _
 from plugin.i18n import translations
@@ -83,7 +83,7 @@ def types() -> Response:
         code, reason = None, None
         if kind.startswith("eidas"):
             code, reason = "not-available-yet", words(LATER)
-        elif kind == "signature" and ids and not all(_starts_as_pdf(file_id) for file_id in ids):
+        elif kind == "signature" and ids and not all(starts_as_pdf(office().ctx, g.uid, one) for one in ids):
             code, reason = "not-a-pdf", words(PDF_ONLY)
         found.append(
             TypeInfo(
@@ -96,17 +96,6 @@ def types() -> Response:
             )
         )
     return jsonify(Types(types=found).model_dump())
-
-
-def _starts_as_pdf(file_id: str) -> bool:
-    ctx = office().ctx
-    info = ctx.files.by_id(g.uid, file_id)
-    if info is None or info.is_folder:
-        return False
-    if info.size_bytes > ctx.limits.collection_bytes:
-        return info.name.lower().endswith(".pdf")
-    data = ctx.files.read(g.uid, info.path)
-    return data is not None and data.startswith(b"%PDF-")
 
 
 @api.post("/documents/inspect")

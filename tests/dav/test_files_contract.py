@@ -52,6 +52,13 @@ def folder(files: Files) -> str:
     return path
 
 
+@pytest.mark.parametrize(("content", "start"), [(b"%PDF-1.7 and more", b"%PDF-"), (b"%P", b"%P"), (b"", b"")])
+def test_the_start_of_a_file_is_read_alone(files: Files, folder: str, content: bytes, start: bytes) -> None:
+    files.write("alice", f"{folder}/a.pdf", content)
+    assert files.read_start("alice", f"{folder}/a.pdf", 5) == start
+    assert files.read_start("alice", f"{folder}/none.pdf", 5) is None
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_is_found_under_exactly_the_name_it_was_written(files: Files, folder: str, name: str) -> None:
     path = f"{folder}/{name}"
