@@ -29,6 +29,10 @@ def deliver(ctx: Context, flow_id: str) -> None:
         key = f"{work.mail}:{work.person}:{work.round}"
         if not ctx.vault.claim(flow_id, key, ctx.clock(), CLAIM_TTL_S):
             continue
+        loaded = load(ctx, flow_id)
+        if work not in owed(loaded.flow):  # somebody else's claim ended between our look and ours
+            ctx.vault.release(flow_id, key)
+            continue
         outcome = _hand_over(ctx, loaded, work, key)
         if outcome is not None:
             outcomes.append(outcome)

@@ -10,7 +10,7 @@ from plugin.actions.acting import load
 from plugin.actions.evidence import evidence
 from plugin.actions.launch import launch
 from plugin.actions.revisions import fetch
-from plugin.flow.decide import waits_for
+from plugin.flow.decide import check_turn, waits_for
 from plugin.flow.errors import Conflict, NotAvailableYet, NotFound
 from plugin.flow.model import Document, Flow, Recipient
 from plugin.flow.tokens import request_digest
@@ -204,10 +204,8 @@ def _readable_document(flow_id: str, n: int) -> tuple[Loaded, Document]:
         raise NotFound
     if not reader.sees_all and reader.recipient is not None:
         recipient = loaded.flow.recipient(reader.recipient)
-        if page_state(loaded.flow, recipient) != "act" and not has_copies(
-            loaded.flow, recipient, office().ctx.clock()
-        ):
-            raise NotFound
+        if not has_copies(loaded.flow, recipient, office().ctx.clock()):
+            check_turn(loaded.flow, recipient.id)
     return loaded, loaded.flow.documents[n]
 
 

@@ -110,7 +110,7 @@ def read_for_recipient(
         steps=steps,
         documents=[_document(flow, d, reader) for d in flow.documents] if shows_documents else [],
         placements=_placements(flow, recipient.id) if state == "act" else [],
-        consent=consent,
+        consent="" if early else consent,
     )
 
 
