@@ -23,10 +23,10 @@ def look_at(ctx: Context, flow_id: str) -> None:
     loaded = load(ctx, flow_id)
     if any(isinstance(work, FinishWork) for work in owed(loaded.flow)):
         loaded = finish(ctx, flow_id)
-    deliver(ctx, flow_id)
-    if loaded.flow.state.is_ended:
+    if loaded.flow.state.is_ended:  # before the mails: once they are recorded nothing is owed, and nobody comes back
         with ctx.flows.lease(flow_id):
             tidy(ctx, load(ctx, flow_id))
+    deliver(ctx, flow_id)
 
 
 def catch_up(ctx: Context) -> None:

@@ -1,0 +1,255 @@
+"""kill -9: while idle, and at moments spread over launching, signing and the completion of the last signatory.
+
+More of them: ``PARAPHEUR_KILLS=500 pytest -s tests/machine/test_kills.py``; another seed: ``PARAPHEUR_SEED=7``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.machine.machine import Case, Person, Server, case, people, until
+from tests.pdfops import oracles
+from tests.state import independent_verifier
+
+pytestmark = pytest.mark.machine
+KILLS = int(os.environ.get("PARAPHEUR_KILLS") or 15)
+SEED = int(os.environ.get("PARAPHEUR_SEED") or 1)
+ACTS = ("launch", "first", "last")
+REVISION = re.compile(r"[0-9a-f]{64}")
+
+
+def test_killed_while_idle_it_answers_within_ten_seconds_and_the_flow_goes_on(server: Server) -> None:
+    server.start(within_s=30)
+    with people(server, "alice", "bob", None) as (alice, bob, outside):
+        one = case(alice, 1).launched(alice)
+        assert one.sign_as_bob(bob).status_code == 200
+        link = one.link(outside)
+        until(lambda: one.events(alice)[-1]["type"] == "mail.accepted", 20, "nothing is left to do")
+        before = one.read(alice)
+        server.kill()
+        assert server.start() < 10
+        assert one.read(alice) == before
+        assert outside.get(link).status_code == 200
+        assert outside.json(f"{link}/flow.json")["me"]["my_turn"] is True
+        assert one.sign_outside(outside).status_code == 200
+        assert one.read(alice)["state"] == "completed"
+        _check(server, [one], alice)
+    assert server.troubles == []
+
+
+def test_orphans_are_gone_before_anybody_is_told_that_the_flow_has_ended(server: Server) -> None:
+    server.start(within_s=30)
+    with people(server, "alice", "bob", None) as (alice, bob, outside):
+        one = case(alice, 1).launched(alice)
+        assert one.sign_as_bob(bob).status_code == 200
+        dav = f"{server.url}/remote.php/dav/files/alice/{one.folder}/.flows/{one.id}/{'ab' * 32}"
+        assert requests.put(dav, b"of a crash", auth=("alice", "alice"), timeout=10).status_code == 201
+        assert one.sign_outside(outside).status_code == 200
+        until(lambda: one.mails(alice, "alice@example.org"), 20, "the creator is told")
+        assert _strays(server, one) == set()
+
+
+@dataclass(frozen=True)
+class Kill:
+    act: str
+    at: float
+    """As a fraction of the act's usual duration."""
+    acknowledged: int | None
+    """The status that the client got before the end, if any."""
+    done: bool
+    """What the restarted product says of it before it is asked again."""
+    restart_s: float
+
+
+def test_killed_at_any_moment_nothing_is_lost_doubled_or_stuck(server: Server) -> None:
+    dice = random.Random(SEED)
+    kills: list[Kill] = []
+    server.start(within_s=30)
+    with people(server, "alice", "bob", None) as (alice, bob, outside):
+        usual = _usual(server, alice, bob, outside)
+        cases = []
+        for number in range(1, KILLS + 1):
+            one = case(alice, number)
+            cases.append(one)
+            act = ACTS[number % len(ACTS)]
+            at = (number // len(ACTS) % 5 + dice.random()) / 5 * (2.5 if act == "last" else 1.3)
+            acts: dict[str, Callable[[], requests.Response]] = {
+                "launch": lambda one=one: one.launch(alice),
+                "first": lambda one=one: one.sign_as_bob(bob),
+                "last": lambda one=one: one.sign_outside(outside),
+            }  # type: ignore[dict-item]
+            for name, doing in acts.items():
+                if name == "first":
+                    one.body("r1", one.read(bob))
+                if name == "last":
+                    link = one.link(outside)
+                    one.body("r2", outside.json(f"{link}/flow.json"))
+                if name == act:
+                    acknowledged = _killed(server, doing, at * usual[name])
+                    restart_s = server.start()
+                    done = _is_done(one, name, alice)
+                    assert done or acknowledged is None, f"case {number}: {name} was acknowledged, then lost"
+                    kills.append(Kill(act, at, acknowledged, done, restart_s))
+                response = doing()
+                assert response.status_code in (200, 201), (number, name, response.status_code, response.text)
+                if name == "launch":
+                    one.id = response.json()["id"]
+                    assert len(_launched(one, alice)) == 1
+                else:
+                    assert _signed(one, alice) == Counter({"r1": 1} if name == "first" else {"r1": 1, "r2": 1})
+        duplicates = _check(server, cases, alice)
+    _report(kills, usual, duplicates)
+    assert max(kill.restart_s for kill in kills) < 10
+    assert server.troubles == []
+
+
+def _usual(server: Server, alice: Person, bob: Person, outside: Person) -> dict[str, float]:
+    """Seconds that each act takes when nobody is killed: the second time, warm."""
+    usual = {}
+    for number in (9001, 9002):
+        one = case(alice, number)
+        usual["launch"] = _timed(lambda one=one: one.launched(alice))
+        one.body("r1", one.read(bob))
+        usual["first"] = _timed(lambda one=one: one.sign_as_bob(bob))
+        one.link(outside)
+        usual["last"] = _timed(lambda one=one: one.sign_outside(outside))
+        assert one.read(alice)["state"] == "completed"
+    return usual
+
+
+def _timed(job: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    job()
+    return time.perf_counter() - begun
+
+
+def _killed(server: Server, doing: Callable[[], requests.Response], after_s: float) -> int | None:
+    """Kills the process that long after the request was sent. Returns: the status, where it was acknowledged."""
+    statuses: list[int] = []
+
+    def ask() -> None:
+        begun.set()
+        try:
+            statuses.append(doing().status_code)
+        except requests.RequestException:
+            return
+        except AssertionError:  # a look-up on the way to the act itself
+            return
+
+    begun = threading.Event()
+    asking = threading.Thread(target=ask)
+    asking.start()
+    begun.wait()
+    threading.Event().wait(after_s)
+    server.kill()
+    asking.join(30)
+    assert not asking.is_alive()
+    assert statuses in ([], [200], [201]), statuses
+    return statuses[0] if statuses else None
+
+
+def _is_done(one: Case, act: str, alice: Person) -> bool:
+    if act == "launch":
+        return bool(_launched(one, alice))
+    return _signed(one, alice)["r1" if act == "first" else "r2"] == 1
+
+
+def _launched(one: Case, alice: Person) -> list[str]:
+    rows = alice.json(f"/api/v1/flows?box=sent&q={one.order['title']}")["flows"]
+    return [row["id"] for row in rows if row["title"] == one.order["title"]]
+
+
+def _signed(one: Case, alice: Person) -> Counter[str]:
+    return Counter(e["actor"].partition(":")[2] for e in one.events(alice) if e["type"] == "recipient.signed")
+
+
+def _check(server: Server, cases: list[Case], alice: Person) -> int:
+    """The oracle, at the end. Returns: how many mails came twice (under one Message-ID)."""
+    for one in cases:
+        until(lambda one=one: one.read(alice)["state"] == "completed", 60, f"case {one.number} completes")
+        _check_documents(server, one, alice)
+    duplicates = 0
+    for one in cases:
+        until(lambda one=one: one.mails(alice, one.outside)[1:], 60, f"case {one.number}: everybody is told")
+    until(lambda: all(_is_told(one, alice) for one in cases), 60, "every mail is recorded")
+    assert [stray for one in cases for stray in _strays(server, one)] == []
+    for one in cases:
+        events = one.events(alice)
+        invited = [e for e in events if e["type"] == "recipient.invited"]
+        assert len(invited) == 2, one.number
+        mails = one.mails(alice, one.outside)
+        kinds = Counter(mail["message_id"] for mail in mails)
+        assert len(kinds) == 2, (one.number, [mail["subject"] for mail in mails])
+        to_bob = [m for m in one.mails(alice, "bob@example.org") if any(one.id in link for link in m["links"])]
+        assert len({mail["message_id"] for mail in to_bob}) == 2
+        duplicates += len(mails) - 2 + len(to_bob) - 2
+        log = (one.flows_folder(server) / "flow.jsonl").read_bytes()
+        _, length = independent_verifier.verify(log, one.id)
+        assert length == len(events)
+        assert [json.loads(line)["type"] for line in log.splitlines()] == [event["type"] for event in events]
+    return duplicates
+
+
+def _is_told(one: Case, alice: Person) -> bool:
+    """The creator and both signatories, of the end."""
+    return [e["type"] for e in one.events(alice)[-4:]] == ["flow.completed", *["mail.accepted"] * 3]
+
+
+def _check_documents(server: Server, one: Case, alice: Person) -> None:
+    flow = one.read(alice)
+    assert len(flow["documents"]) == len(one.originals)
+    copies = {}
+    for document, (name, original) in zip(flow["documents"], one.originals.items(), strict=True):
+        assert alice.download(f"{one.folder}/{name}") == original
+        copy = alice.download(document["signed"]["path"])
+        copies[document["signed"]["path"].rpartition("/")[2]] = copy
+        assert copy.startswith(original)
+        assert oracles.all_well(copy, 2), (one.number, name, oracles.poppler(copy))
+    assert alice.names(one.folder) == {*one.originals, *copies}
+    assert len(copies) == len(one.originals)
+    assert _signed(one, alice) == Counter({"r1": 1, "r2": 1})
+
+
+def _strays(server: Server, one: Case) -> set[str]:
+    """What lies in the case's ``.flows`` and should not: each document's two last revisions may, in one folder."""
+    lines = (one.flows_folder(server) / "flow.jsonl").read_text().splitlines()
+    wanted = {
+        sealed["sha256"]
+        for line in map(json.loads, lines)
+        for sealed in line["data"].get("documents", [])
+        if line["type"] == "recipient.signed"
+    }
+    assert len(wanted) == 2 * len(one.originals)
+    found: set[Path] = set((server.files("alice") / one.folder / ".flows").rglob("*"))
+    folder = one.flows_folder(server)
+    kept = {folder, folder / "flow.jsonl", folder / "salts.json", *(folder / name for name in wanted)}
+    assert kept <= found
+    return {str(path.relative_to(server.files("alice"))) for path in found - kept}
+
+
+def _report(kills: list[Kill], usual: dict[str, float], duplicates: int) -> None:
+    print(f"\n{len(kills)} kills, seed {SEED}; usual ms:", {name: round(s * 1000) for name, s in usual.items()})
+    for act in ACTS:
+        of_act = [kill for kill in kills if kill.act == act]
+        print(
+            f"{act}: {len(of_act)} kills at {min(k.at for k in of_act):.2f} to {max(k.at for k in of_act):.2f} of it;",
+            f"acknowledged {sum(k.acknowledged is not None for k in of_act)},",
+            f"taken in without an answer {sum(k.done and k.acknowledged is None for k in of_act)},",
+            f"nothing had happened {sum(not k.done for k in of_act)}",
+        )
+    restarts = sorted(kill.restart_s for kill in kills)
+    print(
+        f"restart s: median {restarts[len(restarts) // 2]:.2f}, longest {restarts[-1]:.2f}; mails twice: {duplicates}"
+    )
