@@ -8,25 +8,20 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
-import logging
 import os
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import structlog
-
 from plugin.app import Operator, demo_operator, open_operator
 from plugin.flow.errors import ParapheurError
+from plugin.logs import configure
 from plugin.settings import BadSettings, from_environment
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns: 0 done, 1 refused, 2 wrong words or settings."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    configure("warning")
     chosen = _parser().parse_args(arguments)
     try:
         with _operator(chosen.data) as operator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plugin.app import create_app
+from plugin.logs import configure
 from plugin.settings import from_environment
 from plugin.stopping import stop_signal
 
@@ -10,7 +11,9 @@ from plugin.stopping import stop_signal
 def main() -> None:
     """Runs until SIGTERM or SIGINT."""
     stopping = stop_signal()
-    product = create_app(from_environment())
+    settings = from_environment()
+    configure(settings.log_level, as_json=True)
+    product = create_app(settings)
     stopping()
     product.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import logging
 import os
 import signal
 import sys
@@ -12,11 +11,10 @@ import threading
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from plugin.app import demo_sidecar
 from plugin.demo.people import PEOPLE
 from plugin.demo.server import DataInUse, PortInUse, build
+from plugin.logs import configure
 from plugin.stopping import stop_signal
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -28,10 +26,7 @@ def main() -> int:
     parent = os.getppid()
     if os.environ.get("PARAPHEUR_DIE_WITH_PARENT") == "1" and not _dies_with_parent(parent):
         return 1
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    configure(os.environ.get("PARAPHEUR_LOG_LEVEL", "info"))
     wait_for_stop = stop_signal()
     try:
         demo = build(Path(arguments.data), arguments.port, demo_sidecar)
