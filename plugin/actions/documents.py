@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pdfops.errors import PdfError
 from pdfops.inspect import Inspection
@@ -30,8 +30,19 @@ class Examined:
 
 
 def examine(ctx: Context, user: str, file_ids: list[str]) -> list[Examined]:
-    """Each file by itself: one that is unfit never spoils the others."""
-    return [_examine_one(ctx, user, file_id) for file_id in file_ids]
+    """Each file by itself: one that is unfit never spoils the others. Those that fit are counted together, by the
+    bytes that were read: the one that goes over the limit is refused, smaller ones after it may still fit."""
+    examined = []
+    total_bytes = 0
+    for file_id in file_ids:
+        one = _examine_one(ctx, user, file_id)
+        size_bytes = one.info.size_bytes if one.problem is None and one.info is not None else 0
+        if total_bytes + size_bytes > ctx.limits.collection_bytes:
+            one = replace(one, inspection=None, problem="over-the-limit")
+        else:
+            total_bytes += size_bytes
+        examined.append(one)
+    return examined
 
 
 def _examine_one(ctx: Context, user: str, file_id: str) -> Examined:
@@ -45,6 +56,7 @@ def _examine_one(ctx: Context, user: str, file_id: str) -> Examined:
     data = ctx.files.read(user, info.path)
     if data is None:
         return Examined(file_id, None, None, "no-such-file")
+    info = replace(info, size_bytes=len(data))
     try:
         inspection = ctx.workshop.inspect(data)
     except PdfError as error:

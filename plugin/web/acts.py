@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 
 from plugin.actions.acting import check_may_act, load
@@ -107,7 +106,7 @@ def _image(encoded: str | None) -> bytes:
         raise Invalid("signature.png_base64", "image-too-large")
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise Invalid("signature.png_base64", "bad-image") from error
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flask import g, request
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 
 from plugin.flow.errors import Invalid, Refused
 from plugin.flow.events import Trace
@@ -21,6 +21,7 @@ JSON_LIMIT = 4_500_000
 
 _CODES = {"extra_forbidden": "unknown-field", "missing": "field-missing"}
 MAX_ERRORS = 20
+MAX_PATH = 200
 
 
 class BadBody(Refused):
@@ -55,17 +56,21 @@ def body(model: type[M]) -> M:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         if any(item["type"] == "json_invalid" for item in problems):
             raise Refused("not-json") from None
-        raise BadBody([_field(item) for item in problems[:MAX_ERRORS]]) from None
+        sent = from_json(raw or b"{}")
+        raise BadBody([_field(item, sent) for item in problems[:MAX_ERRORS]]) from None
 
 
-def _field(item: ErrorDetails) -> tuple[str, str]:
-    path = ""
-    for part in item["loc"]:
-        if isinstance(part, int):
-            path += f"[{part}]"
-        elif part.replace("_", "").isalnum() and not part[0].isupper() and "literal" not in part:
-            path += f".{part}" if path else part
-    return path, _CODES.get(item["type"], "invalid")
+def _field(item: ErrorDetails, sent: Any) -> tuple[str, str]:
+    """The path through what was sent. Parts that lead nowhere in it name the model's choices, not fields; only the
+    last one may be of a field that is missing."""
+    path, at = "", sent
+    is_missing = item["type"] == "missing"
+    for number, part in enumerate(item["loc"], start=1):
+        if isinstance(part, int) and isinstance(at, list) and part < len(at):
+            path, at = f"{path}[{part}]", at[part]
+        elif isinstance(at, dict) and (part in at or (is_missing and number == len(item["loc"]))):
+            path, at = f"{path}.{part}" if path else str(part), at.get(part)
+    return path[:MAX_PATH], _CODES.get(item["type"], "invalid")
 
 
 def trace(recipient: str, act: str) -> Trace:

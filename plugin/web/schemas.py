@@ -28,7 +28,9 @@ PersonName = Annotated[str, Field(max_length=120)]
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    """What is asked for: exactly these fields, of exactly these types. ``"consent": "yes"`` is no consent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Answer(BaseModel):
