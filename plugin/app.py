@@ -28,7 +28,7 @@ from plugin.adapters.blobs import FolderBlobs
 from plugin.adapters.dav import DavFiles
 from plugin.adapters.index import SqlIndex
 from plugin.adapters.jobs import HueyJobs
-from plugin.adapters.keys import Keys
+from plugin.adapters.keys import Keys, restore_keys
 from plugin.adapters.leases import Leases
 from plugin.adapters.letters import Letters, StampWording
 from plugin.adapters.mail import SmtpMailer, SmtpServer
@@ -38,9 +38,9 @@ from plugin.adapters.sql import Database
 from plugin.adapters.store import Store
 from plugin.adapters.vault import SqlVault
 from plugin.demo.host import EmbeddedHost
-from plugin.demo.server import APP_VERSION, Sidecar, Wiring, address, app_secret
+from plugin.demo.server import APP_VERSION, DataInUse, Sidecar, Wiring, address, app_secret
 from plugin.flow.errors import ParapheurError
-from plugin.settings import Settings
+from plugin.settings import Settings, StartRefused
 from plugin.web import api_flows, api_host, api_link, errors, headers, pages, service
 from plugin.web.callers import origin_of
 from plugin.web.office import EXTENSION, Office, Secrets
@@ -187,7 +187,10 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
 @contextmanager
 def demo_operator(data: Path) -> Iterator[Operator]:
     """The same on the data of an embedded host, whether that is running or not."""
-    running = address(data)
+    try:
+        running = address(data)
+    except DataInUse as starting:
+        raise StartRefused(f"the server on {data} is still starting: try again") from starting
     host = None if running else EmbeddedHost(data, app_secret(data))
     if host is not None:
         host.start()
@@ -204,6 +207,14 @@ def demo_operator(data: Path) -> Iterator[Operator]:
     finally:
         if host is not None:
             host.stop()
+
+
+def put_keys_back(data: Path, backup: Path, passphrase: str) -> None:
+    """What ``export_keys`` wrote. ``data``: the sidecar's own folder.
+
+    Raises: StartRefused, and then nothing was changed.
+    """
+    restore_keys(data / "keys", backup, passphrase)
 
 
 def _database(settings: Settings) -> Database:

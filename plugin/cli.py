@@ -13,10 +13,10 @@ import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from plugin.app import Operator, demo_operator, open_operator
+from plugin.app import Operator, demo_operator, open_operator, put_keys_back
 from plugin.flow.errors import ParapheurError
 from plugin.logs import configure
-from plugin.settings import BadSettings, from_environment
+from plugin.settings import BadSettings, StartRefused, from_environment
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,28 +24,38 @@ def main(arguments: list[str] | None = None) -> int:
     configure("warning")
     chosen = _parser().parse_args(arguments)
     try:
+        if chosen.without_operator:
+            return int(chosen.run(chosen))
         with _operator(chosen.data) as operator:
             return int(chosen.run(operator, chosen))
     except BadSettings as error:
         print(f"settings: {error}", file=sys.stderr)
         return 2
+    except (StartRefused, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
     except ParapheurError as error:
         print(f"{error.code}: try again later" if not error.permanent else error.code, file=sys.stderr)
         return 1
 
 
 def _operator(data: Path | None) -> AbstractContextManager[Operator]:
+    demo = _demo_data(data)
+    return open_operator(from_environment()) if demo is None else demo_operator(demo)
+
+
+def _demo_data(data: Path | None) -> Path | None:
+    """The data of a ``make run``; None where the environment names a host."""
     if data is None and not {"NEXTCLOUD_URL", "PARAPHEUR_HOST_URL"} & set(os.environ):
         data = Path(os.environ.get("DATA") or "data")
-    if data is None:
-        return open_operator(from_environment())
-    if not (data / "app_secret").is_file():
+    if data is not None and not (data / "app_secret").is_file():
         raise BadSettings(f"{data} is not the data of a `make run`, and no host is set in the environment")
-    return demo_operator(data)
+    return data
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="parapheur", description=__doc__)
+    parser.set_defaults(without_operator=False)
     parser.add_argument("--data", type=Path, help="the data folder of a `make run` (default: $DATA, else data)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     rebuild = commands.add_parser("rebuild", help="make the index again from the state files on the host")
@@ -55,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     export = keys.add_parser("export", help="a backup of all keys, protected by a passphrase")
     export.add_argument("file", type=Path)
     export.set_defaults(run=_export)
+    restore = keys.add_parser("restore", help="puts such a backup back; keys that are there are never overwritten")
+    restore.add_argument("file", type=Path)
+    restore.set_defaults(run=_restore, without_operator=True)
     return parser
 
 
@@ -73,14 +86,25 @@ def _rebuild(operator: Operator, chosen: argparse.Namespace) -> int:
 
 
 def _export(operator: Operator, chosen: argparse.Namespace) -> int:
-    """The passphrase comes from PARAPHEUR_EXPORT_PASSPHRASE or is asked for; it is never an argument."""
-    passphrase = os.environ.get("PARAPHEUR_EXPORT_PASSPHRASE") or getpass.getpass("Passphrase: ")
+    passphrase = _passphrase()
     if len(passphrase) < 8:
         print("the passphrase needs 8 characters at least", file=sys.stderr)
         return 1
     operator.export_keys(chosen.file, passphrase)
     print("keys written; keep the file and the passphrase apart")
     return 0
+
+
+def _restore(chosen: argparse.Namespace) -> int:
+    demo = _demo_data(chosen.data)
+    put_keys_back(from_environment().data if demo is None else demo / "parapheur", chosen.file, _passphrase())
+    print("keys put back")
+    return 0
+
+
+def _passphrase() -> str:
+    """From PARAPHEUR_EXPORT_PASSPHRASE, or asked for; never an argument."""
+    return os.environ.get("PARAPHEUR_EXPORT_PASSPHRASE") or getpass.getpass("Passphrase: ")
 
 
 if __name__ == "__main__":

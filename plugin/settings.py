@@ -24,6 +24,10 @@ APPAPI_NAMES = {
 """What a deploying host puts into the environment; our own names win over these."""
 
 
+class StartRefused(Exception):
+    """Nothing is started, and nothing was changed. The text tells an operator why, and what to do."""
+
+
 class BadSettings(ValueError):
     """The start fails: a name is unknown, missing or has a value that cannot be. Values are never shown."""
 

@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from plugin.settings import StartRefused
+
 MakeCertificate = Callable[[str], tuple[bytes, bytes]]
 """Organisation's name -> (private key PEM, certificate PEM)."""
 
@@ -38,16 +40,25 @@ _BACKUP_FORMAT = "parapheur keys v1"
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**16, 8, 1
 
 
-class KeysMissing(Exception):
+class KeysMissing(StartRefused):
     """The database knows keys that are not in the folder: restore them, new ones would orphan every flow."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is missing, but the data was written with such keys. Put them back: parapheur keys restore FILE, "
+            "with what parapheur keys export wrote. New keys would open nothing of it, so none are made."
+        )
 
 
-class BackupUnreadable(Exception):
+class BackupUnreadable(StartRefused):
     """Another format, damaged, or the wrong passphrase."""
+
+
+class KeysDiffer(StartRefused):
+    """Keys that are in use are never overwritten."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is another key than the backup's. Nothing was changed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +102,24 @@ class Keys:
             path = folder / name
             if not path.exists():
                 if known_elsewhere:
-                    raise KeysMissing(name)
+                    raise KeysMissing(path)
                 write_private(path, make())
             return path.read_bytes()
 
         secret = made(_SECRET_FILE, lambda: secrets.token_bytes(32))
         if len(secret) != 32:
-            raise KeysMissing(_SECRET_FILE)
+            raise KeysMissing(folder / _SECRET_FILE)
         active = made(_ACTIVE, lambda: _make_chain_key(folder).encode()).decode().strip()
         if not (folder / _SEAL_KEY).exists() or not (folder / _SEAL_CERT).exists():
             if known_elsewhere:
-                raise KeysMissing(_SEAL_KEY)
+                raise KeysMissing(folder / _SEAL_KEY)
             key_pem, cert_pem = make_certificate(organisation)
             (folder / _SEAL_CERT).unlink(missing_ok=True)
             write_private(folder / _SEAL_KEY, key_pem)
             write_private(folder / _SEAL_CERT, cert_pem)
         chain_keys = {key.kid: key for key in map(_read_chain_key, sorted(folder.glob("chain-*.pem")))}
         if active not in chain_keys:
-            raise KeysMissing(f"chain-{active}.pem")
+            raise KeysMissing(folder / f"chain-{active}.pem")
         instance = folder.parent / _INSTANCE
         if not instance.exists():
             write_private(instance, secrets.token_hex(8).encode())
@@ -191,26 +202,29 @@ class Keys:
 
 
 def restore_keys(folder: Path, path: Path, passphrase: str) -> None:
-    """Puts an exported backup back. Keys that are there already are left alone.
+    """Puts an exported backup back. Where other keys are there already, nothing is changed.
 
-    Raises: BackupUnreadable.
+    Raises: BackupUnreadable, KeysDiffer.
     """
     try:
         outer = json.loads(path.read_bytes())
         if outer["format"] != _BACKUP_FORMAT:
-            raise BackupUnreadable("format")
+            raise BackupUnreadable(f"{path} is not a backup of keys")
         key = _stretched(passphrase, bytes.fromhex(outer["salt"]))
         opened = AESGCM(key).decrypt(
             bytes.fromhex(outer["nonce"]), bytes.fromhex(outer["data"]), _BACKUP_FORMAT.encode()
         )
         files: dict[str, str] = json.loads(opened)
     except (InvalidTag, ValueError, KeyError, TypeError) as error:
-        raise BackupUnreadable("passphrase") from error
+        raise BackupUnreadable(f"{path} cannot be opened: another passphrase, or damaged") from error
+    wanted = {folder / Path(name).name: base64.b64decode(data) for name, data in files.items()}
+    for target, data in wanted.items():
+        if target.exists() and target.read_bytes() != data:
+            raise KeysDiffer(target)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, data in files.items():
-        target = folder / Path(name).name
+    for target, data in wanted.items():
         if not target.exists():
-            write_private(target, base64.b64decode(data))
+            write_private(target, data)
 
 
 def key_statement(jwk: Mapping[str, Any]) -> bytes:

@@ -15,6 +15,7 @@ from plugin.app import demo_sidecar
 from plugin.demo.people import PEOPLE
 from plugin.demo.server import DataInUse, PortInUse, build
 from plugin.logs import configure
+from plugin.settings import StartRefused
 from plugin.stopping import stop_signal
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -35,6 +36,9 @@ def main() -> int:
         return 2
     except DataInUse as used:
         print(f"Another Parapheur runs on {used}. Choose another folder: DATA=… make run", file=sys.stderr)
+        return 2
+    except StartRefused as refused:
+        print(refused, file=sys.stderr)
         return 2
     demo.start()
     _greet(demo.public_url)
