@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, g, make_response, render_template, request, send_from_directory, url_for
+from flask import Blueprint, Response, g, make_response, render_template, request, send_from_directory
 
 from plugin.actions.acting import load
 from plugin.flow.errors import NotFound
@@ -41,7 +41,7 @@ def invitation(token: str) -> Response:
     g.link_language = recipient.language
     if page_state(loaded.flow, recipient) == "act" and request.method == "GET":
         office().ctx.vault.mark_opened(loaded.flow.id, recipient.id, round_, office().ctx.clock())
-    return _page(loaded, recipient, read_link(token, loaded, recipient), external=True, api_base=f"/s/{token}")
+    return _page(loaded, recipient, read_link(token, loaded, recipient), external=True, api_base=f"./{token}")
 
 
 @pages.get("/f/<flow_id>")
@@ -67,7 +67,7 @@ def for_user(flow_id: str) -> Response:
         ctx.vault.mark_opened(loaded.flow.id, own.id, own.round, ctx.clock())
     consent = consent_text(len(loaded.flow.documents), language(own.language))
     flow = read_for_recipient(loaded, own, user_token(caller.uid), consent, ctx.clock())
-    return _page(loaded, own, flow, external=False, api_base=f"/api/v1/flows/{flow_id}")
+    return _page(loaded, own, flow, external=False, api_base=f"../api/v1/flows/{flow_id}")
 
 
 def _page(loaded: Loaded, recipient: Recipient, flow: LinkFlowOut, *, external: bool, api_base: str) -> Response:
@@ -86,7 +86,7 @@ def _page(loaded: Loaded, recipient: Recipient, flow: LinkFlowOut, *, external: 
 def _follow_page(loaded: Loaded, uid: str) -> Response:
     """Where the flow stands, for who launched it."""
     shown = {**read_flow(loaded, Reader(None, sees_all=True, uid=uid)).model_dump(), "me": {"id": "", "name": ""}}
-    return _render("follow.html", flow=shown, external=False, api_base=f"/api/v1/flows/{loaded.flow.id}")
+    return _render("follow.html", flow=shown, external=False, api_base=f"../api/v1/flows/{loaded.flow.id}")
 
 
 def _not_found(*, external: bool, who: str | None, status: int = 404) -> Response:
@@ -115,8 +115,10 @@ def _render(template: str, **values: Any) -> Response:
 
 
 def asset(name: str) -> str:
-    """The address of a built file, with its content's hash: it may be kept for ever."""
-    return url_for("pages.built", name=name, v=_hashes().get(name, ""))
+    """The address of a built file, with its content's hash: it may be kept for ever.
+
+    Relative to ``/s/…`` and ``/f/…``, since the host may serve us below any path."""
+    return f"../static/ui/{name}?v={_hashes().get(name, '')}"
 
 
 @cache
