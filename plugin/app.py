@@ -18,12 +18,13 @@ import structlog
 from flask import Flask
 from pydantic import SecretStr
 
+from hooks.lifecycle import lifecycle
 from pdfops.sandbox import Workshop
 from pdfops.signer import KeySigner, make_organisation_certificate
 from plugin.actions.context import Context, Identity, Limits
 from plugin.actions.rebuild import Report, rebuild
 from plugin.actions.sweep import catch_up, look_at, sweep
-from plugin.adapters.appapi import AppApi
+from plugin.adapters.appapi import AppApi, AppApiPlatform
 from plugin.adapters.blobs import FolderBlobs
 from plugin.adapters.dav import DavFiles
 from plugin.adapters.index import SqlIndex
@@ -33,6 +34,7 @@ from plugin.adapters.leases import Leases
 from plugin.adapters.letters import Letters, StampWording
 from plugin.adapters.mail import SmtpMailer, SmtpServer
 from plugin.adapters.ocs import OcsDirectory
+from plugin.adapters.ocs_calls import OcsCalls
 from plugin.adapters.people import KeptPeople
 from plugin.adapters.sql import Database
 from plugin.adapters.store import Store
@@ -40,6 +42,7 @@ from plugin.adapters.vault import SqlVault
 from plugin.demo.host import EmbeddedHost
 from plugin.demo.server import APP_VERSION, DataInUse, Sidecar, Wiring, address, app_secret
 from plugin.flow.errors import ParapheurError
+from plugin.ports import Platform
 from plugin.settings import Settings, StartRefused
 from plugin.web import api_flows, api_host, api_link, errors, headers, pages, service
 from plugin.web.callers import origin_of
@@ -135,7 +138,8 @@ def create_app(
         workshop.close()
         database.close()
 
-    return Product(_flask(settings, ctx, keys, health.checks), ctx, run_rebuild, close)
+    platform = AppApiPlatform(OcsCalls(settings.host_url, api))
+    return Product(_flask(settings, ctx, keys, platform, health.checks), ctx, run_rebuild, close)
 
 
 def demo_sidecar(wiring: Wiring) -> Sidecar:
@@ -243,7 +247,9 @@ def _identity(settings: Settings, keys: Keys) -> Identity:
     return Identity(settings.organisation, keys.active.kid, statement, keys.active.private.sign)
 
 
-def _flask(settings: Settings, ctx: Context, keys: Keys, checks: Callable[[], list[Check] | None]) -> Flask:
+def _flask(
+    settings: Settings, ctx: Context, keys: Keys, platform: Platform, checks: Callable[[], list[Check] | None]
+) -> Flask:
     app = Flask("plugin", root_path=str(Path(__file__).parent), static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions[EXTENSION] = Office(
@@ -256,11 +262,12 @@ def _flask(settings: Settings, ctx: Context, keys: Keys, checks: Callable[[], li
         organisation=settings.organisation,
         trust_origin_ip=settings.trust_origin_ip,
         public_keys={"keys": keys.public_jwks},
+        platform=platform,
         checks=checks,
     )
     headers.install(app)
     errors.install(app)
-    for blueprint in (api_flows.api, api_host.api, api_link.api, pages.pages, service.service):
+    for blueprint in (lifecycle, api_flows.api, api_host.api, api_link.api, pages.pages, service.service):
         app.register_blueprint(blueprint)
     spec.app = app
     return app

@@ -120,6 +120,27 @@ class Directory(Protocol):
         ...
 
 
+# ---- the host's own interface ---------------------------------------------------------------------------------------
+class Platform(Protocol):
+    """What the app hooks into the host, as the app itself. Raises HostUnavailable."""
+
+    def report_progress(self, percent: int, error: str = "") -> None:
+        """How far the first set-up is; 100 is done."""
+        ...
+
+    def put_entry(self, what: str, body: Mapping[str, object]) -> None:
+        """Registers an entry of the interface: file action, page, script, style. Again is fine."""
+        ...
+
+    def remove_entry(self, what: str, body: Mapping[str, object]) -> None:
+        """Gone already is fine."""
+        ...
+
+    def subscribe(self, event: str, path: str) -> None:
+        """Asks for a kind of event at a path of ours. Again is fine."""
+        ...
+
+
 # ---- mail -----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Mail:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from requests import PreparedRequest
 from requests.auth import AuthBase
+
+from plugin.adapters.ocs_calls import OcsCalls
 
 
 class AppApiAuth(AuthBase):
@@ -56,3 +59,31 @@ class AppApi:
 
 
 __all__ = ["AppApi", "AppApiAuth"]
+
+
+class AppApiPlatform:
+    """``plugin.ports.Platform`` on AppAPI's OCS routes. Source: AppAPI, "UI" and "Ex-App lifecycle"."""
+
+    def __init__(self, calls: OcsCalls) -> None:
+        self._calls = calls
+
+    def report_progress(self, percent: int, error: str = "") -> None:
+        body: dict[str, object] = {"progress": percent}
+        if error:
+            body["error"] = error
+        self._calls.send("PUT", "", "/apps/app_api/ex-app/status", body)
+
+    def put_entry(self, what: str, body: Mapping[str, object]) -> None:
+        self._calls.send("POST", "", f"/apps/app_api/api/{what}", body)
+
+    def remove_entry(self, what: str, body: Mapping[str, object]) -> None:
+        self._calls.send("DELETE", "", f"/apps/app_api/api/{what}", body)
+
+    def subscribe(self, event: str, path: str) -> None:
+        """The host calls a relative address of an app directly, with AppAPI headers, without a declared route."""
+        known = self._calls.get("", "/apps/webhook_listeners/api/v1/webhooks")
+        for one in known if isinstance(known, list) else ():
+            if isinstance(one, dict) and one.get("event") == event and one.get("uri") == path:
+                return
+        body = {"httpMethod": "POST", "uri": path, "event": event, "authMethod": "none"}
+        self._calls.send("POST", "", "/apps/webhook_listeners/api/v1/webhooks", body)

@@ -180,6 +180,13 @@ def _upload(file_id: str | None) -> Response:
     return answer
 
 
+@api.post("/menu")
+@user
+def menu() -> Response:
+    """The host's right-click entry was chosen: where its browser goes; ``?fileIds=…`` is added by the host."""
+    return jsonify({"redirect_handler": "workflow/new"})
+
+
 @api.get("/recipients")
 @user
 @spec.validate(resp=answers(HTTP_200=RecipientSuggestions), skip_validation=True)
@@ -227,8 +234,15 @@ def flows_of_file(file_id: int) -> Response:
     return jsonify(FileFlows(flows=shown).model_dump())
 
 
-@api.route("/<any(drafts, templates):what>", methods=["GET", "POST"])
-@api.route("/<any(drafts, templates):what>/<path:rest>", methods=["GET", "PUT", "DELETE"])
+@api.get("/<any(drafts, templates):what>")
+@api.get("/<any(drafts, templates):what>/<path:rest>")
 @user
+def later_kept(what: str, rest: str = "") -> Response:
+    raise NotAvailableYet(what)
+
+
+@api.post("/<any(drafts, templates):what>")
+@api.route("/<any(drafts, templates):what>/<path:rest>", methods=["PUT", "DELETE"])
+@user_acting
 def later(what: str, rest: str = "") -> Response:
     raise NotAvailableYet(what)

@@ -9,6 +9,7 @@ from typing import Any, cast
 from flask import current_app
 
 from plugin.actions.context import Context
+from plugin.ports import Platform
 from plugin.web.schemas import Check
 
 EXTENSION = "parapheur"
@@ -35,6 +36,7 @@ class Office:
     trust_origin_ip: bool
     public_keys: Mapping[str, Any]
     """The JWK set of the chain keys."""
+    platform: Platform
     checks: Callable[[], list[Check] | None]
     """What works and what does not; None before the start is finished."""
 

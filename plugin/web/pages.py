@@ -26,6 +26,7 @@ from plugin.web.schemas import LinkFlowOut
 pages = Blueprint("pages", __name__)
 
 UI = Path(__file__).parent.parent / "static" / "ui"
+HOST_FILES = ("main.js", "host.css", "i18n.json")
 A_YEAR = "public, max-age=31536000, immutable"
 
 
@@ -139,6 +140,26 @@ def built(name: str) -> Response:
         raise NotFound
     answer = send_from_directory(UI, name)
     answer.headers["Cache-Control"] = A_YEAR if request.args.get("v") == _hashes()[name] else "no-store, private"
+    return answer
+
+
+@pages.get("/js/<name>")
+@pages.get("/css/<name>")
+@anyone
+def for_host(name: str) -> Response:
+    """What the host's own page loads, under the names it makes: ``js/main.js``, ``css/host.css``."""
+    if name not in HOST_FILES:
+        raise NotFound
+    return built(name)
+
+
+@pages.get("/img/app.svg")
+@anyone
+def icon() -> Response:
+    """Exactly ``image/svg+xml``: with a charset, Nextcloud 32 leaves the menu entry out without a word."""
+    answer = send_from_directory(Path(__file__).parent.parent / "templates", "app.svg")
+    answer.headers["Content-Type"] = "image/svg+xml"
+    answer.headers["Cache-Control"] = "public, max-age=86400"
     return answer
 
 
