@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,11 +30,11 @@ def calling_user(
     """
     if len(authorization) != 1 or len(app_id) != 1 or len(origin_ip) > 1:
         raise NotTheHost
-    if "," in authorization[0] or app_id[0] != expected_id:
+    if any("," in value for value in (*authorization, *origin_ip)) or app_id[0] != expected_id:  # doubled, joined
         raise NotTheHost
     try:
         decoded = base64.b64decode(authorization[0], validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise NotTheHost from error
     uid, _, given = decoded.rpartition(":")
     if not hmac.compare_digest(given.encode(), secret.encode()):

@@ -176,6 +176,14 @@ def later(flow_id: str, what: str) -> Response:
     raise NotAvailableYet(what)
 
 
+@api.put("/<flow_id>/recipients/<rid>", defaults={"what": "replace"})
+@api.post("/<flow_id>/recipients/<rid>/<any(unlock, link):what>")
+@user_acting
+def later_for_one(flow_id: str, rid: str, what: str) -> Response:
+    readable(flow_id)
+    raise NotAvailableYet(what)
+
+
 def readable(flow_id: str) -> tuple[Loaded, Reader]:
     """The flow for who may read it: creator, admin, recipients once their turn has come.
 
