@@ -23,7 +23,7 @@ from pdfops.sandbox import Workshop
 from pdfops.signer import KeySigner, make_organisation_certificate
 from plugin.actions.context import Context, Identity, Limits
 from plugin.actions.rebuild import Report, rebuild
-from plugin.actions.sweep import catch_up, look_at, sweep
+from plugin.actions.sweep import catch_up, clear_launches, look_at, sweep
 from plugin.adapters.appapi import AppApi, AppApiPlatform
 from plugin.adapters.blobs import FolderBlobs
 from plugin.adapters.dav import DavFiles
@@ -285,6 +285,7 @@ class Sweeper:
 
     def __call__(self) -> None:
         try:
+            clear_launches(self._ctx())  # first: a rebuild would take them in
             if self._index.is_missing():
                 report = self._run_rebuild()
                 log.info("rebuild.done", flows=report.flows, skipped=len(report.skipped))

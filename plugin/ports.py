@@ -313,8 +313,33 @@ class Index(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LaunchAttempt:
+    """A launch on its way, and the folders that it makes in its owner's area."""
+
+    flow_id: str
+    owner: str
+    folders: tuple[str, ...]
+
+
 class Vault(Protocol):
     """What cannot be rebuilt from files."""
+
+    def begin_launch(self, attempt: LaunchAttempt, now: datetime) -> None:
+        """Noted before the first folder is made, so that a crash leaves nothing behind."""
+        ...
+
+    def give_up_launch(self, flow_id: str) -> None:
+        """It failed: from now on it is one of the cut-off ones."""
+        ...
+
+    def end_launch(self, flow_id: str) -> None:
+        """The flow is there, or nothing of it is."""
+        ...
+
+    def cut_off_launches(self, now: datetime) -> Sequence[LaunchAttempt]:
+        """Failed ones, those of an earlier boot, those begun an hour ago; never of a flow whose first line counts."""
+        ...
 
     def mark_opened(self, flow_id: str, recipient: str, round_: int, now: datetime) -> None:
         """First opening wins."""

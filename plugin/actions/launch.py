@@ -24,7 +24,7 @@ from plugin.flow.errors import HostBusy, HostUnavailable, Invalid, Unavailable, 
 from plugin.flow.events import AskedRecipient, AskedStep, PinnedDocument
 from plugin.flow.launch_rules import check_launch
 from plugin.flow.model import CREATOR, MILLION, Creator, Kind, PageSize, Personal, Placement, Role
-from plugin.ports import FileInfo, Loaded, Person, StatePlace
+from plugin.ports import FileInfo, LaunchAttempt, Loaded, Person, StatePlace
 
 CLAIM_TTL_S = 60
 """How long a launch with an Idempotency-Key keeps out its twin, should this process die."""
@@ -106,8 +106,10 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
     folders = [
         revision_folder("" if home else _folder(info), flow_id) for info, home in zip(chosen, homes, strict=True)
     ]
+    attempt = LaunchAttempt(flow_id, user, tuple(dict.fromkeys(folders)))
+    ctx.vault.begin_launch(attempt, ctx.clock())
     try:
-        for folder in dict.fromkeys(folders):
+        for folder in attempt.folders:
             ctx.files.make_folder(user, folder)
         pinned = tuple(
             _pin(ctx, user, plan, document, content, folder, at_home)
@@ -117,8 +119,11 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
         place = StatePlace(user, f"{folders[0]}/flow.jsonl")
         loaded = ctx.flows.create(place, decide(None, command), ctx.clock())
     except Exception:
-        _forget(ctx, user, folders)
+        ctx.vault.give_up_launch(flow_id)
+        with contextlib.suppress(Unavailable):
+            forget(ctx, attempt)
         raise
+    ctx.vault.end_launch(flow_id)
     ctx.jobs.look_at(flow_id)
     return loaded
 
@@ -296,11 +301,11 @@ def _homes(ctx: Context, user: str, chosen: list[FileInfo]) -> list[bool]:
     return [not writable[_folder(info)] for info in chosen]
 
 
-def _forget(ctx: Context, user: str, folders: list[str]) -> None:
-    """A launch that failed leaves nothing behind, as far as the host lets us."""
-    for folder in dict.fromkeys(folders):
-        with contextlib.suppress(Unavailable):
-            ctx.files.delete(user, folder)
+def forget(ctx: Context, attempt: LaunchAttempt) -> None:
+    """Nothing stays of a launch that failed or was cut off. Raises: Unavailable: the sweep tries again."""
+    for folder in attempt.folders:
+        ctx.files.delete(attempt.owner, folder)
+    ctx.vault.end_launch(attempt.flow_id)
 
 
 def _pin(

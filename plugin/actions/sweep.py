@@ -8,6 +8,7 @@ from plugin.actions.acting import load
 from plugin.actions.context import Context
 from plugin.actions.deliver import deliver
 from plugin.actions.finish import finish
+from plugin.actions.launch import forget
 from plugin.actions.revisions import tidy
 from plugin.flow.errors import HostBusy, ParapheurError
 from plugin.flow.owed import FinishWork, owed
@@ -27,6 +28,17 @@ def look_at(ctx: Context, flow_id: str) -> None:
         with ctx.flows.lease(flow_id):
             tidy(ctx, load(ctx, flow_id))
     deliver(ctx, flow_id)
+
+
+def clear_launches(ctx: Context) -> None:
+    """Whoever launched got no answer, and nobody was invited: what a cut-off launch had made is removed."""
+    for attempt in ctx.vault.cut_off_launches(ctx.clock()):
+        try:
+            forget(ctx, attempt)
+        except ParapheurError as error:
+            log.warning("launch.not_cleared", flow=attempt.flow_id, reason=error.code)
+        else:
+            log.info("launch.cleared", flow=attempt.flow_id)
 
 
 def catch_up(ctx: Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,8 +13,10 @@ from sqlalchemy.engine import Connection
 
 from plugin.adapters.chain import from_instant, instant
 from plugin.adapters.sql import Database, claims, heads, known_keys, opened, salts
-from plugin.ports import StatePlace
+from plugin.ports import LaunchAttempt, StatePlace
 
+_LAUNCH = "launch"
+_LAUNCH_WITHIN = timedelta(hours=1)
 _PAUSES_S = (5, 10, 20, 40, 60)
 _LONG_PAUSE_S = 600
 _ATTEMPTS_BEFORE_LONG_PAUSE = 60
@@ -93,6 +96,43 @@ class SqlVault:
             seen = set(connection.execute(sa.select(known_keys.c.kid)).scalars())
             for kid in sorted(set(kids) - seen):
                 connection.execute(sa.insert(known_keys).values(kid=kid))
+
+    # ---- launches on their way: claims, with owner and folders as their reason --------------------------------------
+    def begin_launch(self, attempt: LaunchAttempt, now: datetime) -> None:
+        with self._database.vault_writing() as connection:
+            connection.execute(
+                sa.insert(claims).values(
+                    flow_id=attempt.flow_id,
+                    work=_LAUNCH,
+                    until=instant(now + _LAUNCH_WITHIN),
+                    attempts=0,
+                    reason=json.dumps([attempt.owner, *attempt.folders]),
+                    not_before="",
+                )
+            )
+
+    def give_up_launch(self, flow_id: str) -> None:
+        with self._database.vault_writing() as connection:
+            mine = (claims.c.flow_id == flow_id, claims.c.work == _LAUNCH)
+            connection.execute(sa.update(claims).where(*mine).values(until=""))
+
+    def end_launch(self, flow_id: str) -> None:
+        self.release(flow_id, _LAUNCH)
+
+    def cut_off_launches(self, now: datetime) -> list[LaunchAttempt]:
+        launches = claims.c.work == _LAUNCH
+        with self._database.vault() as connection:
+            if connection.execute(sa.select(claims.c.work).where(launches).limit(1)).first() is None:
+                return []
+        with self._database.vault_writing() as connection:
+            there = claims.c.flow_id.in_(sa.select(heads.c.flow_id))
+            connection.execute(sa.delete(claims).where(launches, there))
+            rows = connection.execute(sa.select(claims).where(launches, claims.c.until <= instant(now))).all()
+        return [
+            LaunchAttempt(row.flow_id, owner, tuple(folders))
+            for row in rows
+            for owner, *folders in (json.loads(row.reason),)
+        ]
 
     # ---- opened -----------------------------------------------------------------------------------------------------
     def mark_opened(self, flow_id: str, recipient: str, round_: int, now: datetime) -> None:

@@ -5,7 +5,9 @@ import threading
 
 import pytest
 
-from tests.state.world import NOW, World
+from plugin.adapters.vault import SqlVault
+from plugin.ports import LaunchAttempt
+from tests.state.world import FLOW_ID, FOLDER, NOW, World
 
 SECOND = dt.timedelta(seconds=1)
 
@@ -63,3 +65,21 @@ def test_a_restart_of_the_only_instance_frees_claims(world: World, only_instance
     again = World(world.data, world.files, only_instance=only_instance)
     assert again.vault.claim("f", "mail", NOW, 30) is only_instance
     again.close()
+
+
+def test_a_launch_counts_as_cut_off_once_it_failed_or_took_an_hour_or_was_of_an_earlier_boot(world: World) -> None:
+    attempts = [LaunchAttempt(name, "alice", (f"Contracts/.flows/{name}", f".flows/{name}")) for name in "abc"]
+    for attempt in attempts:
+        world.vault.begin_launch(attempt, NOW)
+    assert world.vault.cut_off_launches(NOW) == []
+    world.vault.give_up_launch("a")
+    world.vault.end_launch("b")
+    assert world.vault.cut_off_launches(NOW) == [attempts[0]]
+    assert world.vault.cut_off_launches(NOW + 3600 * SECOND) == [attempts[0], attempts[2]]
+    assert SqlVault(world.database, only_instance=True).cut_off_launches(NOW) == [attempts[0], attempts[2]]
+
+
+def test_a_launch_whose_first_line_was_acknowledged_is_never_cut_off(world: World) -> None:
+    world.launch()
+    world.vault.begin_launch(LaunchAttempt(FLOW_ID, "alice", (FOLDER,)), NOW)
+    assert world.vault.cut_off_launches(NOW + 3600 * SECOND) == []
