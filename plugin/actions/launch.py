@@ -222,7 +222,7 @@ def _plan(
         title=Personal(CREATOR, title),
         creator=Creator(
             Personal(CREATOR, creator.uid),
-            Personal(CREATOR, creator.name),
+            Personal(CREATOR, clean_line(creator.name, 120) or creator.uid),
             Personal(CREATOR, creator.email) if creator.email else None,
         ),
         language=creator.language,

@@ -9,6 +9,7 @@ from datetime import datetime
 from babel.dates import format_date
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from plugin.adapters.mail import header_text
 from plugin.flow.model import CREATOR, Flow, Kind, MailKind, Recipient, RecipientState, Role
 from plugin.flow.owed import MailWork, address_of
 from plugin.flow.tokens import link_token
@@ -232,7 +233,7 @@ class StampWording:
 def _documents(flow: Flow, words: Words) -> tuple[tuple[str, str], ...]:
     return tuple(
         (
-            d.name.value or "",
+            header_text(d.name.value or ""),
             words.ngettext("%(count)s page", "%(count)s pages", d.pages) % {"count": d.pages} if d.pages else "",
         )
         for d in flow.documents
