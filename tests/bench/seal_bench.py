@@ -11,7 +11,8 @@ For a PDF of one page, of 2 MB and of 15 MB:
 - pyHanko: used plainly (SimpleSigner, PdfSigner, PAdES, RSA-3072), the same key size and an image with text as stamp.
 
 Runs are interleaved, so that a busy machine is busy for all of them. Milliseconds are median/minimum; ratios are of
-the medians, to the limit. Memory is the peak of a process that sealed one such file.
+the medians, to the limit. Memory is the peak of a process that sealed one such file. The last line is the whole
+request over HTTP, from `tests.bench.sign_bench`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from pdfops.ink import normalise_ink
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder, seal
 from pdfops.verify import check_seal
+from tests.bench import sign_bench
 from tests.pdfops import samples
 
 SIZES = {"1 page": 0, "2 MB": 2_000_000, "15 MB": 15_000_000}
@@ -170,7 +172,8 @@ def main() -> None:
     print(f"one visible signature, RSA-3072; ms, median/min of {arguments.runs} runs; (x) = median / limit")
     print("appended and peak memory: ours / pyHanko")
     for row in [head, *rows]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), flush=True)
+    print(sign_bench.line(min(arguments.runs, sign_bench.RUNS)))
 
 
 if __name__ == "__main__":
