@@ -12,8 +12,13 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Literal
 
+from email_validator import validate_email
+
 from plugin.flow.errors import HostUnavailable
 from plugin.ports import Mail, MailRefused
+
+_JOINERS = "\u200c\u200d"
+"""Letters of Persian and of Indic scripts need them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,12 @@ class SmtpMailer:
             if all(500 <= code < 600 for code in codes):
                 raise MailRefused("address-refused") from error
             raise HostUnavailable("mail-later") from error
-        except smtplib.SMTPResponseException as error:
-            if 500 <= error.smtp_code < 600 and not isinstance(error, smtplib.SMTPAuthenticationError):
+        except smtplib.SMTPDataError as error:
+            if 500 <= error.smtp_code < 600:
                 raise MailRefused("message-refused") from error
+            raise HostUnavailable("mail-later") from error
+        except smtplib.SMTPResponseException as error:
+            # the greeting, the login, our own address: somebody will set the server right, and mails wait for it
             raise HostUnavailable("mail-later") from error
         except smtplib.SMTPNotSupportedError as error:
             raise MailRefused("address-not-supported") from error
@@ -63,33 +71,46 @@ class SmtpMailer:
             )
         else:
             smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout_s)
+        try:
             if server.security == "starttls":
                 smtp.starttls(context=ssl.create_default_context())
-        if server.user:
-            smtp.login(server.user, server.password)
+            if server.user:
+                smtp.login(server.user, server.password)
+        except BaseException:
+            smtp.close()
+            raise
         return smtp
 
     def _message(self, mail: Mail) -> EmailMessage:
         local, _, domain = mail.to.rpartition("@")
+        if not local or not domain:
+            raise MailRefused("bad-address")
         message = EmailMessage(policy=SMTP)
         try:
             message["From"] = Address(self._sender_name, addr_spec=self._sender)
-            message["To"] = Address(header_text(mail.to_name), local, domain)
+            message["To"] = Address(header_text(mail.to_name), local, _ascii(domain))
         except ValueError as error:
             raise MailRefused("bad-address") from error
         message["Subject"] = header_text(mail.subject)
         message["Date"] = format_datetime(mail.at)
         message["Message-ID"] = mail.message_id
-        message["Content-Language"] = mail.language
         message["Auto-Submitted"] = "auto-generated"
         message["X-Auto-Response-Suppress"] = "All"
         message.set_content(mail.text)
         message.add_alternative(mail.html, subtype="html")
+        message["Content-Language"] = mail.language  # set_content drops every Content-* that was there
         return message
+
+
+def _ascii(domain: str) -> str:
+    """An international domain in the form that every server knows (IDNA). Raises: ValueError."""
+    if domain.isascii():
+        return domain
+    return validate_email(f"x@{domain}", check_deliverability=False).ascii_domain
 
 
 def header_text(text: str) -> str:
     """No line ends, no control or format characters: a header stays one header and reads as it is."""
     spaced = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
-    kept = "".join(c for c in spaced if unicodedata.category(c) not in ("Cf", "Cs", "Co", "Cn"))
+    kept = "".join(c for c in spaced if c in _JOINERS or unicodedata.category(c) not in ("Cf", "Cs", "Co", "Cn"))
     return " ".join(kept.split())[:300]
