@@ -80,7 +80,7 @@ def sign(token: str, loaded: Loaded, recipient: Recipient) -> Response:
 
 
 @api.post("/<token>/<any(code, identity):what>")
-@api.post("/<token>/code/verify", defaults={"what": "code"})
+@api.post("/<token>/<any(code):what>/verify")
 @link_acting
 def later(token: str, loaded: Loaded, recipient: Recipient, what: str) -> Response:
     raise NotAvailableYet(what)

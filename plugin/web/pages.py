@@ -159,7 +159,7 @@ def icon() -> Response:
     """Exactly ``image/svg+xml``: with a charset, Nextcloud 32 leaves the menu entry out without a word."""
     answer = send_from_directory(Path(__file__).parent.parent / "templates", "app.svg")
     answer.headers["Content-Type"] = "image/svg+xml"
-    answer.headers["Cache-Control"] = "public, max-age=86400"
+    answer.headers["Cache-Control"] = "no-store, private"
     return answer
 
 
