@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
 import structlog
 
 from plugin.actions.acting import MAX_TRIES, load
@@ -14,18 +17,22 @@ from plugin.flow.owed import MailWork, owed
 from plugin.ports import ChainMoved, Loaded, MailRefused
 
 CLAIM_TTL_S = 120
+RECORD_AFTER = timedelta(seconds=CLAIM_TTL_S / 2)
+"""A slow server must not let the first claims run out before their mails are recorded."""
 
 log = structlog.get_logger()
 
 
 def deliver(ctx: Context, flow_id: str) -> None:
     """Hands over what is owed and claimed by nobody else. A server that does not answer is asked again later."""
-    loaded = load(ctx, flow_id)
-    outcomes: list[RecordMail] = []
-    claimed: list[str] = []
-    for work in owed(loaded.flow):
+    outcomes: dict[str, RecordMail] = {}
+    begun = ctx.clock()
+    for work in owed(load(ctx, flow_id).flow):
         if not isinstance(work, MailWork):
             continue
+        if outcomes and ctx.clock() - begun > RECORD_AFTER:
+            _record(ctx, flow_id, outcomes)
+            outcomes, begun = {}, ctx.clock()
         key = f"{work.mail}:{work.person}:{work.round}"
         if not ctx.vault.claim(flow_id, key, ctx.clock(), CLAIM_TTL_S):
             continue
@@ -35,12 +42,8 @@ def deliver(ctx: Context, flow_id: str) -> None:
             continue
         outcome = _hand_over(ctx, loaded, work, key)
         if outcome is not None:
-            outcomes.append(outcome)
-            claimed.append(key)
-    if outcomes:
-        _record(ctx, flow_id, outcomes)
-        for key in claimed:
-            ctx.vault.release(flow_id, key)
+            outcomes[key] = outcome
+    _record(ctx, flow_id, outcomes)
 
 
 def _hand_over(ctx: Context, loaded: Loaded, work: MailWork, key: str) -> RecordMail | None:
@@ -61,7 +64,16 @@ def _hand_over(ctx: Context, loaded: Loaded, work: MailWork, key: str) -> Record
     return RecordMail(work.mail, work.person, work.round, letter.message_id)
 
 
-def _record(ctx: Context, flow_id: str, outcomes: list[RecordMail]) -> None:
+def _record(ctx: Context, flow_id: str, outcomes: Mapping[str, RecordMail]) -> None:
+    """One line each, in one write; then the claims are let go."""
+    if not outcomes:
+        return
+    _append(ctx, flow_id, outcomes.values())
+    for key in outcomes:
+        ctx.vault.release(flow_id, key)
+
+
+def _append(ctx: Context, flow_id: str, outcomes: Iterable[RecordMail]) -> None:
     with ctx.flows.lease(flow_id) as lease:
         for _ in range(MAX_TRIES):
             loaded = load(ctx, flow_id)

@@ -12,6 +12,7 @@ import requests
 from plugin.actions.context import Context
 from plugin.actions.deliver import deliver
 from plugin.actions.sweep import look_at, sweep
+from plugin.ports import Mail, Mailer
 from tests.world import Browser, Json, World, pdf, signing, stamps, until
 
 
@@ -163,6 +164,40 @@ def test_a_worker_that_comes_late_does_not_send_a_mail_again(world: World, alice
     world.settled(flow_id)
     assert len(world.mails(flow_id)) == 1
     assert types(world, flow_id).count("mail.accepted") == 1
+
+
+def test_a_slow_mail_server_gets_no_mail_twice(world: World, alice: Browser) -> None:
+    """Fifty seconds a mail: the first claims would run out before the last mail is sent."""
+    people = [{"email": f"lent{n}@example.com"} for n in range(4)]
+    flow_id = world.validation(alice, [world.put(f"{world.folder()}/a.txt", b"a")], people)["id"]
+    for n in range(3):
+        assert world.link(flow_id, f"lent{n}@").approve().status_code == 200
+    last = world.link(flow_id, "lent3@")
+    world.settled(flow_id)
+    with world.mail_gate.shut():
+        assert last.refuse().status_code == 200
+        until(lambda: len(world.office.ctx.vault.attempts(flow_id)) == 5)
+    ctx = in_an_hour(world)
+    slow = _SlowMailer(ctx.mailer, lambda: deliver(replace(late, mailer=ctx.mailer), flow_id))
+    late = replace(ctx, clock=lambda: ctx.clock() + timedelta(seconds=50 * slow.sent), mailer=slow)
+    deliver(late, flow_id)
+    world.settled(flow_id)
+    assert slow.sent == 4
+    assert len(world.mails(flow_id, "refused")) == 5
+
+
+class _SlowMailer:
+    """Hands over to the real one; another worker looks at the same flow during the fourth mail."""
+
+    def __init__(self, mailer: Mailer, other: Callable[[], None]) -> None:
+        self._mailer, self._other = mailer, other
+        self.sent = 0
+
+    def send(self, mail: Mail) -> None:
+        self._mailer.send(mail)
+        self.sent += 1
+        if self.sent == 4:
+            self._other()
 
 
 def test_the_health_page_says_what_is_missing_and_answers_all_the_same(world: World) -> None:
