@@ -123,8 +123,8 @@ class Server:
         """kill -9 of the process alone; what came from it has to notice."""
         if self.process is None:
             return
-        known = self.family | family(self.process.pid)
         self.process.kill()
+        known = self.family | family(self.process.pid)
         self.process.wait(5)
         self.process = None
         try:

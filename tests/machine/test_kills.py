@@ -62,6 +62,25 @@ def test_orphans_are_gone_before_anybody_is_told_that_the_flow_has_ended(server:
         assert _strays(server, one) == set()
 
 
+def test_killed_again_and_again_during_its_first_start_it_still_becomes_whole(server: Server) -> None:
+    dice = random.Random(SEED)
+    pause = threading.Event()
+    for number in range(6):
+        server.launch()
+        until(lambda: server.data.exists(), 10, "the start has begun")
+        pause.wait((number + dice.random()) / 6 * 1.8)
+        server.kill()
+    assert server.start() < 10
+    with people(server, "alice", "bob", None) as (alice, bob, outside):
+        assert {"Achats", "Plan rotatif.pdf"} <= alice.names("")
+        until(lambda: alice.get("/api/v1/flows?box=sent").status_code == 200, 10, "the index is made")
+        one = case(alice, 1).launched(alice)
+        assert one.sign_as_bob(bob).status_code == 200
+        assert one.sign_outside(outside).status_code == 200
+        _check(server, [one], alice)
+    assert server.troubles == []
+
+
 def test_of_a_launch_that_was_cut_off_nothing_stays(server: Server) -> None:
     server.start(within_s=30)
     with people(server, "alice") as (alice,):
