@@ -17,7 +17,7 @@ from tests.world import Browser, World, pdf
 CALLERS = {"anyone", "link", "user", "admin", "platform"}
 CHANGES_NOTHING = {"host.inspect", "host.menu"}
 CACHED = {"pages.built", "pages.icon"}
-"""Content-hashed files, and our own icon. Pictures of pages are kept by their content's ETag, asked about each time."""
+"""Content-hashed files, and our own icon. Pictures of pages are kept by their ETag, and asked about each time."""
 VALUES: dict[str, Any] = {
     "flow_id": "01890000-0000-7000-8000-000000000000",
     "token": "A" * 43,
