@@ -242,6 +242,7 @@ def _identity(settings: Settings, keys: Keys) -> Identity:
     statement: dict[str, object] = {
         "jwk": dict(keys.active.jwk),
         "signature": keys.jwk_signature,
+        "signature_over": 'RSASSA-PKCS1-v1_5, SHA-256, over the canonical JSON of ["parapheur chain key v1", jwk]',
         "certificate": base64.b64encode(keys.seal_cert_der).decode(),
     }
     return Identity(settings.organisation, keys.active.kid, statement, keys.active.private.sign)
