@@ -41,8 +41,9 @@ export function modal() {
       const dialog = element as HTMLDialogElement;
       opener = document.activeElement;
       queueMicrotask(() => dialog.isConnected && !dialog.open && dialog.showModal()); // not in the page before
-    } else if (opener instanceof HTMLElement && opener.isConnected) {
-      opener.focus();
+    } else {
+      const back = opener;
+      queueMicrotask(() => back instanceof HTMLElement && back.isConnected && back.focus()); // inert until the dialog is gone
     }
   });
 }

@@ -71,11 +71,11 @@ export class Panel extends PageElement {
       <p class="sm mute">${kindName(flow.kind)} · ${when(flow.created_at)} · ${tn("{n} of {total} steps", "{n} of {total} steps", flow.steps_done, { total: flow.steps_total })}</p>
       ${detail ? river(detail, this.me?.user ?? null) : nothing}
       ${(detail?.warnings ?? []).map((text) => html`<p class="pf-note wait">${icon("alert")}${text}</p>`)}
-      <div class="row wrap">
-        ${mine && !ended ? html`<a class="pf-btn primary" data-test="open-flow" href="${this.base}f/${flow.id}">${icon(flow.kind === "validation" ? "check" : "sign")}${flow.kind === "validation" ? t("Decide now") : t("Sign now")}</a>` : nothing}
-        ${isCreator && !mine ? html`<a class="pf-btn quiet" data-test="follow-flow" href="${this.base}f/${flow.id}">${icon("eye")}${t("See details")}</a>` : nothing}
-        ${flow.state === "completed" && copy && flow.kind !== "validation" ? html`<a class="pf-btn" data-test="signed-copy" href="${this.base}api/v1/flows/${flow.id}/documents/${copy.n}" download>${icon("download")}${t("Signed copy")}</a>` : nothing}
-        ${isCreator ? html`<a class="pf-btn quiet" data-test="evidence" href="${this.base}api/v1/flows/${flow.id}/evidence" download="evidence-${flow.id}.json">${icon("shield")}${t("Evidence")}</a>` : nothing}
+      <div class="row wrap pn-acts">
+        ${mine && !ended ? html`<a class="pf-btn primary full" data-test="open-flow" href="${this.base}f/${flow.id}">${icon(flow.kind === "validation" ? "check" : "sign")}${flow.kind === "validation" ? t("Decide now") : t("Sign now")}</a>` : nothing}
+        ${flow.state === "completed" && copy && flow.kind !== "validation" ? html`<a class="pf-btn primary full" data-test="signed-copy" href="${this.base}api/v1/flows/${flow.id}/documents/${copy.n}" download>${icon("download")}${t("Signed copy")}</a>` : nothing}
+        ${isCreator && !mine ? html`<a class="pf-btn" data-test="follow-flow" href="${this.base}f/${flow.id}">${icon("eye")}${t("See details")}</a>` : nothing}
+        ${isCreator ? html`<a class="pf-btn" data-test="evidence" href="${this.base}api/v1/flows/${flow.id}/evidence" download="evidence-${flow.id}.json">${icon("shield")}${t("Evidence")}</a>` : nothing}
       </div></section>`;
   }
 

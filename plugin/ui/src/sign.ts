@@ -36,6 +36,7 @@ class Signing extends PageElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.replaceChildren(); // what the page says while no script runs
     showTimes();
     if (this.getAttribute("state-page") !== "act") return;
     const boot = JSON.parse(document.getElementById("pf-boot")?.textContent || "{}") as { flow?: LinkFlow };

@@ -30,12 +30,12 @@ export function topBar(o: { base: string; session: DemoSession; workflows: strin
   const { user, users } = o.session;
   const switchLanguage = (language: string) => { document.cookie = `lang=${language}; path=/; max-age=31536000; SameSite=Lax`; location.reload(); };
   const other = document.documentElement.lang.startsWith("fr") ? "en" : "fr";
-  return html`<header class="nc-top"><a class="nc-logo" href=${o.base} aria-label=${t("Files")}>${mark()}<span class="nm">Parapheur</span></a>
+  return html`<header class="nc-top"><a class="nc-logo" href=${o.base}>${mark()}<span class="nm">Parapheur</span></a>
     <a href=${o.base} aria-current="page">${icon("folder")}<span class="nm">${t("Files")}</span></a>
     ${user ? html`<a href=${o.workflows} data-test="workflows">${icon("flow")}<span class="nm">${t("Workflows")}</span></a>` : nothing}
     <a href="${o.base}demo/mail" data-test="mails">${icon("mail")}<span class="nm">${t("Mail catcher")}</span></a>
     <span class="grow"></span>
-    ${user ? html`<details data-test="user-menu"><summary aria-label=${t("Account of {name}", { name: user.name })}><span class="nm">${user.name}</span><span class="pf-avatar" aria-hidden="true">${initials(user.name)}</span></summary>
+    ${user ? html`<details data-test="user-menu"><summary><span class="nm">${user.name}</span><span class="pf-avatar" aria-hidden="true">${initials(user.name)}</span></summary>
       <div class="pf-menu"><p class="pf-section">${t("Continue as")}</p>
         ${users.filter((one) => one.uid !== user.uid).map((one) => html`<button type="button" data-test="switch-${one.uid}" @click=${() => void enter(o.base, one.uid)}>${icon("person")}<span>${one.name}<small>${one.email}</small></span></button>`)}
         <hr /><button type="button" lang=${other} @click=${() => switchLanguage(other)}>${icon("text")}${other === "fr" ? "Français" : "English"}</button>

@@ -24,7 +24,7 @@ export function documentList(placement: Placement): TemplateResult {
   const { documents, draft } = placement;
   const ready = documents.filter((d) => !missing(d, draft).length).length;
   return html`<aside class="pl-docs" aria-label=${t("Documents")}>
-    <div class="row"><h2 class="grow">${t("Documents")}</h2><span class="sm mute">${tn("{ready} of {n} ready", "{ready} of {n} ready", documents.length, { ready })}</span></div>
+    <div class="row"><h2 class="grow">${t("Documents")}</h2><span class="sm mute">${tn("{n} of {total} ready", "{n} of {total} ready", ready, { total: documents.length })}</span></div>
     <ul class="col">${documents.map((document, i) => {
       const lacking = missing(document, draft);
       const stamps = draft.stamps.filter((s) => s.file_id === document.file_id).length;
@@ -55,10 +55,9 @@ export function cartridge(placement: Placement, person: Person, index: number, c
     <div class="hd"><span class="pf-node fill small" aria-hidden="true">${index + 1}</span><h3 class="grow ell">${person.name}</h3>
       <span class="pf-tag ${done === documents.length ? "ok" : "wait"}">${icon(done === documents.length ? "check" : "clock", "s14")}${done} / ${documents.length}</span></div>
     <button type="button" class="drag" data-test="place-cart-${index}" aria-pressed=${armed}
-      aria-label=${t("Stamp of {name}. Enter, then Enter on a page, places it.", { name: person.name })}
       @pointerdown=${(e: PointerEvent) => { e.preventDefault(); (e.currentTarget as HTMLElement).focus(); placement.dragCartridge(e, person.key); }}
       @keydown=${(e: KeyboardEvent) => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); placement.arm(person.key); if (placement.armed) placement.querySelector<HTMLElement>(`.pl-scroll [data-page="${placement.page}"]`)?.focus(); } }}>
-      ${icon("grip")}${icon("stamp")}<span class="grow">${armed ? t("Now click the page") : person.with_text ? t("Signature and text") : t("Signature")}</span>
+      ${icon("grip")}${icon("stamp")}<span class="vh">${t("Stamp of {name}. Enter, then Enter on a page, places it.", { name: person.name })}</span><span class="grow">${armed ? t("Now click the page") : person.with_text ? t("Signature and text") : t("Signature")}</span>
       <span class="sm">${armed ? t("Esc") : complete ? t("One more") : t("Drag")}</span></button>
      <div class="pf-seg" role="radiogroup" @keydown=${turn} aria-label=${t("Look of the stamp of {name}", { name: person.name })}>${look(false, t("Simple stamp"))}${look(true, t("Stamp with text"))}</div></section>`;
 }

@@ -40,7 +40,7 @@ export class Placement extends PageElement {
   private get scale(): number {
     if (this.zoom) return this.zoom;
     const widest = Math.max(...(this.document?.page_sizes_pt ?? [[595, 842]]).map(([w]) => w));
-    return Math.min(1, Math.max(0.3, (this.deskWidth - 48) / (widest * PT_TO_PX)));
+    return Math.min(1, Math.max(0.1, (this.deskWidth - 48) / (widest * PT_TO_PX)));
   }
 
   private pageSize(page: number): Page_pt {

@@ -33,9 +33,9 @@ export function recapStep(o: { draft: Draft; documents: Inspected[]; placeholder
       <section class="pf-card"><header class="row"><h2 class="grow">${t("Documents")}</h2><button type="button" class="pf-link" @click=${() => o.go("documents")}>${t("Edit")}</button></header>
         <ul class="pf-files">${documents.map((d) => {
           const stamps = draft.stamps.filter((s) => s.file_id === d.file_id);
-          const pages = [...new Set(stamps.map((s) => s.page))].sort((a, b) => a - b).join(", ");
+          const pages = [...new Set(stamps.map((s) => s.page))].sort((a, b) => a - b);
           return html`<li>${sheetIcon(d.name)}<div class="grow col tight"><span class="b ell">${d.name}</span>
-            ${signing ? html`<span class="sm mute">${tn("{n} stamp, page {pages}", "{n} stamps, pages {pages}", stamps.length, { pages })}</span>` : nothing}</div>
+            ${signing ? html`<span class="sm mute">${tn("{n} stamp", "{n} stamps", stamps.length)}, ${tn("page {pages}", "pages {pages}", pages.length, { pages: pages.join(", ") })}</span>` : nothing}</div>
             <span class="pf-tag ok">${icon("check", "s14")}${t("Ready")}</span></li>`;
         })}</ul></section>
       <section class="pf-card pad col"><h2>${t("E-mail sent")}</h2>

@@ -4,6 +4,7 @@ import { icon } from "../icons";
 import { t } from "../i18n";
 import { initials } from "../words";
 import { colour, type Draft, type Person } from "./draft";
+import { follow } from "./gestures";
 
 export interface RecipientsView {
   draft: Draft;
@@ -36,6 +37,31 @@ function message(view: RecipientsView, person: Person): TemplateResult {
       @input=${(e: Event) => view.edit(person.key, { comment: (e.target as HTMLTextAreaElement).value })}></textarea></details>`;
 }
 
+const EDGE_PX = 60;
+
+/** Mouse, finger or pen on a handle: the person goes where the pointer is among the others; Esc puts him back. */
+function drag(down: PointerEvent, view: RecipientsView, key: string, from: number): void {
+  const list = (down.currentTarget as HTMLElement).closest("ol");
+  const desk = list?.closest(".wz-bd");
+  if (!list || !desk) return;
+  let at = from;
+  const go = (to: number) => { if (to !== at) view.move(key, (at = to)); };
+  follow(down, {
+    start: () => view.lift(key),
+    move: (e) => {
+      const edges = desk.getBoundingClientRect();
+      if (e.clientY < edges.top + EDGE_PX) desk.scrollTop -= 12;
+      else if (e.clientY > edges.bottom - EDGE_PX) desk.scrollTop += 12;
+      const middles = [...list.children].map((li) => li.getBoundingClientRect()).map((r) => r.top + r.height / 2);
+      go(middles.filter((middle, i) => i !== at && middle < e.clientY).length);
+    },
+    end: (_e, cancelled) => {
+      if (cancelled) go(from);
+      view.lift("");
+    },
+  });
+}
+
 function row(view: RecipientsView, person: Person, index: number): TemplateResult {
   const last = view.draft.people.length - 1;
   const keys = (e: KeyboardEvent) => {
@@ -44,12 +70,10 @@ function row(view: RecipientsView, person: Person, index: number): TemplateResul
     else if (view.lifted === person.key && e.key === "ArrowUp") { e.preventDefault(); view.move(person.key, index - 1); }
     else if (view.lifted === person.key && e.key === "ArrowDown") { e.preventDefault(); view.move(person.key, index + 1); }
   };
-  return html`<li class="${colour(index)} ${view.lifted === person.key ? "drag" : ""}" data-key=${person.key} data-test="recipient"
-      @dragover=${(e: DragEvent) => { if (!view.lifted) return; e.preventDefault(); if (view.lifted !== person.key) view.move(view.lifted, index); }}
-      @drop=${(e: DragEvent) => { e.preventDefault(); view.lift(""); }}>
-    <button type="button" class="grip" draggable="true" aria-pressed=${view.lifted === person.key}
+  return html`<li class="${colour(index)} ${view.lifted === person.key ? "drag" : ""}" data-key=${person.key} data-test="recipient">
+    <button type="button" class="grip" aria-pressed=${view.lifted === person.key}
       aria-label=${t("Move {name}, position {n} of {total}. Space lifts, arrows move.", { name: person.name, n: index + 1, total: last + 1 })}
-      @keydown=${keys} @dragstart=${(e: DragEvent) => { e.dataTransfer?.setData("text/plain", person.key); view.lift(person.key); }} @dragend=${() => view.lift("")}>${icon("grip")}</button>
+      @keydown=${keys} @pointerdown=${(e: PointerEvent) => drag(e, view, person.key, index)}>${icon("grip")}</button>
     <span class="pf-node fill" aria-hidden="true">${index + 1}</span>
     <span class="pf-avatar" aria-hidden="true">${initials(person.name)}</span>
     <div class="grow"><div class="b ell">${person.name}</div><div class="sm mute ell">${person.email ?? person.user}</div></div>

@@ -91,7 +91,7 @@ class PersonSearch extends PageElement {
           aria-label=${t("User login, or e-mail address")} placeholder=${t("User login, or e-mail address")} aria-describedby="pf-people-hint"
           aria-activedescendant=${this.active >= 0 && shown ? `pf-person-${this.active}` : nothing} data-test="recipient-input"
           @input=${(e: Event) => this.type((e.target as HTMLInputElement).value)} @keydown=${(e: KeyboardEvent) => this.keys(e)}
-          @blur=${() => window.setTimeout(() => { this.open = false; }, 150)} /></div>
+          @blur=${(e: Event) => window.setTimeout(() => { if (document.activeElement !== e.target) this.open = false; }, 150)} /></div>
       <p class="pf-hint" id="pf-people-hint">${this.hint()}</p>
       <ul class="pf-menu options" role="listbox" id="pf-people" aria-label=${t("People found")} ?hidden=${!shown}>
         ${this.options.map((found, i) => html`<li role="option" id="pf-person-${i}" class=${i === this.active ? "on" : ""} aria-selected=${i === this.active} data-test="recipient-option" data-user=${found.user ?? ""}

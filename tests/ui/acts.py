@@ -1,0 +1,149 @@
+"""What people do on the pages, with mouse, finger and keyboard."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+Point = tuple[float, float]
+
+
+def test(page: Page | Locator, name: str) -> Locator:
+    """The element the product marks for tests."""
+    return page.locator(f"[data-test={name}]")
+
+
+test.__test__ = False  # type: ignore[attr-defined]
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator(f'[data-test=file-row][data-name="{name}"]')
+
+
+def scribble(box: dict[str, float]) -> Iterator[list[Point]]:
+    """Two strokes across a pad, inside its middle."""
+    x, y, w, h = box["x"], box["y"], box["width"], box["height"]
+    yield [(x + w * (0.2 + 0.5 * i / 24), y + h * (0.5 + 0.25 * math.sin(i / 2))) for i in range(25)]
+    yield [(x + w * (0.25 + 0.45 * i / 8), y + h * (0.8 - 0.05 * i / 8)) for i in range(9)]
+
+
+def draw_with_mouse(page: Page) -> None:
+    box = test(page, "pad").bounding_box()
+    assert box is not None
+    for stroke in scribble(box):
+        page.mouse.move(*stroke[0])
+        page.mouse.down()
+        for point in stroke[1:]:
+            page.mouse.move(*point)
+        page.mouse.up()
+
+
+def draw_with_finger(page: Page) -> None:
+    box = test(page, "pad").bounding_box()
+    assert box is not None
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, points: list[Point]) -> None:
+        session.send(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y, "id": 1} for x, y in points]}
+        )
+
+    for stroke in scribble(box):
+        touch("touchStart", [stroke[0]])
+        for point in stroke[1:]:
+            touch("touchMove", [point])
+        touch("touchEnd", [])
+    session.detach()
+
+
+def drag(page: Page, start: Locator, to: Point) -> None:
+    box = start.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(to[0] - 60, to[1] - 40, steps=4)
+    page.mouse.move(*to, steps=4)
+    page.mouse.up()
+
+
+def on_sheet(page: Page, number: int, x: float, y: float) -> Point:
+    """Where a fraction of a page is on the screen, once that page is in sight there."""
+    sheet = test(page, f"page-{number}")
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    assert box is not None
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def in_sight(page: Page, number: int, x: float, y: float) -> Point:
+    """The same, scrolled until the point itself is in the middle of the desk."""
+    page.locator(".pl-scroll").evaluate(
+        """(desk, [number, y]) => {
+          const sheet = desk.querySelector(`[data-page="${number}"]`), r = sheet.getBoundingClientRect();
+          desk.scrollTop += r.top + y * r.height - (desk.getBoundingClientRect().top + desk.clientHeight / 2);
+        }""",
+        [number, y],
+    )
+    return on_sheet_now(page, number, x, y)
+
+
+def on_sheet_now(page: Page, number: int, x: float, y: float) -> Point:
+    box = test(page, f"page-{number}").bounding_box()
+    assert box is not None
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def drop_files(page: Page, target: Locator, files: list[tuple[str, str, bytes]]) -> None:
+    """Drops files from the desktop onto an element."""
+    transfer = page.evaluate_handle(
+        """files => {
+          const transfer = new DataTransfer();
+          for (const [name, type, codes] of files)
+            transfer.items.add(new File([new Uint8Array(codes)], name, {type}));
+          return transfer;
+        }""",
+        [[name, kind, list(data)] for name, kind, data in files],
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        target.dispatch_event(event, {"dataTransfer": transfer})
+
+
+def open_menu(page: Page, name: str) -> None:
+    row(page, name).click(button="right")
+    test(page, "menu-workflow").hover()
+    expect(test(page, "type-signature")).to_be_visible()
+
+
+def add_person(page: Page, typed: str, *, option: str) -> None:
+    test(page, "recipient-input").press_sequentially(typed)
+    page.get_by_role("option", name=option).click()
+
+
+def recipients(page: Page) -> list[str]:
+    return [str(each) for each in test(page, "recipient").evaluate_all("all => all.map(one => one.dataset.key)")]
+
+
+def sign_here(page: Page, draw: Any) -> None:
+    """Draws, consents, signs; ends on the screen that says so."""
+    test(page, "sign-open").click()
+    draw(page)
+    test(page, "consent").check()
+    test(page, "sign-confirm").click()
+    expect(test(page, "done")).to_be_visible(timeout=60_000)
+
+
+def drag_to_top(page: Page, index: int) -> None:
+    """Drags a recipient by the handle, with the mouse, above the first."""
+    rows = test(page, "recipient")
+    grip = rows.nth(index).locator(".grip").bounding_box()
+    top = rows.nth(0).bounding_box()
+    assert grip is not None
+    assert top is not None
+    page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(grip["x"] + 10, top["y"] + top["height"] / 2, steps=6)
+    page.mouse.move(grip["x"] + 10, top["y"] + 6, steps=4)
+    page.mouse.up()

@@ -1,0 +1,186 @@
+"""The files page and the wizard: menus by keyboard, refused files, long lists, an approval from end to end."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.pdfops import samples
+from tests.ui import acts
+from tests.ui.acts import test as by
+from tests.ui.conftest import Look, People
+
+pytestmark = pytest.mark.browser
+
+CONTRACT = "Contrat de prestation 2026.pdf"
+LONG = "Procès-verbal de la réunion extraordinaire du conseil d’administration, version relue et corrigée.pdf"
+
+
+def new(people: People, *names: str, kind: str = "signature") -> str:
+    ids = ",".join(people.file_id(name) for name in names)
+    return f"{people.url}/apps/app_api/embedded/parapheur/workflow/new?kind={kind}&fileIds={ids}"
+
+
+def test_the_menu_works_by_keyboard_alone(people: People) -> None:
+    alice = people.sit_down("alice")
+    alice.goto(people.url)
+    acts.row(alice, CONTRACT).locator(".fm-name").focus()
+    alice.keyboard.press("Shift+F10")
+    expect(by(alice, "menu-download")).to_be_focused()
+    alice.keyboard.press("ArrowDown")
+    alice.keyboard.press("ArrowDown")
+    expect(by(alice, "menu-workflow")).to_be_focused()
+    alice.keyboard.press("ArrowRight")
+    expect(by(alice, "type-validation")).to_be_focused()
+    alice.keyboard.press("ArrowLeft")
+    expect(by(alice, "menu-workflow")).to_be_focused()
+    alice.keyboard.press("Escape")
+    expect(alice.get_by_role("menu")).to_have_count(0)
+    expect(acts.row(alice, CONTRACT).locator(".fm-name")).to_be_focused()
+    alice.keyboard.press("Shift+F10")
+    by(alice, "menu-workflow").focus()
+    alice.keyboard.press("ArrowRight")
+    expect(by(alice, "type-validation")).to_be_focused()
+    alice.keyboard.press("ArrowDown")
+    alice.keyboard.press("Enter")
+    expect(by(alice, "document")).to_have_count(1)
+
+
+def test_a_signature_of_something_else_than_pdf_is_offered_with_the_reason(people: People, look: Look) -> None:
+    people.put("Sans flux.txt", b"rien")
+    alice = people.sit_down("alice")
+    alice.goto(people.url)
+    acts.row(alice, "Devis 2026-014.docx").click(button="right")
+    by(alice, "menu-workflow").hover()
+    expect(by(alice, "type-signature")).to_have_attribute("aria-disabled", "true")
+    expect(by(alice, "type-signature")).to_contain_text("PDF")
+    look(alice, "01-menu-not-pdf", phone=True)
+    alice.keyboard.press("Escape")
+    acts.row(alice, "Sans flux.txt").locator(".fm-name").click()
+    expect(alice.get_by_text("Aucun flux sur ce fichier")).to_be_visible()
+    look(alice, "01-panel-empty", phone=True)
+
+
+def test_bad_files_are_refused_one_by_one_and_good_ones_stay(people: People, look: Look) -> None:
+    good = people.content("Annexe 1 – Calendrier.pdf")
+    alice = people.sit_down("alice")
+    people.foresee(400, 413, 415, 422)
+    alice.goto(new(people, CONTRACT))
+    expect(by(alice, "document")).to_have_count(1)
+    acts.drop_files(
+        alice,
+        by(alice, "drop"),
+        [
+            ("Protégé.pdf", "application/pdf", samples.encrypted_pdf()),
+            ("Facture.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", b"PK\3\4"),
+            ("Abîmé.pdf", "application/pdf", good[:900]),
+            ("Texte.pdf", "application/pdf", b"this is no PDF at all"),
+            (LONG, "application/pdf", good),
+        ],
+    )
+    expect(by(alice, "document").filter(has_text="Procès-verbal")).to_be_visible()
+    for name, reason in (("Protégé", "mot de passe"), ("Facture", "seul un PDF"), ("Abîmé", "."), ("Texte", "PDF")):
+        expect(alice.locator(".pf-files .bad").filter(has_text=name)).to_contain_text(reason)
+    look(alice, "02-refused", phone=True)
+    expect(by(alice, "next")).to_have_attribute("aria-disabled", "false")
+    alice.reload()
+    expect(by(alice, "document").filter(has_text="Procès-verbal")).to_be_visible()
+
+
+def test_an_approval_is_asked_for_in_three_steps(people: People, look: Look) -> None:
+    alice = people.sit_down("alice")
+    alice.goto(new(people, "Budget 2026.xlsx", "Photo du site.jpg", kind="validation"))
+    expect(by(alice, "document")).to_have_count(2)
+    look(alice, "02-validation", phone=True)
+    by(alice, "next").click()
+    acts.add_person(alice, "carol", option="Carol Nguyen")
+    acts.add_person(alice, "carol@example.org", option="Carol Nguyen")
+    expect(alice.get_by_role("alert").filter(has_text="déjà dans la liste")).to_be_visible()
+    by(alice, "next").click()
+    by(alice, "title").fill("Photos et budget")
+    look(alice, "05-recap-validation", phone=True)
+    by(alice, "send").click()
+    expect(by(alice, "sent")).to_contain_text("Carol Nguyen")
+
+
+def test_stamps_are_placed_and_recipients_ordered_by_keyboard(people: People) -> None:
+    alice = people.sit_down("alice")
+    alice.goto(new(people, CONTRACT))
+    by(alice, "next").click()
+    acts.add_person(alice, "bob", option="Bob Leroy")
+    acts.add_person(alice, "carol", option="Carol Nguyen")
+    alice.locator(".grip").nth(1).focus()
+    alice.keyboard.press("Space")
+    alice.keyboard.press("ArrowUp")
+    alice.keyboard.press("Space")
+    assert acts.recipients(alice) == ["carol", "bob"]
+    by(alice, "next").click()
+    expect(by(alice, "page-1")).to_be_visible()
+    for number in range(2):
+        by(alice, f"place-cart-{number}").focus()
+        alice.keyboard.press("Enter")
+        expect(by(alice, "page-1")).to_be_focused()
+        alice.keyboard.press("Enter")
+        expect(by(alice, "stamp").nth(number)).to_be_focused()
+    left = by(alice, "stamp").nth(1).bounding_box()
+    alice.keyboard.press("Shift+ArrowLeft")
+    alice.keyboard.press("ArrowUp")
+    moved = by(alice, "stamp").nth(1).bounding_box()
+    assert left is not None
+    assert moved is not None
+    assert moved["x"] < left["x"]
+    assert moved["y"] < left["y"]
+    alice.keyboard.press("Control+z")
+    alice.keyboard.press("PageDown")
+    expect(by(alice, "page-2").locator("[data-test=stamp]")).to_have_count(1)
+    expect(by(alice, "next")).to_have_attribute("aria-disabled", "false")
+
+
+def test_many_people_documents_and_pages_still_fit(people: People, look: Look) -> None:
+    thirty = samples.simple_pdf(30)
+    names = [f"Lot/Pièce {n:02}.pdf" for n in range(9)]
+    area = people.demo.host.area
+    if area.node("alice", ("Lot",)) is None:
+        area.make_folder("alice", ("Lot",))
+    for name in names:
+        people.put(name, samples.simple_pdf(2))
+    people.put(f"Lot/{LONG}", thirty)
+    alice = people.sit_down("alice")
+    alice.goto(new(people, f"Lot/{LONG}", *names))
+    expect(by(alice, "document")).to_have_count(10)
+    look(alice, "02-many", phone=True)
+    by(alice, "next").click()
+    for n in range(20):
+        by(alice, "recipient-input").fill(f"personne.numero.{n:02}@societe-exemple.example.com")
+        alice.locator("#pf-people [role=option]").click()
+    expect(by(alice, "recipient")).to_have_count(20)
+    look(alice, "03-many", phone=True)
+    by(alice, "next").click()
+    expect(by(alice, "page-1").locator("img")).to_be_visible()
+    by(alice, "next-missing").click()
+    expect(by(alice, "page-30")).to_be_in_viewport()
+    at = acts.on_sheet_now(alice, 30, 0.5, 0.4)
+    alice.mouse.click(*at)
+    expect(by(alice, "stamp")).to_have_count(1)
+    look(alice, "04-many", phone=True)
+    expect(alice.locator(".pf-toolbar .v").first).to_have_text(re.compile(r"30\s*/\s*30"))
+
+
+def test_an_empty_folder_and_a_wizard_without_a_file_say_what_to_do(people: People, look: Look) -> None:
+    area = people.demo.host.area
+    if area.node("alice", ("Vide",)) is None:
+        area.make_folder("alice", ("Vide",))
+    alice = people.sit_down("alice")
+    alice.goto(f"{people.url}/#Vide")
+    expect(alice.get_by_text("Ce dossier est vide")).to_be_visible()
+    look(alice, "01-empty-folder", phone=True)
+    alice.goto(f"{people.url}/apps/app_api/embedded/parapheur/workflow/new")
+    expect(alice.get_by_text("Aucun document pour l’instant")).to_be_visible()
+    look(alice, "02-empty")
+    alice.goto(f"{people.url}/apps/app_api/embedded/parapheur/workflow#todo")
+    expect(alice.get_by_role("heading", level=1)).to_be_visible()
+    look(alice, "09-empty", phone=True)
+    alice.goto(f"{people.url}/demo/sms")
+    look(alice, "11-sms", phone=True)

@@ -1,0 +1,219 @@
+"""The page behind an invitation: reading, deciding, and every way in which it has to say no."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import expect
+
+from tests.ui import acts
+from tests.ui.acts import test as by
+from tests.ui.conftest import PHONE, Look, People
+
+pytestmark = pytest.mark.browser
+
+CONTRACT = "Contrat de prestation 2026.pdf"
+BOX = {"x": 0.1, "y": 0.7, "w": 0.3, "h": 0.08}
+
+
+def signature(people: People, *recipients: dict[str, Any], **more: Any) -> str:
+    """A running collection of one document. Returns: its id."""
+    placements = [
+        {"document": 0, "page": 1, "recipient": n, "box": {**BOX, "x": 0.1 + 0.4 * n}, "with_text": n == 0}
+        for n in range(len(recipients))
+    ]
+    documents = [{"file_id": people.file_id(CONTRACT)}]
+    flow = people.launch(
+        kind="signature", documents=documents, recipients=list(recipients), placements=placements, **more
+    )
+    return str(flow["id"])
+
+
+def validation(people: People, names: list[str], *recipients: dict[str, Any], **more: Any) -> str:
+    documents = [{"file_id": people.file_id(name)} for name in names]
+    return str(people.launch(kind="validation", documents=documents, recipients=list(recipients), **more)["id"])
+
+
+def outside(name: str, language: str = "fr") -> dict[str, Any]:
+    called = {"first_name": name.capitalize(), "last_name": "Durand"}
+    return {"email": f"{name}@example.com", **called, "language": language}
+
+
+def photographed_signature() -> bytes:
+    picture = Image.new("RGB", (640, 240), (247, 246, 243))
+    ImageDraw.Draw(picture).line([(60, 180), (160, 50), (260, 190), (420, 60), (560, 150)], fill=(20, 24, 60), width=9)
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def test_files_of_any_type_are_approved_with_a_comment_and_the_panel_shows_it(people: People, look: Look) -> None:
+    names = [CONTRACT, "Devis 2026-014.docx", "Photo du site.jpg"]
+    flow_id = validation(people, names, {"user": "bob"}, title="Dossier d’achat", comment="Merci de vérifier le prix.")
+    bob = people.sit_down("bob")
+    bob.goto(f"{people.url}/f/{flow_id}")
+    expect(by(bob, "page-1")).to_have_count(1)
+    expect(bob.get_by_text("No preview for this file")).to_have_count(2)
+    look(bob, "08-validate", phone=True)
+    by(bob, "approve-open").click()
+    by(bob, "approve-comment").fill("Bon pour accord.")
+    look(bob, "08-approve", phone=True)
+    by(bob, "approve-confirm").click()
+    expect(by(bob, "done")).to_be_visible()
+
+    alice = people.sit_down("alice")
+    alice.goto(people.url)
+    acts.row(alice, "Devis 2026-014.docx").locator(".fm-name").click()
+    expect(by(alice, "flow").filter(has_text="Bon pour accord.")).to_contain_text("Approuvé")
+    look(alice, "01-panel-approved")
+
+
+def test_a_refusal_needs_a_reason_and_the_panel_shows_it(people: People, look: Look) -> None:
+    validation(people, ["Budget 2026.xlsx"], outside("hugo"))
+    hugo = people.sit_down(size=PHONE, touch=True)
+    hugo.goto(people.link_for("hugo@example.com"))
+    look(hugo, "08-nopreview", desktop=True)
+    by(hugo, "refuse-open").tap()
+    by(hugo, "refuse-confirm").tap(force=True)
+    expect(by(hugo, "refuse-reason")).to_be_visible()
+    expect(by(hugo, "refuse-confirm")).to_have_attribute("aria-disabled", "true")
+    by(hugo, "refuse-reason").fill("Le poste « Fournitures » est sous-évalué.")
+    look(hugo, "06-refuse", desktop=True)
+    by(hugo, "refuse-confirm").tap()
+    expect(by(hugo, "done")).to_contain_text("Alice Martin")
+    hugo.reload()
+    expect(hugo.get_by_role("heading", level=1)).to_have_text("Vous avez refusé")
+    look(hugo, "13-refused", desktop=True)
+
+    alice = people.sit_down("alice")
+    alice.goto(people.url)
+    acts.row(alice, "Budget 2026.xlsx").locator(".fm-name").click()
+    refused = by(alice, "flow").filter(has=alice.locator("[data-state=refused]"))
+    expect(refused).to_contain_text("Le poste « Fournitures » est sous-évalué.")
+    look(alice, "01-panel-refused", phone=True)
+
+
+def test_the_page_can_be_read_without_script(people: People, look: Look) -> None:
+    signature(people, outside("ines"), comment="Bonjour, voici le contrat.")
+    ines = people.sit_down(size=PHONE, java_script_enabled=False)
+    ines.goto(people.link_for("ines@example.com"))
+    expect(ines.get_by_role("heading", level=1)).to_have_text("Contrat de prestation 2026")
+    expect(ines.get_by_text("Bonjour, voici le contrat.")).to_be_visible()
+    expect(ines.get_by_role("img", name="Page 1 sur 3")).to_be_visible()
+    expect(ines.get_by_text("Vous pouvez tout lire ici.")).to_be_visible()
+    with ines.expect_download() as downloading:
+        ines.get_by_role("link", name=f"Télécharger « {CONTRACT} »").click()
+    assert downloading.value.path().read_bytes().startswith(people.content(CONTRACT))
+
+
+def test_a_photographed_signature_is_imported_and_two_clicks_are_one_event(people: People, look: Look) -> None:
+    flow_id = signature(people, {"user": "bob"}, outside("jules"))
+    people.foresee(409)
+    bob = people.sit_down("bob", lang="en")
+    bob.goto(f"{people.url}/f/{flow_id}")
+    by(bob, "sign-open").click()
+    by(bob, "tab-image").click()
+    look(bob, "06-sign-image-empty")
+    by(bob, "image-input").set_input_files(
+        [{"name": "note.txt", "mimeType": "text/plain", "buffer": b"no picture"}]
+    )  # fmt: skip
+    expect(bob.get_by_role("alert").filter(has_text="PNG")).to_be_visible()
+    by(bob, "image-input").set_input_files(
+        [{"name": "signature.jpg", "mimeType": "image/jpeg", "buffer": photographed_signature()}]
+    )
+    expect(bob.get_by_alt_text("Your signature, from the image")).to_be_visible()
+    by(bob, "consent").check()
+    bob.get_by_text("See it on the page").click()
+    look(bob, "06-sign-image", phone=True)
+    by(bob, "sign-confirm").dblclick()
+    expect(by(bob, "done")).to_be_visible(timeout=60_000)
+    events = bob.request.get(f"{people.url}/api/v1/flows/{flow_id}").json()["events"]
+    assert [event["type"] for event in events].count("recipient.signed") == 1
+
+
+def test_a_failed_signature_keeps_the_drawing_and_says_what_to_do(people: People, look: Look) -> None:
+    signature(people, outside("lea", "en"))
+    people.foresee(503)
+    lea = people.sit_down(lang="en")
+    lea.goto(people.link_for("lea@example.com"))
+    by(lea, "sign-open").click()
+    acts.draw_with_mouse(lea)
+    by(lea, "consent").check()
+    down = {"title": "The cloud does not answer.", "status": 503, "code": "host-unavailable"}
+    lea.route("**/sign", lambda route: route.fulfill(status=503, json=down, content_type="application/problem+json"))
+    by(lea, "sign-confirm").click()
+    expect(lea.get_by_role("alert").filter(has_text="The cloud does not answer.")).to_be_visible()
+    look(lea, "13-error-banner", phone=True)
+    lea.unroute("**/sign")
+    by(lea, "sign-confirm").click()
+    expect(by(lea, "done")).to_be_visible(timeout=60_000)
+
+
+def test_a_link_used_early_shows_no_document_and_nothing_of_the_collection(people: People, look: Look) -> None:
+    flow_id = signature(people, {"user": "bob"}, {"user": "carol"})
+    carol = people.sit_down("carol")
+    carol.goto(f"{people.url}/f/{flow_id}")
+    expect(carol.get_by_role("heading", level=1)).to_have_text("Ce n’est pas encore votre tour")
+    expect(carol.locator("[data-sheet]")).to_have_count(0)
+    look(carol, "13-early", phone=True)
+
+
+def test_unknown_links_and_other_peoples_pages_explain_themselves(people: People, look: Look) -> None:
+    flow_id = signature(people, {"user": "bob"})
+    people.foresee(404)
+    nobody = people.sit_down()
+    nobody.goto(f"{people.url}/s/{'A' * 43}")
+    expect(nobody.get_by_role("heading", level=1)).to_be_visible()
+    look(nobody, "13-unknown-link", phone=True)
+    nobody.goto(f"{people.url}/f/{flow_id}")
+    expect(nobody.get_by_text("Aucun compte n’est connecté.")).to_be_visible()
+    carol = people.sit_down("carol")
+    carol.goto(f"{people.url}/f/{flow_id}")
+    expect(carol.get_by_text("Carol Nguyen").or_(carol.get_by_text("carol", exact=False)).first).to_be_visible()
+    look(carol, "13-somebody-else", phone=True)
+    carol.get_by_role("link", name=re.compile("changer de compte")).click()
+    expect(by(carol, "file-row").first).to_be_visible()
+
+
+def test_the_language_is_switched_on_the_page_and_kept(people: People) -> None:
+    signature(people, outside("nora"))
+    nora = people.sit_down(lang="en")
+    nora.goto(people.link_for("nora@example.com"))
+    expect(by(nora, "sign-open")).to_have_text("Signer")
+    by(nora, "language").click()
+    expect(by(nora, "sign-open")).to_have_text("Sign")
+    nora.reload()
+    expect(nora.locator("html")).to_have_attribute("lang", "en")
+    expect(by(nora, "sign-open")).to_have_text("Sign")
+
+
+def test_the_sender_follows_a_flow_and_an_invitation_that_bounced_is_said(people: People, look: Look) -> None:
+    flow_id = signature(people, {"user": "bob"}, outside("oscar"), title="Contrat et annexes")
+    alice = people.sit_down("alice")
+    alice.goto(f"{people.url}/f/{flow_id}")
+    expect(by(alice, "flow-state")).to_have_text("En cours")
+    look(alice, "05-follow", phone=True)
+    alice.goto(f"{people.url}/apps/app_api/embedded/parapheur/workflow#sent")
+    expect(by(alice, "flow").first).to_be_visible()
+    by(alice, "flow").first.get_by_role("button", name="Voir le détail").click()
+    look(alice, "09-flows", phone=True)
+
+
+def test_keyboard_stays_in_the_sheet_and_esc_gives_focus_back(people: People) -> None:
+    flow_id = signature(people, {"user": "bob"})
+    bob = people.sit_down("bob", lang="en")
+    bob.goto(f"{people.url}/f/{flow_id}")
+    by(bob, "sign-open").focus()
+    bob.keyboard.press("Enter")
+    dialog = bob.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    for _ in range(14):
+        bob.keyboard.press("Tab")
+        assert bob.evaluate("document.activeElement === document.body || !!document.activeElement.closest('dialog')")
+    bob.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(by(bob, "sign-open")).to_be_focused()
