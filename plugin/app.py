@@ -27,6 +27,7 @@ from plugin.actions.sweep import catch_up, clear_launches, look_at, sweep
 from plugin.adapters.appapi import AppApi, AppApiPlatform
 from plugin.adapters.blobs import FolderBlobs
 from plugin.adapters.dav import DavFiles
+from plugin.adapters.host_mail import ChosenMailer, Companion
 from plugin.adapters.index import SqlIndex
 from plugin.adapters.jobs import HueyJobs
 from plugin.adapters.keys import Keys, restore_keys
@@ -83,6 +84,8 @@ def create_app(
     directory = KeptPeople(OcsDirectory(settings.host_url, api))
     database = _database(settings)
     vault = SqlVault(database, only_instance=settings.only_instance)
+    companion = Companion(OcsCalls(settings.host_url, api, timeout_s=(3.0, 30.0)))
+    mailer = ChosenMailer(settings.mail, companion, _mailer(settings))
     is_first_start = not (settings.data / "keys").exists()
     keys = Keys.open(settings.data / "keys", settings.organisation, vault.knows_keys(), make_organisation_certificate)
     vault.remember_keys(keys.chain_keys)
@@ -107,7 +110,7 @@ def create_app(
         vault=vault,
         blobs=FolderBlobs(settings.data / "cache", settings.cache_bytes),
         jobs=jobs,
-        mailer=_mailer(settings),
+        mailer=mailer,
         compose=Letters(
             settings.public_url,
             settings.organisation,
@@ -127,7 +130,8 @@ def create_app(
         version=version("parapheur"),
     )
     run_rebuild = partial(rebuild, files, directory, store)
-    health = Health(settings, keys, index, host_takes_writes or partial(_host_answers, directory))
+    works = host_takes_writes or partial(_host_answers, directory)
+    health = Health(keys, index, companion, mailer, works)
     if with_jobs:
         jobs.start()
 
@@ -153,6 +157,7 @@ def demo_sidecar(wiring: Wiring) -> Sidecar:
         app_secret=SecretStr(wiring.app_secret),
         extra_origins=(f"http://localhost:{public.port}",),
         trust_origin_ip=True,
+        mail="smtp",
         smtp_host=wiring.smtp_host,
         smtp_port=wiring.smtp_port,
         mail_from="parapheur@example.org",
@@ -309,9 +314,13 @@ def _host_answers(directory: KeptPeople) -> bool:
 class Health:
     """What works and what does not. The host is asked every few seconds at most, however often people ask here."""
 
-    def __init__(self, settings: Settings, keys: Keys, index: SqlIndex, host_works: Callable[[], bool]) -> None:
+    def __init__(
+        self, keys: Keys, index: SqlIndex, companion: Companion, mailer: ChosenMailer, host_works: Callable[[], bool]
+    ) -> None:
         self._keys = keys
         self._index = index
+        self._companion = companion
+        self._mailer = mailer
         self._host_works = host_works
         self._lock = threading.Lock()
         self._asked_at = -HOST_CHECK_EVERY_S
@@ -323,10 +332,14 @@ class Health:
         works = self._host()
         if not self._worked_once:
             return None
+        companion = self._companion.state() if works else "ok"  # a host that is out says nothing of its apps
+        mail = self._mailer.problem() if works else None
         return [
             _check("host", works, "the platform's file area does not take writes"),
             _check("index", not self._index.is_missing(), "the index is missing or being rebuilt"),
             _check("keys-exported", self._keys.exported, "no protected backup of the keys: parapheur keys export"),
+            _check("companion", companion == "ok", companion),
+            _check("mail", mail is None, mail or ""),
         ]
 
     def _host(self) -> bool:

@@ -54,6 +54,7 @@ class Settings(BaseModel):
     only_instance: bool = True
     extra_origins: tuple[str, ...] = ()
     trust_origin_ip: bool = False
+    mail: Literal["auto", "smtp", "host"] = "auto"
     smtp_host: str = "localhost"
     smtp_port: Annotated[int, Field(ge=1, le=65535)] = 25
     smtp_security: Literal["none", "starttls", "tls"] = "none"

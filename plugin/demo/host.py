@@ -46,7 +46,7 @@ class EmbeddedHost:
         self.area = Area(root, self._database)
         self.sessions = Sessions(self._database)
         self.mailbox = Mailbox(self._database)
-        self.ocs = Ocs(sidecar_secret)
+        self.ocs = Ocs(sidecar_secret, self.mailbox.keep)
         self._dav = Dav(self.area, sidecar_secret)
         self._with_samples = with_samples
         self._server: Server | None = None

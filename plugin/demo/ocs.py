@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -20,6 +23,7 @@ _MESSAGES: Final = {
     403: "Logged in account must be an admin",
 }
 _Json = Any
+COMPANION_VERSION: Final = "0.1.0"
 
 
 class Refusal(Exception):
@@ -32,8 +36,9 @@ class Refusal(Exception):
 class Ocs:
     """WSGI application for ``/ocs/v1.php`` and ``/ocs/v2.php``."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, keep_mail: Callable[[str, list[str], bytes], None]) -> None:
         self._secret = secret
+        self._keep_mail = keep_mail
         self.app_progress: int | None = None
         """What the app last told about its start, by the status route."""
 
@@ -77,6 +82,10 @@ class Ocs:
                 return []
             case "GET", "/apps/app_api/api/v1/users" if is_app:
                 return list(PEOPLE)
+            case "GET", "/apps/parapheur_companion/status" if is_app:
+                return {"version": COMPANION_VERSION}
+            case "POST", "/apps/parapheur_companion/mail" if is_app:
+                return {"version": COMPANION_VERSION, **self._mail(_body(environ))}
             case "GET", _ if not user:
                 raise Refusal(401, 997)
             case "GET", "/cloud/user":
@@ -91,6 +100,22 @@ class Ocs:
                 return _suggestions((query.get("search") or [""])[0], (query.get("limit") or ["10"])[0])
             case _:
                 raise Refusal(404, 998)
+
+    def _mail(self, wanted: dict[str, _Json]) -> dict[str, _Json]:
+        """As the companion app answers."""
+        try:
+            message = EmailMessage(policy=SMTP)
+            message["To"] = Address(str(wanted["to_name"]), addr_spec=str(wanted["to"]))
+            for header, field in (("Subject", "subject"), ("Message-ID", "message_id")):
+                message[header] = str(wanted[field])
+            message.set_content(str(wanted["text"]))
+            message.add_alternative(str(wanted["html"]), subtype="html")
+        except KeyError as missing:
+            raise Refusal(400, 400) from missing
+        except (ValueError, IndexError):
+            return {"outcome": "refused", "reason": "bad-address"}
+        self._keep_mail("host@example.org", [str(wanted["to"])], message.as_bytes())
+        return {"outcome": "accepted"}
 
     def _record_for(self, user: str, uid: str) -> _Json:
         if uid not in PEOPLE or (uid != user and "admin" not in PEOPLE[user].groups):
@@ -132,11 +157,18 @@ def _suggestions(text: str, limit: str) -> list[_Json]:
 
 
 def _progress(environ: Environ) -> int | None:
-    try:
-        value = json.loads(read_body(environ, 10_000) or b"{}").get("progress")
-    except (ValueError, AttributeError) as wrong:
-        raise Refusal(400, 400) from wrong
+    value = _body(environ).get("progress")
     return value if isinstance(value, int) else None
+
+
+def _body(environ: Environ) -> dict[str, _Json]:
+    try:
+        value = json.loads(read_body(environ, 5_000_000) or b"{}")
+    except ValueError as wrong:
+        raise Refusal(400, 400) from wrong
+    if not isinstance(value, dict):
+        raise Refusal(400, 400)
+    return value
 
 
 def _envelope(meta: dict[str, _Json], data: _Json, wants_json: bool) -> tuple[bytes, str]:

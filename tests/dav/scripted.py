@@ -54,7 +54,7 @@ def scripted() -> Iterator[Script]:
             self.wfile.write(answer.body)
             self.close_connection = answer.content_length is not None
 
-        do_GET = do_PUT = do_DELETE = do_PROPFIND = do_MKCOL = do_SEARCH = answer  # noqa: N815
+        do_GET = do_PUT = do_POST = do_DELETE = do_PROPFIND = do_MKCOL = do_SEARCH = answer  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
             pass
