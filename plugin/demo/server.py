@@ -7,6 +7,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -79,28 +80,27 @@ class Demo:
             raise PortInUse(port) from taken
         self.port = int(self._server.bind_addr[1])
         self.public_url = f"http://127.0.0.1:{self.port}"
-        self.host = EmbeddedHost(data, secret, with_samples=with_samples)
-        self.host.start()
-        self._forward = Forward(lambda: self.host.port)
-        self._pages = create_pages(self.host, self.public_url)
-        wiring = Wiring(
-            host_url=self.host.url,
-            app_secret=secret,
-            app_version=APP_VERSION,
-            smtp_host=self.host.smtp_host,
-            smtp_port=self.host.smtp_port,
-            public_url=self.public_url,
-            data=data,
-            host_takes_writes=self.host.takes_writes,
-            send_sms=self.host.mailbox.keep_sms,
-        )
-        try:
+        with ExitStack() as undo:  # threads are running by now: a start that fails must end them, or nothing ends
+            undo.callback(self._claim.close)
+            undo.callback(self._server.stop)
+            self.host = EmbeddedHost(data, secret, with_samples=with_samples)
+            undo.callback(self.host.stop)
+            self.host.start()
+            self._forward = Forward(lambda: self.host.port)
+            self._pages = create_pages(self.host, self.public_url)
+            wiring = Wiring(
+                host_url=self.host.url,
+                app_secret=secret,
+                app_version=APP_VERSION,
+                smtp_host=self.host.smtp_host,
+                smtp_port=self.host.smtp_port,
+                public_url=self.public_url,
+                data=data,
+                host_takes_writes=self.host.takes_writes,
+                send_sms=self.host.mailbox.keep_sms,
+            )
             self._sidecar = sidecar_factory(wiring)
-        except BaseException:
-            self._server.stop()
-            self.host.stop()
-            self._claim.close()
-            raise
+            undo.pop_all()
         self._proxy = AppApiProxy(self._sidecar.app, self.host.sessions, secret, APP_VERSION)
         self._thread = threading.Thread(target=self._server.serve, name="public-port", daemon=True)
 

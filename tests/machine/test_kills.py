@@ -25,9 +25,11 @@ from tests.pdfops import oracles
 from tests.state import independent_verifier
 
 pytestmark = pytest.mark.machine
-KILLS = int(os.environ.get("PARAPHEUR_KILLS") or 15)
+KILLS = int(os.environ.get("PARAPHEUR_KILLS") or 12)
 SEED = int(os.environ.get("PARAPHEUR_SEED") or 1)
 ACTS = ("launch", "first", "last")
+SPREAD = {"launch": 2.8, "first": 1.3, "last": 2.5}
+"""Up to how many times its usual duration an act is killed: a launch is slow just after a start, mails come behind."""
 REVISION = re.compile(r"[0-9a-f]{64}")
 
 
@@ -65,10 +67,10 @@ def test_orphans_are_gone_before_anybody_is_told_that_the_flow_has_ended(server:
 def test_killed_again_and_again_during_its_first_start_it_still_becomes_whole(server: Server) -> None:
     dice = random.Random(SEED)
     pause = threading.Event()
-    for number in range(6):
+    for number in range(4):
         server.launch()
         until(lambda: server.data.exists(), 10, "the start has begun")
-        pause.wait((number + dice.random()) / 6 * 1.8)
+        pause.wait((number + dice.random()) / 4 * 1.8)
         server.kill()
     assert server.start() < 10
     with people(server, "alice", "bob", None) as (alice, bob, outside):
@@ -129,7 +131,7 @@ def test_killed_at_any_moment_nothing_is_lost_doubled_or_stuck(server: Server) -
             one = case(alice, number)
             cases.append(one)
             act = ACTS[number % len(ACTS)]
-            at = (number // len(ACTS) % 5 + dice.random()) / 5 * (2.5 if act == "last" else 1.3)
+            at = (number // len(ACTS) % 4 + dice.random()) / 4 * SPREAD[act]
             acts: dict[str, Callable[[], requests.Response]] = {
                 "launch": lambda one=one: one.launch(alice),
                 "first": lambda one=one: one.sign_as_bob(bob),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.machine.machine import DEMO, SETUP_WITHIN_S, Server, living, until
+from tests.machine.machine import DEMO, ROOT, SETUP_WITHIN_S, Server, free_port, living, until
 
 pytestmark = pytest.mark.machine
 Process = subprocess.Popen[bytes]
@@ -67,15 +66,13 @@ def test_nothing_outlives_a_make_that_was_killed(server: Server) -> None:
     assert server.start() < 10
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_the_process_itself_ends_with_code_zero_and_leaves_nothing(
-    server: Server, way: Callable[[Process], None]
-) -> None:
-    server.start()
-    process = server.process
-    assert process is not None
-    assert server.end(way) < 5
-    assert process.returncode == 0
+def test_the_process_itself_ends_with_code_zero_and_leaves_nothing(server: Server) -> None:
+    for way in WAYS:
+        server.start()
+        process = server.process
+        assert process is not None
+        assert server.end(way) < 5
+        assert process.returncode == 0, way.__name__
     assert server.troubles == []
 
 
@@ -93,3 +90,14 @@ def test_data_with_a_space_and_an_accent_in_its_name_is_fine(tmp_path: Path) -> 
         server.start()
         server.end()
         assert server.troubles == []
+
+
+@pytest.mark.parametrize("broken", ["host/host.sqlite", "parapheur/vault.db"])
+def test_a_start_that_fails_ends(tmp_path: Path, broken: str) -> None:
+    path = tmp_path / broken
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"this is no database at all" * 1000)
+    command = [*DEMO, "--port", str(free_port()), "--data", str(tmp_path)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode not in (0, None)
+    assert "is not a database" in ended.stderr
