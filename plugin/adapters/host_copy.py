@@ -39,14 +39,20 @@ class HostCopy:
 
         Raises: ChainBroken exists; HostUnavailable, where it is not known to be there.
         """
-        self._files.make_folder(place.owner, place.folder)
+        try:
+            self._new_salts(place, salts)
+        except HostUnavailable:  # most often because the folder is not there yet
+            self._files.make_folder(place.owner, place.folder)
+            self._new_salts(place, salts)
+        return self._put_new(place, log)
+
+    def _new_salts(self, place: StatePlace, salts: bytes) -> None:
         try:
             self._files.write(place.owner, _salts_path(place), salts, only_new=True)
         except PreconditionFailed:
             if self.read(place) is not None:
                 raise ChainBroken("exists") from None
             self.put_salts(place, salts)
-        return self._put_new(place, log)
 
     def replace(self, place: StatePlace, before: bytes, log: bytes, etag: str) -> Stored | Found:
         """PUT of ``log`` where ``before`` lies. Returns what is there instead, where it is something else.
