@@ -15,7 +15,7 @@ help: ## what there is
 setup: .venv/.dev $(UI) ## the virtual environment with everything tests need, and the front end
 
 run: .venv/.run $(UI) ## http://127.0.0.1:8780 (PORT=… DATA=…)
-	@PORT=$(PORT) DATA=$(DATA) PARAPHEUR_DIE_WITH_PARENT=1 exec $(BIN)/python -m plugin.demo
+	@PORT="$(PORT)" DATA="$(DATA)" PARAPHEUR_DIE_WITH_PARENT=1 exec $(BIN)/python -m plugin.demo
 
 test: setup ## the whole suite
 	@$(BIN)/python tools/needs.py

@@ -105,15 +105,14 @@ def sized_pdf(size_bytes: int) -> bytes:
         b"/Resources << /XObject << /Im 5 0 R >> >> >>",
         stream(b"q 500 0 0 500 50 200 cm /Im Do Q"),
         image,
-        stream(b""),
+        b"<< >>",
     ]
     for _ in range(4):
         missing = size_bytes - len(build(objects))
-        if missing == 0:
-            break
-        padding = len(objects[-1]) - len(stream(b"")) + missing
-        objects[-1] = stream(b" " * max(0, padding))
-    return build(objects)
+        objects[-1] = b"<< >>" + b" " * max(0, len(objects[-1]) - len(b"<< >>") + missing)
+    made = build(objects)
+    assert len(made) == size_bytes
+    return made
 
 
 def encrypted_pdf(user_password: str = "") -> bytes:
