@@ -25,6 +25,7 @@ from plugin.actions.context import Context, Identity, Limits
 from plugin.actions.rebuild import Report, rebuild
 from plugin.actions.sweep import catch_up, clear_launches, look_at, sweep
 from plugin.adapters.appapi import AppApi, AppApiPlatform
+from plugin.adapters.bell import HostBell
 from plugin.adapters.blobs import FolderBlobs
 from plugin.adapters.dav import DavFiles
 from plugin.adapters.host_mail import ChosenMailer, Companion
@@ -102,6 +103,14 @@ def create_app(
         Sweeper(lambda: ctx, index, lambda: run_rebuild()),
         sweep_every_s=settings.sweep_every_s,
     )
+    letters = Letters(
+        settings.public_url,
+        settings.organisation,
+        keys.link_key,
+        settings.default_language,
+        settings.mail_from.rpartition("@")[2],
+        clock,
+    )
     ctx = Context(
         files=files,
         directory=directory,
@@ -111,14 +120,9 @@ def create_app(
         blobs=FolderBlobs(settings.data / "cache", settings.cache_bytes),
         jobs=jobs,
         mailer=mailer,
-        compose=Letters(
-            settings.public_url,
-            settings.organisation,
-            keys.link_key,
-            settings.default_language,
-            settings.mail_from.rpartition("@")[2],
-            clock,
-        ).compose,
+        compose=letters.compose,
+        bell=HostBell(OcsCalls(settings.host_url, api, timeout_s=(3.0, 5.0)), settings.app_id),
+        notice=letters.notice,
         workshop=workshop,
         signer=KeySigner(keys.seal_key_pem, keys.seal_cert_pem),
         wording=StampWording(),

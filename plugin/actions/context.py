@@ -10,6 +10,7 @@ from pdfops.sandbox import Workshop
 from pdfops.signer import Signer
 from plugin.flow.owed import MailWork
 from plugin.ports import Blobs, Directory, Files, Flows, Index, Jobs, Loaded, Mail, Mailer, Vault, Wording
+from plugin.ports_bell import Bell, Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class Context:
     mailer: Mailer
     compose: Callable[[Loaded, MailWork], Mail | None]
     """The letter for a piece of work; None where that person has no address."""
+    bell: Bell
+    notice: Callable[[Loaded, MailWork], Notice | None]
+    """The same for the bell; None for external people."""
     workshop: Workshop
     signer: Signer
     wording: Wording

@@ -8,6 +8,7 @@ from datetime import timedelta
 import structlog
 
 from plugin.actions.acting import MAX_TRIES, load
+from plugin.actions.bell import ring
 from plugin.actions.context import Context
 from plugin.flow.commands import RecordMail
 from plugin.flow.decide import decide
@@ -48,6 +49,8 @@ def deliver(ctx: Context, flow_id: str) -> None:
 
 def _hand_over(ctx: Context, loaded: Loaded, work: MailWork, key: str) -> RecordMail | None:
     flow_id = loaded.flow.id
+    if key not in ctx.vault.attempts(flow_id):  # with the first try only
+        ring(ctx, loaded, work)
     letter = ctx.compose(loaded, work)
     if letter is None:
         return RecordMail(work.mail, work.person, work.round, "", "no-address")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from plugin.actions.acting import load
+from plugin.actions.bell import hush
 from plugin.actions.context import Context
 from plugin.actions.deliver import deliver
 from plugin.actions.finish import finish
@@ -27,6 +28,7 @@ def look_at(ctx: Context, flow_id: str) -> None:
     if loaded.flow.state.is_ended:  # before the mails: once they are recorded nothing is owed, and nobody comes back
         with ctx.flows.lease(flow_id):
             tidy(ctx, load(ctx, flow_id))
+    hush(ctx, loaded)
     deliver(ctx, flow_id)
 
 

@@ -15,6 +15,7 @@ from plugin.flow.owed import MailWork, address_of
 from plugin.flow.tokens import link_token
 from plugin.i18n import known, translations, when
 from plugin.ports import Loaded, Mail
+from plugin.ports_bell import Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,16 @@ class Letters:
             message_id=f"<{work.mail}.{flow.id}.{work.person}.{work.round}@{self.mail_host}>",
             at=self.clock(),
         )
+
+    def notice(self, loaded: Loaded, work: MailWork) -> Notice | None:
+        """What the platform's bell says at the same time; None for external people, and for who was erased."""
+        flow = loaded.flow
+        user = flow.creator.user if work.person == CREATOR else flow.recipient(work.person).user
+        if user is None or not user.value:
+            return None
+        words = Words(known(self._language(flow, work.person)) or self.default_language)
+        letter = self._letter(flow, work, words)
+        return Notice(user.value, str(work.mail), flow.id, letter.subject, flow.title.value or "", letter.url)
 
     def _language(self, flow: Flow, person: str) -> str:
         return flow.language if person == CREATOR else flow.recipient(person).language

@@ -12,8 +12,9 @@ from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from plugin.demo.bell import Bell, TooLong
 from plugin.demo.people import PEOPLE, DemoPerson
-from plugin.demo.wire import Environ, StartResponse, answer, appapi_user, basic_user, raw_path, read_body
+from plugin.demo.wire import APP_ID, Environ, StartResponse, answer, appapi_user, basic_user, raw_path, read_body
 
 _MESSAGES: Final = {
     100: "OK",
@@ -39,6 +40,7 @@ class Ocs:
     def __init__(self, secret: str, keep_mail: Callable[[str, list[str], bytes], None]) -> None:
         self._secret = secret
         self._keep_mail = keep_mail
+        self.bell = Bell()
         self.app_progress: int | None = None
         """What the app last told about its start, by the status route."""
 
@@ -86,8 +88,15 @@ class Ocs:
                 return {"version": COMPANION_VERSION}
             case "POST", "/apps/parapheur_companion/mail" if is_app:
                 return {"version": COMPANION_VERSION, **self._mail(_body(environ))}
-            case "GET", _ if not user:
+            case "GET" | "POST" | "DELETE", _ if not user:
                 raise Refusal(401, 997)
+            case "POST", "/apps/app_api/api/v1/notification" if is_app:
+                return self._ring(user, _body(environ))
+            case "GET", "/apps/notifications/api/v2/notifications":
+                return self.bell.of(user)
+            case "DELETE", one if re.fullmatch(r"/apps/notifications/api/v2/notifications/[0-9]{1,9}", one):
+                self.bell.dismiss(user, int(one.rpartition("/")[2]))
+                return []
             case "GET", "/cloud/user":
                 return _record(PEOPLE[user])
             case "GET", "/cloud/users":
@@ -100,6 +109,15 @@ class Ocs:
                 return _suggestions((query.get("search") or [""])[0], (query.get("limit") or ["10"])[0])
             case _:
                 raise Refusal(404, 998)
+
+    def _ring(self, user: str, wanted: dict[str, _Json]) -> _Json:
+        try:
+            self.bell.ring(APP_ID, user, wanted["params"])
+        except TooLong as too_long:
+            raise Refusal(500, 996) from too_long
+        except (KeyError, TypeError, AttributeError) as wrong:
+            raise Refusal(400, 400) from wrong
+        return []
 
     def _mail(self, wanted: dict[str, _Json]) -> dict[str, _Json]:
         """As the companion app answers."""
