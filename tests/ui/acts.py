@@ -44,19 +44,25 @@ def draw_with_mouse(page: Page) -> None:
 def draw_with_finger(page: Page) -> None:
     box = test(page, "pad").bounding_box()
     assert box is not None
+    for stroke in scribble(box):
+        _trace(page, stroke)
+
+
+def slide_finger(page: Page, start: Point, to: Point) -> None:
+    _trace(page, [(start[0] + (to[0] - start[0]) * i / 8, start[1] + (to[1] - start[1]) * i / 8) for i in range(9)])
+
+
+def _trace(page: Page, points: list[Point]) -> None:
     session = page.context.new_cdp_session(page)
 
-    def touch(kind: str, points: list[Point]) -> None:
-        session.send(
-            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y, "id": 1} for x, y in points]}
-        )
+    def touch(kind: str, touched: list[Point]) -> None:
+        where = [{"x": x, "y": y, "id": 1} for x, y in touched]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": where})
 
-    for stroke in scribble(box):
-        touch("touchStart", [stroke[0]])
-        for point in stroke[1:]:
-            touch("touchMove", [point])
-        touch("touchEnd", [])
-    session.detach()
+    touch("touchStart", points[:1])
+    for point in points[1:]:
+        touch("touchMove", [point])
+    touch("touchEnd", [])
 
 
 def drag(page: Page, start: Locator, to: Point) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.pdfops import samples
 from tests.ui import acts
 from tests.ui.acts import test as by
-from tests.ui.conftest import Look, People
+from tests.ui.conftest import PHONE, Look, People
 
 pytestmark = pytest.mark.browser
 
@@ -26,6 +26,8 @@ def new(people: People, *names: str, kind: str = "signature") -> str:
 def test_the_menu_works_by_keyboard_alone(people: People) -> None:
     alice = people.sit_down("alice")
     alice.goto(people.url)
+    slow: list[Route] = []
+    alice.route("**/api/v1/types*", lambda route: slow.append(route))
     acts.row(alice, CONTRACT).locator(".fm-name").focus()
     alice.keyboard.press("Shift+F10")
     expect(by(alice, "menu-download")).to_be_focused()
@@ -33,7 +35,10 @@ def test_the_menu_works_by_keyboard_alone(people: People) -> None:
     alice.keyboard.press("ArrowDown")
     expect(by(alice, "menu-workflow")).to_be_focused()
     alice.keyboard.press("ArrowRight")
+    expect(alice.get_by_role("menuitem", name="Chargement")).to_be_focused()
+    slow.pop().continue_()
     expect(by(alice, "type-validation")).to_be_focused()
+    alice.unroute("**/api/v1/types*")
     alice.keyboard.press("ArrowLeft")
     expect(by(alice, "menu-workflow")).to_be_focused()
     alice.keyboard.press("Escape")
@@ -136,6 +141,50 @@ def test_stamps_are_placed_and_recipients_ordered_by_keyboard(people: People) ->
     alice.keyboard.press("PageDown")
     expect(by(alice, "page-2").locator("[data-test=stamp]")).to_have_count(1)
     expect(by(alice, "next")).to_have_attribute("aria-disabled", "false")
+
+
+def test_recipients_are_ordered_with_a_finger(people: People) -> None:
+    alice = people.sit_down("alice", size=PHONE, touch=True)
+    alice.goto(new(people, CONTRACT))
+    by(alice, "next").tap()
+    acts.add_person(alice, "bob", option="Bob Leroy")
+    acts.add_person(alice, "carol", option="Carol Nguyen")
+    grip, top = alice.locator(".grip").nth(1).bounding_box(), by(alice, "recipient").first.bounding_box()
+    assert grip is not None
+    assert top is not None
+    acts.slide_finger(alice, (grip["x"] + 8, grip["y"] + 8), (grip["x"] + 12, top["y"] + 8))
+    assert acts.recipients(alice) == ["carol", "bob"]
+
+
+def test_a_moving_stamp_shows_what_it_snaps_to_and_ctrl_with_the_wheel_zooms(people: People, look: Look) -> None:
+    alice = people.sit_down("alice")
+    alice.goto(new(people, CONTRACT))
+    by(alice, "next").click()
+    acts.add_person(alice, "bob", option="Bob Leroy")
+    by(alice, "next").click()
+    by(alice, "place-cart-0").click()
+    alice.mouse.click(*acts.on_sheet_now(alice, 1, 0.3, 0.3))
+    stamp = by(alice, "stamp").bounding_box()
+    assert stamp is not None
+    alice.mouse.move(stamp["x"] + stamp["width"] / 2, stamp["y"] + stamp["height"] / 2)
+    alice.mouse.down()
+    x, y = acts.on_sheet_now(alice, 1, 0.503, 0.4)
+    alice.mouse.move(x, y, steps=5)
+    expect(alice.locator(".pl-guide.v")).to_have_count(1)
+    look(alice, "04-placement-guide", dark=False)
+    alice.mouse.up()
+    expect(alice.locator(".pl-guide")).to_have_count(0)
+    sheet, stamp = by(alice, "page-1").bounding_box(), by(alice, "stamp").bounding_box()
+    assert sheet is not None
+    assert stamp is not None
+    assert stamp["x"] + stamp["width"] / 2 == pytest.approx(sheet["x"] + sheet["width"] / 2, abs=1)
+    alice.mouse.move(x, y)
+    alice.keyboard.down("Control")
+    alice.mouse.wheel(0, -120)
+    alice.keyboard.up("Control")
+    expect(by(alice, "zoom")).to_have_text(re.compile("1[01][05]"))
+    after = acts.on_sheet_now(alice, 1, 0.503, 0.4)
+    assert after == (pytest.approx(x, abs=3), pytest.approx(y, abs=3))
 
 
 def test_many_people_documents_and_pages_still_fit(people: People, look: Look) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.ui import acts, paper
 from tests.ui.acts import test as by
-from tests.ui.conftest import PHONE, Look, People
+from tests.ui.conftest import PHONE, Look, People, until
 
 pytestmark = pytest.mark.browser
 
@@ -152,8 +152,8 @@ def test_two_people_sign_three_documents(people: People, look: Look, tmp_path: P
     zoe.locator("[data-sheet='2']").first.scroll_into_view_if_needed()
     by(zoe, "sign-open").tap()
     acts.draw_with_finger(zoe)
-    zoe.get_by_text("Voir sur la page").tap()
-    expect(zoe.get_by_role("img", name="Votre signature à sa place sur la page 3")).to_be_visible()
+    zoe.get_by_text("Voir sur la page").click()  # right after strokes the browser takes no touch for a tap
+    expect(zoe.get_by_role("img", name="Votre signature à sa place, page 3")).to_be_visible()
     by(zoe, "consent").check()
     look(zoe, "06-sign-draw-phone")
     by(zoe, "sign-confirm").tap()
@@ -164,6 +164,10 @@ def test_two_people_sign_three_documents(people: People, look: Look, tmp_path: P
 
     # Alice finds the copies
     stem = {name: name.removesuffix(".pdf") for name in (CONTRACT, PLAN, ADDED)}
+    until(lambda: people.mails("alice@example.org", "Tout le monde a signé"))
+    catcher.goto(f"{people.url}/demo/mail")
+    catcher.get_by_role("link", name="Tout le monde a signé").first.click()
+    look(catcher, "11-mail-completed", phone=True)
     alice.reload()
     acts.row(alice, CONTRACT).locator(".fm-name").click()
     done = by(alice, "flow").filter(has=alice.locator("[data-state=completed]"))

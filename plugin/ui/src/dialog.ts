@@ -8,13 +8,14 @@ export interface Frame {
   busy: boolean;
   error: string;
   close(): void;
+  reload?: (() => void) | undefined; // offered beside the error
   body: TemplateResult;
   foot: TemplateResult;
 }
 
 const opened = modal();
 
-export function frame({ title, busy, error, close, body, foot }: Frame): TemplateResult {
+export function frame({ title, busy, error, close, reload, body, foot }: Frame): TemplateResult {
   return html`<dialog class="pf-dialog" aria-labelledby="pf-dialog-title" ${opened}
       @cancel=${(event: Event) => { event.preventDefault(); if (!busy) close(); }}>
     <div class="in">
@@ -23,7 +24,7 @@ export function frame({ title, busy, error, close, body, foot }: Frame): Templat
         <button type="button" class="pf-btn quiet ico" aria-label=${t("Close")} aria-disabled=${busy} @click=${() => !busy && close()}>${icon("close")}</button></header>
       <div class="bd">
         ${body}
-        <div role="alert">${error ? html`<p class="pf-note danger">${icon("alert")}<span class="grow">${error}</span></p>` : nothing}</div>
+        <div role="alert">${error ? html`<p class="pf-note danger">${icon("alert")}<span class="grow">${error}</span>${reload ? html`<button type="button" class="pf-link" data-test="reload" @click=${reload}>${t("Reload")}</button>` : nothing}</p>` : nothing}</div>
       </div>
       <footer>${foot}</footer>
     </div>

@@ -67,3 +67,9 @@ export function when(iso: string, now = new Date()): string {
 export function timeZone(): string {
   return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
+
+/** A long name with its middle left out. */
+export function shortened(name: string, most = 44): string {
+  const half = (most - 1) >> 1;
+  return name.length <= most ? name : `${name.slice(0, half).trimEnd()}…${name.slice(-half).trimStart()}`;
+}

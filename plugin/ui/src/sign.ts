@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { createRef, ref } from "lit/directives/ref.js";
-import { connect, sentence, type Api } from "./api";
+import { connect, Declined, sentence, type Api } from "./api";
 import { confirm, frame } from "./dialog";
 import { define, PageElement } from "./element";
 import { icon } from "./icons";
@@ -10,7 +10,7 @@ import { done, type Decision } from "./sign/done";
 import { base64, IMAGE_LIMIT_BYTES, inkFromFile, type Ink } from "./sign/ink";
 import "./sign/pad";
 import type { SigningPad } from "./sign/pad";
-import { goToMyPlace, markRead, showMarks, showTimes, watchReading } from "./sign/page";
+import { goToMyPlace, markRead, showAnew, showMarks, showTimes, watchReading } from "./sign/page";
 import type { FlowOut, LinkFlow } from "./types";
 
 /** Makes the server's page act: the bar, the sheets, the marks. Reading works without it. */
@@ -20,7 +20,7 @@ class Signing extends PageElement {
   };
   flow: LinkFlow | null = null;
   open: "" | "sign" | "refuse" | "approve" = "";
-  signing: SigningState = { tab: "draw", ink: null, imageName: "", imageError: "", consent: false, busy: false, error: "" };
+  signing: SigningState = { tab: "draw", ink: null, imageName: "", imageError: "", consent: false, busy: false, error: "", stale: false };
   text = "";
   outcome: { decision: Decision; flow: FlowOut } | null = null;
   private drawn: Ink | null = null;
@@ -78,7 +78,7 @@ class Signing extends PageElement {
 
   private async decide(path: string, body: unknown, decision: Decision): Promise<void> {
     if (this.signing.busy) return;
-    this.set({ busy: true, error: "" });
+    this.set({ busy: true, error: "", stale: false });
     try {
       const flow = await this.api.post<FlowOut>(path, body);
       this.stopWatching();
@@ -89,6 +89,24 @@ class Signing extends PageElement {
       await this.updateComplete;
       this.querySelector<HTMLElement>("#main")?.focus();
       window.scrollTo(0, 0);
+    } catch (error) {
+      this.set({ error: sentence(error), stale: error instanceof Declined && error.problem.status === 409 });
+    } finally {
+      this.set({ busy: false });
+    }
+  }
+
+  /** The flow as it is now: the drawing stays, the documents are shown anew, consent is asked for again. */
+  private async refresh(): Promise<void> {
+    if (this.signing.busy) return;
+    this.set({ busy: true });
+    try {
+      const flow = await this.api.get<LinkFlow>("flow.json");
+      if (flow.state !== "running" || !["invited", "viewed"].includes(flow.me.state)) return location.reload();
+      this.flow = flow;
+      showAnew(flow);
+      this.show("");
+      this.set({ consent: false, stale: false });
     } catch (error) {
       this.set({ error: sentence(error) });
     } finally {
@@ -171,10 +189,14 @@ class Signing extends PageElement {
         <button type="button" class="pf-btn quiet" aria-disabled=${blank} data-test="clear" @click=${() => this.pad.value?.clear()}>${icon("trash")}${t("Clear")}</button></div>`}`;
   }
 
+  private get reload(): (() => void) | undefined {
+    return this.signing.stale ? () => void this.refresh() : undefined;
+  }
+
   private signDialog(flow: LinkFlow): TemplateResult {
     const { busy, error, consent, ink } = this.signing;
     return frame({
-      title: t("Your signature"), busy, error, close: () => this.show(""),
+      title: t("Your signature"), busy, error, close: () => this.show(""), reload: this.reload,
       body: html`${this.tabs()}${this.drawTab()}${this.signing.tab === "image" ? this.imageTab() : nothing}
         ${preview(flow, ink, this.apiBase)}
         <label class="pf-check"><input type="checkbox" data-test="consent" .checked=${consent}
@@ -206,7 +228,7 @@ class Signing extends PageElement {
     const external = this.hasAttribute("external");
     if (outcome) return done({ decision: outcome.decision, before: flow, after: outcome.flow, apiBase: this.apiBase, external });
     const texts = {
-      flow, busy: this.signing.busy, error: this.signing.error,
+      flow, busy: this.signing.busy, error: this.signing.error, reload: this.reload,
       close: () => this.show(""), type: (text: string) => { this.text = text; },
     };
     return html`${this.bar(flow)}

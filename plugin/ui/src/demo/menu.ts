@@ -17,6 +17,7 @@ class FileMenu extends PageElement {
   types: TypeInfo[] | null = null; // null: not known yet
   error = "";
   sub = false;
+  private entered = false; // by keyboard: focus belongs into the submenu, also when its items come later
 
   override firstUpdated(): void {
     this.items(".pf-menu.main")[0]?.focus();
@@ -26,7 +27,7 @@ class FileMenu extends PageElement {
     this.fit(this.querySelector<HTMLElement>(".pf-menu.main"), this.x, this.y);
     const opener = this.querySelector<HTMLElement>("[data-test=menu-workflow]")?.getBoundingClientRect();
     if (this.sub && opener) this.fit(this.querySelector<HTMLElement>(".pf-menu.sub"), opener.right + 2, opener.top - 6, opener.left);
-    void changed;
+    if (this.entered && (changed.has("types") || changed.has("error"))) this.items(".pf-menu.sub")[0]?.focus();
   }
 
   /** Inside the window: to the left of `otherwise` where the right has no room, below or above where neither has. */
@@ -52,12 +53,13 @@ class FileMenu extends PageElement {
   }
 
   private openSub(focus: boolean): void {
+    this.entered = focus;
     this.sub = true;
     if (focus) void this.updateComplete.then(() => this.items(".pf-menu.sub")[0]?.focus());
   }
 
   private closeSub(): void {
-    this.sub = false;
+    this.sub = this.entered = false;
     this.querySelector<HTMLElement>("[data-test=menu-workflow]")?.focus();
   }
 

@@ -80,3 +80,13 @@ export function markRead(n: number): void {
   const place = document.querySelector(`[data-read="${n}"]`);
   if (place instanceof HTMLElement) render(html`<span class="pf-tag ok">${icon("check", "s14")}${t("Read")}</span>`, place);
 }
+
+/** The pages of documents whose content is another now. */
+export function showAnew(flow: LinkFlow): void {
+  for (const { n, current_sha256 } of flow.documents)
+    for (const image of document.querySelectorAll<HTMLImageElement>(`[data-sheet="${n}"] > img`)) {
+      const address = new URL(image.src);
+      address.searchParams.set("of", current_sha256.slice(0, 12));
+      image.src = address.href;
+    }
+}

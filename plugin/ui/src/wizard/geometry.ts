@@ -61,7 +61,18 @@ export function freePlace(others: Box[], page: Page_pt, withText: boolean): Box 
   return inside({ x: 0.94 - w, y: 0.94 - h, w, h });
 }
 
-/** Within 0.7 % of the page: edges and centres of other stamps, the page's centre, margins of 5 %. */
+/** What a stamp snaps to: edges and centres of other stamps, the page's centre, margins of 5 %. */
+const linesX = (others: Box[]) => [0.05, 0.5, 0.95, ...others.flatMap((o) => [o.x, o.x + o.w / 2, o.x + o.w])];
+const linesY = (others: Box[]) => [0.05, 0.5, 0.95, ...others.flatMap((o) => [o.y, o.y + o.h / 2, o.y + o.h])];
+
+/** The lines that a box touches with an edge or its middle. */
+export function guides(box: Box, others: Box[]): { x: number[]; y: number[] } {
+  const met = (start: number, length: number, lines: number[]) =>
+    [...new Set(lines)].filter((line) => [start, start + length / 2, start + length].some((at) => Math.abs(at - line) < 1e-5));
+  return { x: met(box.x, box.w, linesX(others)), y: met(box.y, box.h, linesY(others)) };
+}
+
+/** Within 0.7 % of the page. */
 export function snapped(box: Box, others: Box[]): Box {
   const near = 0.007;
   const pull = (start: number, length: number, lines: number[]) => {
@@ -69,7 +80,5 @@ export function snapped(box: Box, others: Box[]): Box {
       for (const at of [start, start + length / 2, start + length]) if (Math.abs(at - line) < near) return start + line - at;
     return start;
   };
-  const xs = [0.05, 0.5, 0.95, ...others.flatMap((o) => [o.x, o.x + o.w / 2, o.x + o.w])];
-  const ys = [0.05, 0.5, 0.95, ...others.flatMap((o) => [o.y, o.y + o.h / 2, o.y + o.h])];
-  return inside({ ...box, x: pull(box.x, box.w, xs), y: pull(box.y, box.h, ys) });
+  return inside({ ...box, x: pull(box.x, box.w, linesX(others)), y: pull(box.y, box.h, linesY(others)) });
 }

@@ -6,6 +6,13 @@ import { colour, missing, type Person } from "./draft";
 import type { Placement } from "./placement";
 
 const MOST_THUMBS = 40;
+const MOST_NAMES = 3;
+
+function lackingNames(people: Person[]): string {
+  const names = people.slice(0, MOST_NAMES).map((p) => p.first_name || p.name.split(/[ @]/)[0]).join(", ");
+  const more = people.length - MOST_NAMES;
+  return more > 0 ? tn("Missing: {names} and one more", "Missing: {names} and {n} more", more, { names }) : t("Missing: {names}", { names });
+}
 
 function thumbs(placement: Placement, index: number): TemplateResult | typeof nothing {
   const document = placement.documents[index];
@@ -32,7 +39,7 @@ export function documentList(placement: Placement): TemplateResult {
         <button type="button" class="hd" aria-current=${i === placement.current ? "true" : nothing} data-test="place-doc-${i}" data-ready=${!lacking.length} @click=${() => placement.show(i, 1)}>
           <span class="pl-badge ${lacking.length ? "wait" : "ok"}" aria-hidden="true">${icon(lacking.length ? "clock" : "check", "s14")}</span>
           <span><span class="name">${document.name}</span><br />${lacking.length
-            ? html`<span class="lack">${t("Missing: {names}", { names: lacking.map((p) => p.first_name || p.name.split(" ")[0]).join(", ") })}</span>`
+            ? html`<span class="lack">${lackingNames(lacking)}</span>`
             : html`<span class="fine">${tn("Ready: one stamp", "Ready: {n} stamps", stamps)}</span>`}</span></button>
         ${thumbs(placement, i)}</li>`;
     })}</ul>

@@ -2,21 +2,23 @@ import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { css, define, PageElement, placed } from "../element";
 import { icon } from "../icons";
-import { number, t, tn } from "../i18n";
+import { number, shortened, t, tn } from "../i18n";
 import type { Box, Inspected } from "../types";
 import { cartridge, documentList } from "./placement-sides";
 import { colour, missing, type Draft, type Person, type Stamp } from "./draft";
-import { centred, freePlace, moved, overlaps, resized, sized, snapped, type Page_pt } from "./geometry";
+import { centred, freePlace, guides, moved, overlaps, resized, sized, snapped, type Page_pt } from "./geometry";
 import { follow } from "./gestures";
+import { selectionBar, toolbar } from "./placement-tools";
 
 const PT_TO_PX = 96 / 72;
 const EDGE_PX = 40;
+const TOOLBAR_PX = 68;
 
 /** Step 3. Stamps are fractions of their page; pixels exist only while a pointer moves. Fires `pf-change`. */
 export class Placement extends PageElement {
   static override properties = {
     draft: { attribute: false }, documents: { attribute: false }, base: {},
-    current: { state: true }, page: { state: true }, zoom: { state: true }, armed: { state: true }, chosen: { state: true }, said: { state: true }, ghost: { state: true }, over: { state: true },
+    current: { state: true }, page: { state: true }, zoom: { state: true }, armed: { state: true }, chosen: { state: true }, said: { state: true }, guiding: { state: true }, ghost: { state: true }, over: { state: true },
   };
   draft!: Draft;
   documents: Inspected[] = [];
@@ -29,7 +31,8 @@ export class Placement extends PageElement {
   said = "";
   ghost: { person: Person; index: number; x: number; y: number; w: number; h: number } | null = null;
   over = 0;
-  private undone: Stamp[][] = [];
+  guiding: { page: number; x: number[]; y: number[] } | null = null; // lines a moving stamp has snapped to
+  undone: Stamp[][] = [];
   private deskWidth = 0; // pixels, once measured
   private scrolling = 0;
 
@@ -37,11 +40,35 @@ export class Placement extends PageElement {
     return this.documents[this.current];
   }
 
-  private get scale(): number {
-    if (this.zoom) return this.zoom;
+  get fitting(): number {
     const widest = Math.max(...(this.document?.page_sizes_pt ?? [[595, 842]]).map(([w]) => w));
     return Math.min(1, Math.max(0.1, (this.deskWidth - 48) / (widest * PT_TO_PX)));
   }
+
+  get scale(): number {
+    return this.zoom || this.fitting;
+  }
+
+  /** Keeps what is under `at` (window coordinates) where it is. */
+  zoomTo(wanted: number, at?: { clientX: number; clientY: number }): void {
+    const desk = this.querySelector<HTMLElement>(".pl-scroll");
+    const sheet = at && this.sheetAt(at.clientX, at.clientY);
+    const before = sheet && at && Placement.at(sheet, at.clientX, at.clientY);
+    this.zoom = Math.min(3, Math.max(Math.min(0.5, this.fitting), Math.round(wanted * 20) / 20));
+    if (desk && sheet && before) void this.updateComplete.then(() => {
+      const r = sheet.getBoundingClientRect();
+      desk.scrollBy(r.left + before[0] * r.width - at.clientX, r.top + before[1] * r.height - at.clientY);
+    });
+  }
+
+  private readonly wheel = {
+    passive: false,
+    handleEvent: (e: WheelEvent) => {
+      if (!e.ctrlKey) return;
+      e.preventDefault();
+      this.zoomTo(this.scale * (e.deltaY < 0 ? 1.1 : 1 / 1.1), e);
+    },
+  };
 
   private pageSize(page: number): Page_pt {
     return this.document?.page_sizes_pt[page - 1] ?? [595, 842];
@@ -73,7 +100,7 @@ export class Placement extends PageElement {
     this.said = t("At {x}% from the left edge, {y}% from the top, page {page}", { x: number(stamp.box.x * 100), y: number(stamp.box.y * 100), page: stamp.page });
   }
 
-  private person(key: string): Person | undefined {
+  person(key: string): Person | undefined {
     return this.draft.people.find((p) => p.key === key);
   }
 
@@ -93,13 +120,13 @@ export class Placement extends PageElement {
     if (stamp) this.say({ ...stamp, ...part });
   }
 
-  private takeAway(id: number): void {
+  takeAway(id: number): void {
     this.put(this.draft.stamps.filter((s) => s.id !== id));
     this.chosen = 0;
     this.said = t("Stamp removed");
   }
 
-  private undo(): void {
+  undo(): void {
     const before = this.undone.pop();
     if (before) this.put(before, false);
   }
@@ -137,7 +164,8 @@ export class Placement extends PageElement {
 
   goTo(page: number): void {
     this.page = Math.min(Math.max(1, page), this.document?.pages ?? 1);
-    this.querySelector(`.pl-scroll [data-page="${this.page}"]`)?.scrollIntoView({ block: "start" });
+    const desk = this.querySelector(".pl-scroll"), sheet = desk?.querySelector(`[data-page="${this.page}"]`);
+    if (desk && sheet) desk.scrollTop += sheet.getBoundingClientRect().top - desk.getBoundingClientRect().top - TOOLBAR_PX;
   }
 
   // ---- pointers ----------------------------------------------------------------------------------------------------
@@ -218,11 +246,14 @@ export class Placement extends PageElement {
         const size = page === stamp.page ? stamp.box : own;
         const box = moved({ x: x - grab[0], y: y - grab[1], w: size.w, h: size.h }, 0, 0);
         const others = this.stampsOn(page).filter((s) => s.id !== stamp.id).map((s) => s.box);
-        this.change(stamp.id, { page, box: e.altKey ? box : snapped(box, others) }, false);
+        const at = e.altKey ? box : snapped(box, others);
+        this.guiding = e.altKey ? null : { page, ...guides(at, others) };
+        this.change(stamp.id, { page, box: at }, false);
         this.scrollNear(e.clientY);
       },
       end: (_e, cancelled) => {
         window.cancelAnimationFrame(this.scrolling);
+        this.guiding = null;
         if (cancelled) this.put(before, false);
         else this.undone = [...this.undone.slice(-49), before];
       },
@@ -268,7 +299,7 @@ export class Placement extends PageElement {
     e.stopPropagation();
   }
 
-  private duplicate(stamp: Stamp): void {
+  duplicate(stamp: Stamp): void {
     const page = Math.min(stamp.page + 1, this.document?.pages ?? 1);
     const withText = this.person(stamp.person)?.with_text ?? false;
     this.add(stamp.person, page, page === stamp.page ? moved(stamp.box, 0, -stamp.box.h - 0.01) : resized(stamp.box, stamp.box.w, this.pageSize(page), withText));
@@ -320,31 +351,8 @@ export class Placement extends PageElement {
         aria-label=${t("Page {page} of {pages} of “{name}”", { page, pages: document.pages ?? 1, name: document.name })} role="group"
         ${css({ width: `${width.toFixed(1)}px` })} @click=${(e: MouseEvent) => this.pageClick(e)} @keydown=${(e: KeyboardEvent) => this.pageKeys(e, page)}>
       <img src="${this.base}api/v1/documents/${document.file_id}/pages/${page}?w=${pixels}" width=${Math.round(w)} height=${Math.round(h)} loading="lazy" draggable="false" alt="" />
+      ${this.guiding?.page === page ? html`${this.guiding.x.map((x) => html`<i class="pl-guide v" ${css({ left: `${x * 100}%` })}></i>`)}${this.guiding.y.map((y) => html`<i class="pl-guide" ${css({ top: `${y * 100}%` })}></i>`)}` : nothing}
       ${repeat(this.stampsOn(page), (s) => s.id, (s) => this.stamp(s))}</div>`;
-  }
-
-  private toolbar(pages: number): TemplateResult {
-    const tool = (pic: Parameters<typeof icon>[0], label: string, act: () => void, off = false) =>
-      html`<button type="button" class="pf-btn quiet ico" aria-label=${label} title=${label} aria-disabled=${off} @click=${() => !off && act()}>${icon(pic, "s18")}</button>`;
-    const zoomTo = (z: number) => { this.zoom = Math.min(3, Math.max(0.5, Math.round(z * 10) / 10)); };
-    return html`<div class="pf-toolbar" role="toolbar" aria-label=${t("Pages and zoom")}>
-      ${tool("left", t("Previous page"), () => this.goTo(this.page - 1), this.page <= 1)}
-      <span class="v">${this.page} / ${pages}</span>
-      ${tool("right", t("Next page"), () => this.goTo(this.page + 1), this.page >= pages)}
-      <span class="sep"></span>${tool("zoomout", t("Zoom out"), () => zoomTo(this.scale - 0.1))}<span class="v">${t("{n}%", { n: Math.round(this.scale * 100) })}</span>
-      ${tool("zoomin", t("Zoom in"), () => zoomTo(this.scale + 0.1))}${tool("fit", t("Fit to width"), () => { this.zoom = 0; })}
-      <span class="sep"></span>${tool("undo", t("Undo the last change"), () => this.undo(), !this.undone.length)}</div>`;
-  }
-
-  private selection(): TemplateResult | typeof nothing {
-    const stamp = this.draft.stamps.find((s) => s.id === this.chosen);
-    const person = stamp && this.person(stamp.person);
-    if (!stamp || !person || this.ghost) return nothing;
-    const index = this.draft.people.indexOf(person);
-    return html`<div class="pf-toolbar bottom ${colour(index)}"><span class="pf-node fill small" aria-hidden="true">${index + 1}</span><span class="b sm ell">${person.name}</span><span class="sep"></span>
-      <button type="button" class="pf-btn quiet ico" aria-label=${t("Copy to another page")} title=${t("Copy to another page")} @click=${() => this.duplicate(stamp)}>${icon("copy")}</button>
-      <button type="button" class="pf-btn quiet ico" aria-label=${t("Delete stamp")} title=${t("Delete stamp")} data-test="stamp-delete" @click=${() => this.takeAway(stamp.id)}>${icon("trash")}</button>
-      <span class="hints sm mute"><kbd>←</kbd><kbd>↑</kbd><kbd>↓</kbd><kbd>→</kbd>${t("move")} <kbd>+</kbd><kbd>−</kbd>${t("resize")}</span></div>`;
   }
 
   private watchPages(e: Event): void {
@@ -363,10 +371,10 @@ export class Placement extends PageElement {
     return html`<div class="pl" @keydown=${(e: KeyboardEvent) => this.keys(e)}>
       ${documentList(this)}
       <section class="pl-desk ${this.armed ? "armed" : ""}" aria-label=${document.name}>
-        ${this.toolbar(pages)}
-        <div class="pl-scroll" @scroll=${(e: Event) => this.watchPages(e)} tabindex="-1">
+        ${toolbar(this, pages)}
+        <div class="pl-scroll" @scroll=${(e: Event) => this.watchPages(e)} @wheel=${this.wheel} tabindex="-1">
           ${this.deskWidth ? Array.from({ length: pages }, (_, i) => this.sheet(document, i + 1)) : nothing}</div>
-        ${this.selection()}</section>
+        ${selectionBar(this)}</section>
       <aside class="pl-carts" aria-label=${t("Stamps")}><h2>${t("Stamps")}</h2>
         <p class="sm mute">${t("Drag a stamp to the page. Or click it, then the spot.")}</p>
         ${this.draft.people.map((p, i) => cartridge(this, p, i, !lacking.includes(p)))}
@@ -378,4 +386,4 @@ export class Placement extends PageElement {
 }
 define("parapheur-placement", Placement);
 
-export const lackingText = (n: number, name: string) => tn("One stamp to place in “{name}”", "{n} stamps to place in “{name}”", n, { name });
+export const lackingText = (n: number, name: string) => tn("One stamp to place in “{name}”", "{n} stamps to place in “{name}”", n, { name: shortened(name) });
