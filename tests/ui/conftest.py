@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from plugin.demo.server import Demo, build
 ROOT: Final = Path(__file__).resolve().parents[2]
 SHOTS: Final = ROOT / "shots"
 AXE: Final = ROOT / "plugin" / "ui" / "node_modules" / "axe-core" / "axe.min.js"
-CHROMIUM: Final = "/usr/bin/chromium"
+CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 SWITCHES: Final = [
     "--no-sandbox",
     "--disable-gpu",
