@@ -14,7 +14,13 @@ _JOINERS = "\u200c\u200d"
 def signed_name(name: str, language: str) -> str:
     """``<stem> (signé).pdf`` in the creator's language, ``<stem> (signed).pdf`` in any other."""
     stem = name[:-4] if name.lower().endswith(".pdf") else name
-    return f"{stem} ({_SUFFIX.get(language[:2], 'signed')}).pdf"
+    ending = f" ({_SUFFIX.get(language[:2], 'signed')}).pdf"
+    return shortened(stem, MAX_NAME_BYTES - len(ending.encode())) + ending
+
+
+def shortened(text: str, limit_bytes: int) -> str:
+    """At most that many bytes of UTF-8, cut between characters."""
+    return text.encode()[:limit_bytes].decode(errors="ignore").rstrip()
 
 
 def next_name(name: str, number: int) -> str:

@@ -21,6 +21,10 @@ _JOINERS = "\u200c\u200d"
 """Letters of Persian and of Indic scripts need them."""
 
 
+MAX_NAME_LENGTH = 60
+"""A longer display name is folded so that some readers take the rest of the header for the body."""
+
+
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
     """``security``: none (loopback only), starttls or tls; certificates are checked."""
@@ -39,7 +43,7 @@ class SmtpMailer:
     def __init__(self, server: SmtpServer, sender: str, sender_name: str) -> None:
         self._server = server
         self._sender = sender
-        self._sender_name = header_text(sender_name)
+        self._sender_name = header_text(sender_name)[:MAX_NAME_LENGTH]
 
     def send(self, mail: Mail) -> None:
         message = self._message(mail)
@@ -88,7 +92,7 @@ class SmtpMailer:
         message = EmailMessage(policy=SMTP)
         try:
             message["From"] = Address(self._sender_name, addr_spec=self._sender)
-            message["To"] = Address(header_text(mail.to_name), local, _ascii(domain))
+            message["To"] = Address(header_text(mail.to_name)[:MAX_NAME_LENGTH], local, _ascii(domain))
         except ValueError as error:
             raise MailRefused("bad-address") from error
         message["Subject"] = header_text(mail.subject)

@@ -85,9 +85,7 @@ def waits_for(flow: Flow, recipient_id: str) -> list[str]:
     """The names of those whose decision comes before this person's, still open ones only."""
     own = flow.step_of(recipient_id)
     earlier = (flow.recipient(r) for step in flow.steps[:own] for r in step.recipients)
-    return [
-        r.name for r in earlier if r.state in (RecipientState.WAITING, RecipientState.INVITED, RecipientState.VIEWED)
-    ]
+    return [r.shown_name for r in earlier if r.state is RecipientState.WAITING or r.state.is_open]
 
 
 def _launch(command: Launch) -> list[Event]:

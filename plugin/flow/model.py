@@ -191,6 +191,13 @@ class Recipient:
         return ""
 
     @property
+    def shown_name(self) -> str:
+        """For the others of a flow: of somebody known by his address alone, the part before the @."""
+        if self.is_external and not (self.first_name or self.last_name):
+            return self.name.partition("@")[0]
+        return self.name
+
+    @property
     def is_external(self) -> bool:
         return self.user is None
 

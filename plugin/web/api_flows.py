@@ -18,7 +18,7 @@ from plugin.ports import Loaded
 from plugin.web.acts import act_of, consent_text
 from plugin.web.bodies import JSON_LIMIT, body, idempotency_key, raw_body
 from plugin.web.callers import user, user_acting, user_token
-from plugin.web.headers import download
+from plugin.web.headers import attachment, download
 from plugin.web.images import page_answer
 from plugin.web.language import language
 from plugin.web.office import office
@@ -137,7 +137,7 @@ def evidence_record(flow_id: str) -> Response:
     if request.accept_mimetypes.best_match(["application/json", "application/pdf"]) == "application/pdf":
         raise NotAvailableYet("Accept")
     answer = jsonify(evidence(office().ctx, loaded))
-    answer.headers.set("Content-Disposition", "attachment", filename=f"{loaded.flow.id}.json")
+    answer.headers["Content-Disposition"] = attachment(f"{loaded.flow.id}.json")
     return answer
 
 

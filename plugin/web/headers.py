@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+from urllib.parse import quote
+
 from flask import Flask, Response, request
+
+from plugin.actions.names import clean_line
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -28,10 +33,18 @@ def _add(response: Response) -> Response:
     return response
 
 
+def attachment(name: str) -> str:
+    """The header's value for any name: an ASCII stand-in, and the name itself encoded. Source: RFC 6266, RFC 8187."""
+    shown = clean_line(name) or "document"
+    plain = "".join(c for c in unicodedata.normalize("NFKD", shown) if " " <= c < "\x7f" and c not in '"\\%;/')
+    stand_in = plain.strip() if plain.strip(" .") else "document"
+    return f"attachment; filename=\"{stand_in}\"; filename*=UTF-8''{quote(shown, safe='')}"
+
+
 def download(data: bytes, mime: str, name: str) -> Response:
     """A file of a flow: always an attachment, of a neutral type unless it is a PDF that was checked by its content."""
     checked_pdf = mime == "application/pdf" and data.startswith(b"%PDF-")
     response = Response(data, mimetype="application/pdf" if checked_pdf else "application/octet-stream")
-    response.headers.set("Content-Disposition", "attachment", filename=name)
+    response.headers["Content-Disposition"] = attachment(name)
     response.headers["Content-Security-Policy"] = FILE_POLICY
     return response

@@ -26,7 +26,7 @@ from plugin.web.schemas import LinkFlowOut
 pages = Blueprint("pages", __name__)
 
 UI = Path(__file__).parent.parent / "static" / "ui"
-HOST_FILES = ("main.js", "host.css", "i18n.json")
+HOST_FILES = ("main.js", "embed.css", "i18n.json")
 A_YEAR = "public, max-age=31536000, immutable"
 
 
@@ -147,7 +147,7 @@ def built(name: str) -> Response:
 @pages.get("/css/<name>")
 @anyone
 def for_host(name: str) -> Response:
-    """What the host's own page loads, under the names it makes: ``js/main.js``, ``css/host.css``."""
+    """What the host's own page loads, under the names it makes: ``js/main.js``, ``css/embed.css``."""
     if name not in HOST_FILES:
         raise NotFound
     return built(name)

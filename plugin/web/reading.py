@@ -166,7 +166,7 @@ def _recipient(
         email=text(recipient.email) if own else None,
         first_name=text(recipient.first_name),
         last_name=text(recipient.last_name),
-        name=_shown_name(recipient, own),
+        name=recipient.name if own else recipient.shown_name,
         language=recipient.language if own else None,
         state=recipient.state.value,
         round=recipient.round,
@@ -178,13 +178,6 @@ def _recipient(
         replaces=recipient.replaces,
         delivery=_delivery(flow, recipient, attempts) if reader.sees_all else None,
     )
-
-
-def _shown_name(recipient: Recipient, own: bool) -> str:
-    """Somebody known by his address alone is shown to others by the part before the @."""
-    if own or recipient.first_name or recipient.last_name or not recipient.is_external:
-        return recipient.name
-    return recipient.name.partition("@")[0]
 
 
 def _delivery(flow: Flow, recipient: Recipient, attempts: Any) -> Delivery | None:
