@@ -36,7 +36,7 @@ ENTRIES: tuple[tuple[str, dict[str, object]], ...] = (
     ),
     ("v1/ui/top-menu", {"name": PAGE, "displayName": "Workflow", "icon": "img/app.svg", "adminRequired": 0}),
     ("v1/ui/script", {"type": "top_menu", "name": PAGE, "path": "js/main"}),
-    ("v1/ui/style", {"type": "top_menu", "name": PAGE, "path": "css/host"}),
+    ("v1/ui/style", {"type": "top_menu", "name": PAGE, "path": "css/embed"}),
 )
 """Scripts and styles are named without their ending."""
 

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { transform } from "esbuild";
 import { build } from "vite";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -38,6 +39,30 @@ await build({
     },
   },
 });
+
+// The sheet for pages that are the host's own: its values, and our rules below our elements alone.
+const sheet = (name) => readFileSync(join(here, "src/styles", `${name}.css`), "utf8");
+const keyframes = [];
+const rules = ["base", "parts", "paper", "wizard", "placement"]
+  .map(sheet)
+  .join("\n")
+  .replace(/@keyframes[^{]+\{(?:[^{}]*\{[^}]*\})*\s*\}/g, (found) => (keyframes.push(found), ""))
+  .replaceAll(":root", "&")
+  .replace(/^body\b/gm, "&");
+const tokens = sheet("tokens");
+const dark = /@media \(prefers-color-scheme: dark\) \{\s*:root (\{[^}]*\})/.exec(tokens);
+if (!dark) throw new Error("tokens.css has no dark values");
+const light = tokens.slice(0, dark.index).replaceAll(":root", "body");
+const below = "parapheur-app, parapheur-panel";
+const embedded = `${light}
+body[data-theme-dark] ${dark[1]}
+@media (prefers-color-scheme: dark) { body[data-theme-default] ${dark[1]} }
+${keyframes.join("\n")}
+parapheur-app.pf-embedded { display: block; flex: 1; width: 100%; height: 100%; overflow: auto; background: var(--color-main-background); border-radius: var(--body-container-radius, 0); }
+${below} { ${rules} }`;
+const target = ["chrome111", "firefox115", "safari16.4"];
+const { code } = await transform(embedded, { loader: "css", minify: true, target });
+writeFileSync(join(outDir, "embed.css"), code);
 
 const manifest = {};
 for (const file of readdirSync(outDir).sort()) {

@@ -3,10 +3,10 @@ const script = document.currentScript instanceof HTMLScriptElement ? document.cu
 
 export async function prepare(bundle: string): Promise<void> {
   if (!script) return;
-  if (!document.querySelector('link[href*="host.css"]')) {
+  if (!document.querySelector('link[href*="host.css"], link[href*="css/embed"]')) {
     const link = document.createElement("link");
     link.rel = "stylesheet";
-    link.href = new URL("host.css", script).href;
+    link.href = new URL("embed.css", script).href;
     document.head.append(link);
   }
   if (document.getElementById("pf-i18n")) return;
