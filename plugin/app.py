@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import structlog
 from flask import Flask
 from pydantic import SecretStr
+from sqlalchemy.exc import OperationalError
 
 from hooks.lifecycle import lifecycle
 from pdfops.sandbox import Workshop
@@ -43,9 +45,10 @@ from plugin.adapters.store import Store
 from plugin.adapters.vault import SqlVault
 from plugin.demo.host import EmbeddedHost
 from plugin.demo.server import APP_VERSION, DataInUse, Sidecar, Wiring, address, app_secret
+from plugin.demo.wire import APP_ID
 from plugin.flow.errors import ParapheurError
 from plugin.ports import Platform
-from plugin.settings import Settings, StartRefused
+from plugin.settings import Settings, StartRefused, from_environment
 from plugin.web import api_flows, api_host, api_link, errors, headers, pages, service
 from plugin.web.callers import origin_of
 from plugin.web.office import EXTENSION, Office, Secrets
@@ -153,10 +156,12 @@ def create_app(
 def demo_sidecar(wiring: Wiring) -> Sidecar:
     """The product as the embedded host runs it."""
     public = urlsplit(wiring.public_url)
-    settings = Settings(
+    settings = from_environment(
+        {"PARAPHEUR_ORGANISATION": DEMO_ORGANISATION, **os.environ},
         data=wiring.data / "parapheur",
         host_url=wiring.host_url,
         public_url=wiring.public_url,
+        app_id=APP_ID,
         app_version=wiring.app_version,
         app_secret=SecretStr(wiring.app_secret),
         extra_origins=(f"http://localhost:{public.port}",),
@@ -165,7 +170,6 @@ def demo_sidecar(wiring: Wiring) -> Sidecar:
         smtp_host=wiring.smtp_host,
         smtp_port=wiring.smtp_port,
         mail_from="parapheur@example.org",
-        organisation=DEMO_ORGANISATION,
     )
     product = create_app(settings, host_takes_writes=wiring.host_takes_writes)
     return Sidecar(product.app, product.close)
@@ -277,6 +281,7 @@ def _flask(
     )
     headers.install(app)
     errors.install(app)
+    app.register_error_handler(OperationalError, lambda _: errors.not_now("storage-unavailable"))
     for blueprint in (lifecycle, api_flows.api, api_host.api, api_link.api, pages.pages, service.service):
         app.register_blueprint(blueprint)
     spec.app = app

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 PREFIX = "PARAPHEUR_"
-LAUNCHER = {"PARAPHEUR_DIE_WITH_PARENT", "PARAPHEUR_EXPORT_PASSPHRASE", "PARAPHEUR_KILLS"}
+LAUNCHER = {"PARAPHEUR_DIE_WITH_PARENT", "PARAPHEUR_EXPORT_PASSPHRASE", "PARAPHEUR_KILLS", "PARAPHEUR_SHOTS"}
 """Names that speak to the programs around us, not to us."""
 
 APPAPI_NAMES = {
@@ -70,8 +70,8 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Raises: BadSettings, naming what is wrong but showing no value."""
+def from_environment(environment: Mapping[str, str] = os.environ, **ours: object) -> Settings:
+    """``ours`` wins over the environment. Raises: BadSettings, naming what is wrong but showing no value."""
     values: dict[str, object] = {
         field: environment[name] for name, field in APPAPI_NAMES.items() if environment.get(name)
     }
@@ -86,7 +86,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             [part.strip() for part in value.split(",") if part.strip()] if field == "extra_origins" else value
         )
     try:
-        return Settings.model_validate(values)
+        return Settings.model_validate(values | ours)
     except ValidationError as error:
         problems = "; ".join(
             f"{PREFIX}{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,6 +27,10 @@ from plugin.flow.events import AskedRecipient, AskedStep, PinnedDocument
 from plugin.flow.launch_rules import check_launch
 from plugin.flow.model import CREATOR, MILLION, Creator, Kind, PageSize, Personal, Placement, Role
 from plugin.ports import FileInfo, LaunchAttempt, Loaded, Person, StatePlace
+
+TWIN_WAIT_S = 10.0
+TWIN_ASK_EVERY_S = 0.05
+"""A request whose twin is being served waits for its answer."""
 
 CLAIM_TTL_S = 60
 """How long a launch with an Idempotency-Key keeps out its twin, should this process die."""
@@ -80,18 +86,22 @@ def launch(ctx: Context, user: str, order: Order) -> Loaded:
     if order.request_key is None:
         return _launch(ctx, user, order)
     key = f"launch:{order.request_key}"
-    claimed = ctx.vault.claim(user, key, ctx.clock(), CLAIM_TTL_S)
-    try:
-        again = ctx.index.flow_of_request(user, order.request_key)
-        loaded = ctx.flows.load(again) if again is not None else None
-        if loaded is not None:
-            return loaded
-        if not claimed:
+    deadline = time.monotonic() + TWIN_WAIT_S
+    while True:
+        claimed = ctx.vault.claim(user, key, ctx.clock(), CLAIM_TTL_S)
+        try:
+            again = ctx.index.flow_of_request(user, order.request_key)
+            loaded = ctx.flows.load(again) if again is not None else None
+            if loaded is not None:
+                return loaded
+            if claimed:
+                return _launch(ctx, user, order)
+        finally:
+            if claimed:
+                ctx.vault.release(user, key)
+        if time.monotonic() > deadline:
             raise HostBusy("flow-busy")
-        return _launch(ctx, user, order)
-    finally:
-        if claimed:
-            ctx.vault.release(user, key)
+        threading.Event().wait(TWIN_ASK_EVERY_S)
 
 
 def _launch(ctx: Context, user: str, order: Order) -> Loaded:

@@ -33,6 +33,7 @@ from plugin.adapters.host_session import Timeout, host_session
 from plugin.flow.errors import HostBusy, HostFull, HostUnavailable
 from plugin.ports import FileInfo, PreconditionFailed, Written
 
+_LONGEST_ID: Final = 18  # what fits 64 bits
 _ATTEMPTS: Final = 4
 _AGAIN_WITHIN_S: Final = 8.0
 _MAX_XML_BYTES: Final = 64_000_000
@@ -96,6 +97,8 @@ class DavFiles:
         return [info for info in self._propfind(user, path, depth=1) if own is not None and info.path != own]
 
     def by_id(self, user: str, file_id: str) -> FileInfo | None:
+        if len(file_id) > _LONGEST_ID:
+            return None
         if not re.fullmatch(r"[0-9]{1,20}", file_id):
             return None
         found = self._search(user, "oc:fileid", str(int(file_id)))

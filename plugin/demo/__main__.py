@@ -14,8 +14,8 @@ from typing import Final
 from plugin.app import demo_sidecar
 from plugin.demo.people import PEOPLE
 from plugin.demo.server import DataInUse, PortInUse, build
-from plugin.logs import configure
-from plugin.settings import StartRefused
+from plugin.logs import LEVELS, configure
+from plugin.settings import BadSettings, StartRefused
 from plugin.stopping import stop_signal
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -27,7 +27,8 @@ def main() -> int:
     parent = os.getppid()
     if os.environ.get("PARAPHEUR_DIE_WITH_PARENT") == "1" and not _dies_with_parent(parent):
         return 1
-    configure(os.environ.get("PARAPHEUR_LOG_LEVEL", "info"))
+    level = os.environ.get("PARAPHEUR_LOG_LEVEL", "info")
+    configure(level if level in LEVELS else "info")
     wait_for_stop = stop_signal()
     try:
         demo = build(Path(arguments.data), arguments.port, demo_sidecar)
@@ -37,8 +38,11 @@ def main() -> int:
     except DataInUse as used:
         print(f"Another Parapheur runs on {used}. Choose another folder: DATA=… make run", file=sys.stderr)
         return 2
-    except StartRefused as refused:
+    except (StartRefused, BadSettings) as refused:
         print(refused, file=sys.stderr)
+        return 2
+    except (FileExistsError, NotADirectoryError, PermissionError) as unusable:
+        print(f"{arguments.data} cannot be used as the data folder: {unusable.strerror}", file=sys.stderr)
         return 2
     demo.start()
     _greet(demo.public_url)
@@ -52,9 +56,16 @@ def main() -> int:
     os._exit(0)
 
 
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 65536:
+        raise ValueError(text)
+    return number
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m plugin.demo", description=__doc__)
-    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8780))
+    parser.add_argument("--port", type=_port, default=os.environ.get("PORT") or "8780")
     parser.add_argument("--data", default=os.environ.get("DATA") or "./data")
     return parser.parse_args()
 

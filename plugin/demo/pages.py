@@ -42,6 +42,14 @@ class Problem(Exception):
         self.code = code
 
 
+def _json() -> object:
+    """The request's JSON; None for anything that is none, however deep it is nested."""
+    try:
+        return request.get_json(force=True, silent=True)
+    except RecursionError:
+        return None
+
+
 def create_pages(host: EmbeddedHost, public_url: str) -> Flask:
     """The Flask application behind ``/``, ``/demo`` and ``/demo/api``."""
     here = Path(__file__).parent
@@ -95,7 +103,7 @@ def _add_session_routes(app: Flask, host: EmbeddedHost) -> None:
 
     @app.post("/demo/login")
     def login() -> Response:
-        body = request.get_json(force=True, silent=True)
+        body = _json()
         uid = body.get("user") if isinstance(body, dict) else None
         if not isinstance(uid, str) or uid not in PEOPLE:
             raise Problem(422, "unknown-user")
@@ -255,7 +263,7 @@ def _parts(path: object) -> Parts:
 
 
 def _body() -> dict[str, Any]:
-    body = request.get_json(force=True, silent=True)
+    body = _json()
     if not isinstance(body, dict):
         raise Problem(422, "invalid")
     return body

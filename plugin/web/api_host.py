@@ -77,7 +77,8 @@ def types() -> Response:
     """Which types fit the selection, judged by content; the others with their reason."""
     lang = language()
     words = translations(lang).gettext
-    ids = [part for part in request.args.get("file_ids", "").split(",") if part.isascii() and part.isdigit()][:100]
+    asked = request.args.get("file_ids", "").split(",")[:100]
+    ids = [part for part in asked if part.isascii() and part.isdigit() and len(part) <= 18]
     found = []
     for kind, label, description in TYPES:
         code, reason = None, None

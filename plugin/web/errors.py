@@ -11,7 +11,7 @@ from prometheus_client import Counter, Histogram
 from werkzeug.exceptions import HTTPException
 
 from pdfops.errors import PdfError
-from plugin.flow.errors import Conflict, NotFound, ParapheurError
+from plugin.flow.errors import Conflict, NotFound, ParapheurError, Unavailable
 from plugin.ports import ChainBroken, ChainMoved
 from plugin.web.bodies import BadBody
 from plugin.web.language import language
@@ -35,6 +35,12 @@ def install(app: Flask) -> None:
     app.register_error_handler(ChainMoved, lambda _: problem(Conflict("state-changed"), language()))
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
+
+
+def not_now(code: str) -> Response:
+    """503 for something of ours that gave way for a while: the database, its disk."""
+    log.error("not_now", route=request.endpoint, code=code)
+    return problem(Unavailable(code), language())
 
 
 def _begin() -> None:

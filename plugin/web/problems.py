@@ -77,6 +77,7 @@ SENTENCES: dict[str, str] = {
     "host-full": _("There is no room left in the owner's files."),
     "half-written": _("The cloud did not store the file whole. Nothing was lost; please try again."),
     "revision-missing": _("The document cannot be reached at the moment. The sender has to look at it."),
+    "storage-unavailable": _("The server cannot store anything at the moment. Nothing was lost; please try again."),
     "workshop-busy": _("Many documents are being worked on right now. Please try again shortly."),
     "index-missing": _("The list of workflows is being rebuilt. Please try again in a moment."),
     "chain-broken": _("The record of this workflow is not what was written. The sender has to look at it."),

@@ -21,7 +21,7 @@ def _text_id(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-FileId = Annotated[str, BeforeValidator(_text_id), Field(pattern=r"^[0-9]{1,20}$")]
+FileId = Annotated[str, BeforeValidator(_text_id), Field(pattern=r"^[0-9]{1,18}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Comment = Annotated[str, Field(max_length=4000)]
 PersonName = Annotated[str, Field(max_length=120)]
