@@ -59,7 +59,9 @@ body[data-theme-dark] ${dark[1]}
 @media (prefers-color-scheme: dark) { body[data-theme-default] ${dark[1]} }
 ${keyframes.join("\n")}
 parapheur-app.pf-embedded { display: block; flex: 1; width: 100%; height: 100%; overflow: auto; background: var(--color-main-background); border-radius: var(--body-container-radius, 0); }
-${below} { ${rules} }`;
+${below} { ${rules}
+.pf-choice input, .pf-seg input { opacity: 0 !important; }
+.pf-check input { width: 20px !important; height: 20px !important; min-height: 20px !important; padding: 0 !important; } }`;
 const target = ["chrome111", "firefox115", "safari16.4"];
 const { code } = await transform(embedded, { loader: "css", minify: true, target });
 writeFileSync(join(outDir, "embed.css"), code);
