@@ -8,7 +8,7 @@
     ├── too-many-pages          ``limit``, ``pages``
     ├── too-slow                killed on time (``limit_s``), or no child was free in time
     ├── too-heavy               killed on memory, or refused an allocation
-    ├── bad-image               not a PNG or JPEG, damaged, or blank
+    ├── bad-image               not a PNG or JPEG, damaged, blank, or a speck
     ├── image-too-large         in bytes or pixels (``limit``)
     ├── outside-page            a place does not lie inside its page (``field``)
     ├── no-such-page            ``page``, ``pages``

@@ -24,6 +24,9 @@ MAX_KEPT_PIXELS: Final = 300_000
 FAINTEST: Final = 12
 """Alpha at or below this (of 255) is not ink."""
 
+LEAST_PIXELS: Final = 64
+"""Less ink than a square of 8 by 8 pixels is a speck, not a signature."""
+
 PAPER: Final = 225
 INKED: Final = 150
 """Of an opaque image: as light as PAPER is paper, as dark as INKED is ink, between the two it fades."""
@@ -38,7 +41,7 @@ def normalise_ink(image: bytes) -> bytes:
     An opaque image loses its paper: white becomes transparent, so that the stamp does not hide the text below.
 
     Units: at most `MAX_BYTES` and `MAX_PIXELS` come in, at most `MAX_KEPT_PIXELS` go out.
-    Raises: PdfError bad-image (no PNG or JPEG, damaged, or blank), image-too-large.
+    Raises: PdfError bad-image (no PNG or JPEG, damaged, blank, or a speck), image-too-large.
     """
     if len(image) > MAX_BYTES:
         raise PdfError("image-too-large", limit=MAX_BYTES)
@@ -67,7 +70,10 @@ def normalise_ink(image: bytes) -> bytes:
     if drawn is None:
         raise PdfError("bad-image")
     picture.putalpha(alpha)
-    return encode(_scaled(picture.crop(drawn)))
+    ink = _scaled(picture.crop(drawn))
+    if sum(ink.getchannel("A").histogram()[FAINTEST + 1 :]) < LEAST_PIXELS:
+        raise PdfError("bad-image")
+    return encode(ink)
 
 
 def encode(picture: Image.Image) -> bytes:

@@ -109,6 +109,35 @@ def test_what_is_no_ink_is_refused(image: bytes) -> None:
     assert caught.value.code == "bad-image"
 
 
+def specks(at: list[tuple[int, int]], size: tuple[int, int] = (400, 200)) -> bytes:
+    picture = Image.new("RGBA", size, (0, 0, 0, 0))
+    for x, y in at:
+        picture.putpixel((x, y), (0, 0, 0, 255))
+    return samples.encoded(picture)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        samples.block_png((1, 1)),
+        samples.block_png((7, 7)),
+        samples.block_png((63, 1)),
+        specks([(200, 100)]),
+        specks([(0, 0), (399, 199)]),
+        specks([(x, x) for x in range(0, 3_000, 30)], (3_000, 3_000)),
+    ],
+    ids=["1x1", "7x7", "63x1", "one-dot", "two-corners", "dust"],
+)
+def test_a_speck_is_no_signature(image: bytes) -> None:
+    with pytest.raises(PdfError) as caught:
+        normalise_ink(image)
+    assert caught.value.code == "bad-image"
+
+
+def test_eight_by_eight_pixels_are_a_small_signature() -> None:
+    assert opened(normalise_ink(samples.block_png((8, 8)))).size == (8, 8)
+
+
 def test_too_many_bytes_are_refused_unread() -> None:
     with pytest.raises(PdfError, match="image-too-large"):
         normalise_ink(samples.ink_png() + bytes(MAX_BYTES))
