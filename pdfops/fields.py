@@ -19,7 +19,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pdfops.appending import Appender
 from pdfops.errors import PdfError
 from pdfops.geometry import PageGeometry, from_fractions, page_geometry, to_user_space
-from pdfops.permissions import MAX_FIELDS, check_permissions, signature_fields
+from pdfops.permissions import check_permissions, form_fields, signature_fields
 from pdfops.reading import Page, all_pages, entries, entry, open_reader, page_at
 
 MILLION: Final = 1_000_000
@@ -71,7 +71,7 @@ def prepare(data: bytes, places: Sequence[Place]) -> bytes:
     check_permissions(writer, names)
     pages = all_pages(writer.root)
     is_signed = any(signature is not None for _name, signature, _field in signature_fields(writer))
-    form_fields = _form_fields(writer, frozenset(names))
+    form_list = _form_fields(writer, frozenset(names))
     empty = _empty_appearance(writer)
     seen: set[str] = set()
     widgets: list[tuple[Page, generic.IndirectObject]] = []
@@ -81,10 +81,10 @@ def prepare(data: bytes, places: Sequence[Place]) -> bytes:
         seen.add(place.recipient)
         rectangle = _rectangle(place, page_geometry(page.dictionary))
         field = writer.add_object(_widget(place, rectangle, page, empty, is_signature=is_signature))
-        form_fields.append(field)
+        form_list.append(field)
         widgets.append((page, field))
     writer.add_widgets(pages, widgets)
-    writer.update_container(form_fields)
+    writer.update_container(form_list)
     return b"".join((data, writer.tail()))
 
 
@@ -143,13 +143,9 @@ def _form_fields(writer: IncrementalPdfFileWriter, names: frozenset[str]) -> gen
         form = generic.DictionaryObject({pdf_name("/Fields"): generic.ArrayObject()})
         root["/AcroForm"] = writer.add_object(form)
         writer.update_root()
-    if not isinstance(form, generic.DictionaryObject):
-        raise PdfError("damaged")
-    if entry(form, "/Fields") is None:
-        form["/Fields"] = generic.ArrayObject()
-    fields = form["/Fields"]
-    if not isinstance(fields, generic.ArrayObject) or len(fields) > MAX_FIELDS:
-        raise PdfError("damaged")
+    fields = form_fields(root)
+    if fields is None:
+        fields = form["/Fields"] = generic.ArrayObject()
     if entry(form, "/SigFlags") != SIGNATURES_EXIST_APPEND_ONLY or "/NeedAppearances" in form:
         form["/SigFlags"] = generic.NumberObject(SIGNATURES_EXIST_APPEND_ONLY)
         form.pop("/NeedAppearances", None)

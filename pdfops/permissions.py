@@ -37,6 +37,19 @@ def signature_fields(handler: Any) -> Iterator[tuple[str, generic.DictionaryObje
         yield str(name), filled if isinstance(filled, generic.DictionaryObject) else None, field
 
 
+def form_fields(root: Any) -> generic.ArrayObject | None:
+    """The form's list of fields; None for a document without one. Raises: PdfError damaged for anything else there."""
+    form = entry(root, "/AcroForm")
+    if form is None:
+        return None
+    if not isinstance(form, generic.DictionaryObject):
+        raise PdfError("damaged")
+    fields = entry(form, "/Fields")
+    if fields is not None and (not isinstance(fields, generic.ArrayObject) or len(fields) > MAX_FIELDS):
+        raise PdfError("damaged")
+    return fields
+
+
 def check_permissions(handler: Any, field_names: Iterable[str] | None = None) -> None:
     """Refuse a document whose signatures forbid what we would add.
 

@@ -115,6 +115,35 @@ def test_what_cannot_take_part_is_refused_with_its_reason(workshop: Workshop, da
     assert outcome(lambda: workshop.verify(data)) in (code, "done")
 
 
+def form_pdf(form: bytes) -> bytes:
+    return samples.build(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R /AcroForm %s >>" % form,
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] >>",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [
+        (b"<< /Fields 3 >>", "damaged"),
+        (b"<< /Fields << >> >>", "damaged"),
+        (b"[ 3 0 R ]", "damaged"),
+        (b"<< /Fields [%s] >>" % (b"null " * 10_001), "damaged"),
+        (b"<< /Fields null >>", "done"),
+        (b"<< >>", "done"),
+        (b"null", "done"),
+        (b"<< /Fields [] >>", "done"),
+    ],
+)
+def test_inspecting_says_of_a_form_what_preparing_would_find(workshop: Workshop, form: bytes, code: str) -> None:
+    data = form_pdf(form)
+    assert outcome(lambda: workshop.inspect(data)) == code
+    assert outcome(lambda: workshop.prepare(data, [PLACE])) == code
+
+
 def test_a_preview_of_a_document_under_a_password_is_refused(workshop: Workshop) -> None:
     """One that opens without asking may be looked at (somebody can validate it); it cannot be signed."""
     assert outcome(lambda: workshop.preview(samples.encrypted_pdf("secret"), 1, 100)) == "encrypted"
