@@ -12,14 +12,19 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.signers.pdf_byterange import SignatureObject
 
 from pdfops.errors import PdfError
-from pdfops.reading import Page
+from pdfops.reading import Page, last_number
 
 
 class Appender(IncrementalPdfFileWriter):
-    """An incremental writer that gives back only what has to be appended."""
+    """An incremental writer that gives back only what has to be appended.
+
+    New objects are numbered behind the highest real one. /Size is not believed: where it is too large their numbers
+    would be too large for readers, where it is too small they would take the place of others.
+    """
 
     def __init__(self, data: bytes, reader: PdfFileReader) -> None:
         super().__init__(reader.stream, prev=reader)
+        self._lastobj_id = last_number(reader)
         self._length = len(data)
         self._starts_on_new_line = data.endswith((b"\n", b"\r"))
         self.digest_aware_write = True

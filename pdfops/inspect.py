@@ -14,7 +14,7 @@ from pyhanko.pdf_utils import generic
 from pdfops.errors import PdfError
 from pdfops.geometry import page_geometry
 from pdfops.permissions import check_permissions, form_fields, signature_fields
-from pdfops.reading import all_pages, entry, open_reader
+from pdfops.reading import all_pages, entry, last_number, open_reader
 from pdfops.text import shown_name
 
 SAME_PT: Final = 0.5
@@ -54,6 +54,7 @@ def inspect(data: bytes) -> Inspection:
         sizes.append((round(geometry.width_pt, 3), round(geometry.height_pt, 3)))
     if not _agrees(_second_reading(data), sizes):
         raise PdfError("damaged")
+    last_number(reader)
     form_fields(reader.root)
     check_permissions(reader)
     signers = tuple(

@@ -16,6 +16,12 @@ MAX_PAGES: Final = 5_000
 TAIL_BYTES: Final = 2_048
 """Where ``startxref`` has to be found, counted from the end."""
 
+MAX_OBJECT_NUMBER: Final = 8_388_607
+"""Readers take no higher one. Source: ISO 32000-1, annex C, table C.1."""
+
+SPARE_NUMBERS: Final = 100_000
+"""How many object numbers must be left for what a flow adds."""
+
 MAX_TREE_DEPTH: Final = 100
 _STARTXREF: Final = re.compile(rb"startxref\s+\d+")
 
@@ -43,6 +49,25 @@ def open_reader(data: bytes) -> PdfFileReader:
     if not isinstance(reader.root, generic.DictionaryObject):
         raise PdfError("damaged")
     return reader
+
+
+def highest_number(reader: PdfFileReader) -> int:
+    """The highest object number that any cross-reference section of a document holds, whatever its /Size claims."""
+    numbers = {reference.idnum for reference in reader.xrefs.xref_stream_refs}
+    for revision in range(reader.xrefs.total_revisions):
+        numbers.add(max((one.idnum for one in reader.xrefs.explicit_refs_in_revision(revision)), default=0))
+    return max(numbers, default=0)
+
+
+def last_number(reader: PdfFileReader) -> int:
+    """The number behind which new objects are counted: that of the highest real one.
+
+    Raises: PdfError damaged when what has to be added would get numbers that readers do not take.
+    """
+    highest = highest_number(reader)
+    if highest > MAX_OBJECT_NUMBER - SPARE_NUMBERS:
+        raise PdfError("damaged")
+    return highest
 
 
 class Page:

@@ -25,7 +25,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pdfops.errors import PdfError
 from pdfops.inspect import certificate_name, signer_name
 from pdfops.permissions import signature_fields
-from pdfops.reading import entry, open_reader
+from pdfops.reading import MAX_OBJECT_NUMBER, entry, highest_number, open_reader
 from pdfops.seal import MAX_GROWTH_BYTES
 
 State = Literal["intact", "broken", "unverifiable"]
@@ -131,6 +131,10 @@ def check_seal(data: bytes, input_size: int, fields: tuple[str, ...], signatures
         result = verify(data, examine=False)
     except PdfError as error:
         raise PdfError("not-verified", reason=error.code) from error
+    reader = open_reader(data)
+    size = entry(reader.trailer, "/Size")
+    if not isinstance(size, int) or max(size - 1, highest_number(reader)) > MAX_OBJECT_NUMBER:
+        raise PdfError("not-verified", reason="object numbers")
     ours = [one for one in result.signatures if one.field in fields]
     earlier = [one for one in result.signatures if one.field not in fields]
     if len(ours) != len(fields) or len(earlier) != signatures_before:

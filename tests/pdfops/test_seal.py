@@ -273,6 +273,48 @@ def test_a_spoilt_output_does_not_pass_the_check() -> None:
         check_seal(second, len(first), ("p0_0", "p1_0"), 1)
 
 
+def numbered(size: int, number: int | None = None) -> bytes:
+    """A document whose /Size is ``size``; ``number`` is given to one more object, at the end of the table."""
+    data = samples.simple_pdf()
+    count = 6
+    assert b"/Size %d " % count in data
+    if number is not None:
+        at = data.index(b"1 0 obj")
+        data = data.replace(b"trailer\n", b"%d 1\n%010d 00000 n \ntrailer\n" % (number, at))
+    return data.replace(b"/Size %d " % count, b"/Size %d " % size)
+
+
+@pytest.mark.parametrize("size", [99_999_999, 8_388_607, 2_147_483_647, 1, 4])
+def test_new_objects_are_numbered_behind_the_real_ones_whatever_the_size_claims(size: int) -> None:
+    data = numbered(size)
+    prepared = prepare(data, places(2))
+    sealed = prepared
+    for who in range(2):
+        sealed = seal(sealed, order(who), samples.organisation())
+    check_seal(sealed, len(prepared), ("p0_0", "p1_0"), 0)
+    assert oracles.all_well(sealed, 2)
+    found = pypdf.PdfReader(io.BytesIO(sealed))
+    assert "Convention 1" in found.pages[0].extract_text()
+    assert found.trailer["/Size"] < 100
+
+
+def test_numbers_that_cannot_be_mended_are_refused(workshop: Workshop) -> None:
+    data = numbered(9_000_001, 9_000_000)
+    for job in (lambda: workshop.inspect(data), lambda: workshop.prepare(data, places(1))):
+        with pytest.raises(PdfError) as caught:
+            job()
+        assert caught.value.code == "damaged"
+
+
+def test_a_result_that_readers_cannot_number_does_not_pass_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = prepare(samples.simple_pdf(), places(1))
+    monkeypatch.setattr("pdfops.appending.last_number", lambda _reader: 8_388_606)
+    spoilt = seal(prepared, order(0), samples.organisation())
+    with pytest.raises(PdfError, match="object numbers") as caught:
+        check_seal(spoilt, len(prepared), ("p0_0",), 0)
+    assert caught.value.code == "not-verified"
+
+
 def test_text_needs_no_ink_and_ink_no_text(workshop: Workshop) -> None:
     prepared = workshop.prepare(samples.simple_pdf(), places(1, 2))
     for ink, texts in ((b"", {"p0_0": ("Zoé",)}), (samples.ink_png(), {}), (samples.ink_png(), {"p0_1": ("Zoé",)})):
