@@ -77,7 +77,8 @@ class AppApiPlatform:
         self._calls.send("POST", "", f"/apps/app_api/api/{what}", body)
 
     def remove_entry(self, what: str, body: Mapping[str, object]) -> None:
-        self._calls.send("DELETE", "", f"/apps/app_api/api/{what}", body)
+        """Everything is removed at the first version of its route, whichever version put it there."""
+        self._calls.send("DELETE", "", f"/apps/app_api/api/v1/{what.partition('/')[2]}", body)
 
     def subscribe(self, event: str, path: str) -> None:
         """The host calls a relative address of an app directly, with AppAPI headers, without a declared route."""
