@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 from plugin.actions.context import Context
 from plugin.flow.errors import HostUnavailable
@@ -19,8 +20,28 @@ def revision_folder(document_folder: str, flow_id: str) -> str:
 
 
 def folder_of(loaded: Loaded, document: Document) -> str:
+    """Where the revisions were laid at launch."""
     home_or_beside = "" if document.kept_at_home else (document.folder.value or "")
     return revision_folder(home_or_beside, loaded.flow.id)
+
+
+def _places(ctx: Context, loaded: Loaded, document: Document) -> Iterator[str]:
+    """Where the revisions may lie, the likeliest first; whoever renames or moves a folder takes them along.
+
+    The last one costs a call of the host. A document with a folder of its own is never looked for beside others.
+    """
+    pinned = folder_of(loaded, document)
+    places = [pinned]
+    if pinned == folder_of(loaded, loaded.flow.documents[0]) and loaded.place.folder != pinned:
+        places.insert(0, loaded.place.folder)  # that of the state file, which was seen to have moved
+    yield from places
+    if document.kept_at_home:
+        return
+    original = ctx.files.by_id(loaded.place.owner, document.file_id)
+    if original is not None:
+        beside = revision_folder(original.path.rpartition("/")[0], loaded.flow.id)
+        if beside not in places:
+            yield beside
 
 
 def fetch(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> bytes:
@@ -31,17 +52,33 @@ def fetch(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> byte
     cached = ctx.blobs.get(sha256)
     if cached is not None:
         return cached
+    for folder in _places(ctx, loaded, document):
+        data = ctx.files.read(loaded.place.owner, f"{folder}/{sha256}")
+        if data is not None and hashlib.sha256(data).hexdigest() == sha256:
+            ctx.blobs.put(data)
+            return data
+    raise HostUnavailable("revision-missing", n=document.n)
+
+
+def add(ctx: Context, loaded: Loaded, document: Document, data: bytes) -> str:
+    """A new revision, stored where the others lie now; where their folder is gone, it is made beside the document.
+
+    Returns: its SHA-256.
+    """
     owner = loaded.place.owner
-    data = ctx.files.read(owner, f"{folder_of(loaded, document)}/{sha256}")
-    if data is None and not document.kept_at_home:
-        moved = ctx.files.by_id(owner, document.file_id)
-        if moved is not None:
-            beside = moved.path.rpartition("/")[0]
-            data = ctx.files.read(owner, f"{revision_folder(beside, loaded.flow.id)}/{sha256}")
-    if data is None or hashlib.sha256(data).hexdigest() != sha256:
-        raise HostUnavailable("revision-missing", n=document.n)
-    ctx.blobs.put(data)
-    return data
+    places = _places(ctx, loaded, document)
+    folder = next(places)
+    try:
+        return store(ctx, owner, folder, data)
+    except HostUnavailable:
+        if ctx.files.stat(owner, folder) is not None:
+            raise
+    for folder in places:
+        if ctx.files.stat(owner, folder) is not None:
+            break
+    else:
+        ctx.files.make_folder(owner, folder)
+    return store(ctx, owner, folder, data)
 
 
 def store(ctx: Context, owner: str, folder: str, data: bytes) -> str:
@@ -72,14 +109,17 @@ def tidy(ctx: Context, loaded: Loaded) -> None:
 
     Call it under the flow's lease only: a revision that is being signed is not in the chain yet.
     """
-    owner = loaded.place.owner
-    for folder in {folder_of(loaded, d) for d in loaded.flow.documents}:
-        wanted = {
-            sha
-            for d in loaded.flow.documents
-            if folder_of(loaded, d) == folder
-            for sha in (d.revisions[-2:] or (d.sha256,))
-        }
-        for entry in ctx.files.list(owner, folder):
-            if len(entry.name) == 64 and entry.name not in wanted:
-                ctx.files.delete(owner, f"{folder}/{entry.name}")
+    owner, documents = loaded.place.owner, loaded.flow.documents
+    wanted = {sha256 for d in documents for sha256 in (d.revisions[-2:] or (d.sha256,))}
+    done: set[str] = set()
+    for document in documents:
+        if folder_of(loaded, document) in done:
+            continue
+        done.add(folder_of(loaded, document))
+        for folder in _places(ctx, loaded, document):
+            entries = ctx.files.list(owner, folder)
+            for entry in entries:
+                if len(entry.name) == 64 and entry.name not in wanted:
+                    ctx.files.delete(owner, f"{folder}/{entry.name}")
+            if entries:
+                break

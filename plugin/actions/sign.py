@@ -16,7 +16,7 @@ from plugin.actions.context import Context
 from plugin.actions.finish import finish
 from plugin.actions.names import clean_line
 from plugin.actions.papers import unusable
-from plugin.actions.revisions import fetch, folder_of, store
+from plugin.actions.revisions import add, fetch
 from plugin.flow.commands import Sign
 from plugin.flow.decide import decide
 from plugin.flow.errors import Invalid, ParapheurError
@@ -85,7 +85,7 @@ def _seal(
         raise unusable(error, document.file_id, document.name.value or "") from error
     if len(after) - len(before) > ctx.limits.growth_bytes:
         raise Invalid("signature.png_base64", "too-much-growth")
-    sha256 = store(ctx, loaded.place.owner, folder_of(loaded, document), after)
+    sha256 = add(ctx, loaded, document, after)
     return SealedRevision(document.n, command.shown[document.n], sha256, len(after))
 
 

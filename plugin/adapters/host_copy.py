@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from plugin.adapters.vault import Anchor
 from plugin.flow.errors import HostBusy, HostUnavailable, Unavailable
+from plugin.flow.model import Flow
 from plugin.ports import ChainBroken, Files, PreconditionFailed, StatePlace, Written
 
 _TRIES = 3
@@ -125,6 +126,20 @@ class HostCopy:
             if path != anchor.place.path and (path == tail or path.endswith(f"/{tail}")):
                 return StatePlace(owner, path)
         return None
+
+    def home(self, place: StatePlace, flow: Flow) -> StatePlace:
+        """Where a state file that is nowhere is made again: where it lay, or beside the first document where that
+        whole folder is gone from its place.
+        """
+        tail, first = f".flows/{flow.id}/flow.jsonl", flow.documents[0]
+        above = place.path.removesuffix(tail).rstrip("/")
+        if not above or first.kept_at_home or self._files.stat(place.owner, above) is not None:
+            return place
+        original = self._files.by_id(place.owner, first.file_id)
+        if original is None:
+            return place
+        beside = original.path.rpartition("/")[0]
+        return StatePlace(place.owner, f"{beside}/{tail}" if beside else tail)
 
     def _put_new(self, place: StatePlace, log: bytes) -> Stored:
         try:

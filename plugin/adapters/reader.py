@@ -29,6 +29,10 @@ class Read:
     loaded: Loaded
     salts: Mapping[str, bytes]
 
+    def at(self, place: StatePlace) -> Read:
+        """The same, found elsewhere."""
+        return replace(self, loaded=replace(self.loaded, place=place))
+
 
 class Reader:
     """Promise: ``read`` of bytes that go on from what was kept does the new lines only; of the same, a comparison."""
@@ -64,7 +68,7 @@ class Reader:
         if known is None or known.chain.head != head or known.salts != _committed(known.chain, salts):
             return None
         if known.loaded.place != place:
-            known = replace(known, loaded=replace(known.loaded, place=place))
+            known = known.at(place)
         return known
 
     def chain(self, flow_id: str) -> Chain | None:

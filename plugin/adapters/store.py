@@ -149,6 +149,8 @@ class Store:
             if moved is not None:
                 self._refreshed(flow_id)
                 raise ChainMoved
+            place = self._host.home(place, after.loaded.flow)
+            after = after.at(place)
             stored = self._host.restore(place, after.chain.log, None)
             self._host.put_salts(place, wrap_salts(self._keys, flow_id, after.salts))
             _log.warning("state.restored", flow_id=flow_id, reason="missing")
@@ -188,7 +190,7 @@ class Store:
         if found is None:
             moved = self._host.locate(anchor)
             if moved is None:
-                return self._restored(anchor, copy, "missing", None)
+                return self._restored(anchor, place, copy, "missing", None)
             place, found = moved, self._host.read(moved)
         if found is None:
             raise HostBusy("host-busy")
@@ -198,7 +200,7 @@ class Store:
         except UnknownFormat:
             raise
         except ChainBroken as error:
-            return self._restored(anchor, copy, error.reason, etag)
+            return self._restored(anchor, place, copy, error.reason, etag)
         salts = self._vault.salts(flow_id)
         late = self._late_salts(chain, anchor, place, salts)
         read = self._reader.read(flow_id, chain.log, salts | late, place)
@@ -255,15 +257,18 @@ class Store:
         self._commit(read, Stored(etag, file_id), {p: s for p, s in read.salts.items() if p in new})
         return read
 
-    def _restored(self, anchor: Anchor, copy: Copy | None, reason: str, etag: str | None) -> Read:
+    def _restored(self, anchor: Anchor, place: StatePlace, copy: Copy | None, reason: str, etag: str | None) -> Read:
         """Puts the index's copy back, only where it is what the vault acknowledged. Raises: ChainBroken."""
         mine = self._verified_copy(copy, anchor) if copy is not None and copy.head == anchor.head else None
         if mine is None:
             _log.error("state.not_restored", flow_id=anchor.flow_id, reason=reason)
             raise ChainBroken(reason)
-        stored = self._host.restore(anchor.place, mine.chain.log, etag)
+        if etag is None:
+            place = self._host.home(place, mine.loaded.flow)
+        mine = mine.at(place)
+        stored = self._host.restore(place, mine.chain.log, etag)
         if mine.salts:
-            self._host.put_salts(anchor.place, wrap_salts(self._keys, anchor.flow_id, mine.salts))
+            self._host.put_salts(place, wrap_salts(self._keys, anchor.flow_id, mine.salts))
         _log.warning("state.restored", flow_id=anchor.flow_id, reason=reason)
         self._commit(mine, stored, {})
         return mine

@@ -281,3 +281,14 @@ def test_decide_is_asked_again_after_an_adoption(world: World) -> None:
         assert current is not None
         with pytest.raises(Conflict):
             decide(current.flow, view())
+
+
+def test_a_moved_and_damaged_state_file_is_restored_where_it_lies_now(world: World) -> None:
+    world.launch()
+    good = world.state()
+    world.files.move("alice", FOLDER, "Archive")
+    world.files.plant(f"Archive/.flows/{FLOW_ID}/flow.jsonl", good[:-9])
+    world.store.refresh(FLOW_ID)
+    assert world.state(folder="Archive") == good
+    assert agrees(world).place.path.startswith("Archive/")
+    assert world.files.stat("alice", FOLDER) is None
