@@ -121,7 +121,6 @@ class Letters:
             lead, button = _("It is your turn. This is what you are asked to sign:"), _("Read and sign")
         small = _("No account is needed; it takes about two minutes.") if recipient.is_external else ""
         quotes = tuple(text.value for text in (flow.comment, recipient.message) if text is not None and text.value)
-        personal = _("This link is personal: do not forward this message.") if recipient.is_external else ""
         return Letter(
             subject=subject,
             preheader=" ".join(part for part in (flow.title.value or "", small) if part),
@@ -133,7 +132,7 @@ class Letters:
             url=self._url(flow, recipient.id),
             rows=_rows(flow, words, recipient.id),
             small=small,
-            footer=self._footer(words, personal),
+            footer=self._footer(flow, recipient.id, words),
         )
 
     def _refused(self, flow: Flow, person: str, words: Words) -> Letter:
@@ -160,12 +159,12 @@ class Letters:
             url=self._url(flow, person),
             rows=_rows(flow, words, person),
             small="",
-            footer=self._footer(words, ""),
+            footer=self._footer(flow, person, words),
         )
 
     def _completed(self, flow: Flow, work: MailWork, words: Words) -> Letter:
         _ = words.gettext
-        title = {"title": flow.title.value or ""}
+        title, count = {"title": flow.title.value or ""}, len(flow.documents)
         if flow.kind is Kind.VALIDATION:
             subject = _("Everyone has approved: %(title)s") % title
             lead = _("“%(title)s” is finished: everyone has approved.") % title
@@ -174,10 +173,16 @@ class Letters:
             lead = _("“%(title)s” is finished: everyone has signed.") % title
         button = _("Open the workflow")
         if work.person == CREATOR and flow.kind is not Kind.VALIDATION:
-            lead += " " + _("The signed copies lie beside the originals.")
+            lead += " " + words.ngettext(
+                "The signed copy lies beside the original.", "The signed copies lie beside the originals.", count
+            )
         elif work.with_copies and flow.kind is not Kind.VALIDATION:
-            lead += " " + _("You can download the signed copies for 30 days.")
-            button = words.ngettext("Download the signed copy", "Download the signed copies", len(flow.documents))
+            lead += " " + words.ngettext(
+                "You can download the signed copy for 30 days.",
+                "You can download the signed copies for 30 days.",
+                count,
+            )
+            button = words.ngettext("Download the signed copy", "Download the signed copies", count)
         return Letter(
             subject=subject,
             preheader=title["title"],
@@ -189,7 +194,7 @@ class Letters:
             url=self._url(flow, work.person),
             rows=_rows(flow, words, work.person),
             small="",
-            footer=self._footer(words, ""),
+            footer=self._footer(flow, work.person, words),
         )
 
     def _url(self, flow: Flow, person: str) -> str:
@@ -209,9 +214,13 @@ class Letters:
             name = first or last or ""
         return words.gettext("Hello %(name)s,") % {"name": name} if name else words.gettext("Hello,")
 
-    def _footer(self, words: Words, more: str) -> str:
-        sent = words.gettext("Sent by Parapheur on behalf of %(organisation)s.") % {"organisation": self.organisation}
-        return f"{sent} {more}".strip()
+    def _footer(self, flow: Flow, person: str, words: Words) -> str:
+        """Whoever acts through a link is asked to keep it to himself."""
+        _ = words.gettext
+        sent = _("Sent by Parapheur on behalf of %(organisation)s.") % {"organisation": self.organisation}
+        if person == CREATOR or not flow.recipient(person).is_external:
+            return sent
+        return sent + " " + _("This link is personal: do not forward this message.")
 
 
 class Words:

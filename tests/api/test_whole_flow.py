@@ -80,7 +80,9 @@ def test_two_documents_signed_by_a_user_and_an_external_person(world: World, ali
     assert done["bob@example.org"]["links"] == [f"{world.url}/f/{flow_id}"]
     assert "Download the signed copies" in done["bob@example.org"]["text"]
     assert done["zoe@example.com"]["links"] == [link]
-    assert "30 jours" in done["zoe@example.com"]["text"]
+    assert "télécharger les copies signées pendant 30 jours" in done["zoe@example.com"]["text"]
+    assert "Ce lien est personnel" in done["zoe@example.com"]["text"]
+    assert "This link is personal" not in done["bob@example.org"]["text"]
     assert world.names(folder).count("Contrat (signé).pdf") == 1
     assert world.names(folder).count("Annexe (signé).pdf") == 1
 
@@ -174,10 +176,24 @@ def test_a_refusal_tells_everybody_who_took_part_or_was_invited_and_nobody_else(
     assert refused["non@example.com"]["subject"] == "Votre refus est enregistré"
     assert all("Le montant est faux." in mail["text"] for mail in refused.values())
     assert all("jamais" not in mail["to"] for mail in mails)
+    assert ["Ce lien est personnel" in refused[to]["text"] for to in sorted(refused)] == [False, False, True]
     assert "non@example.com" not in refused["bob@example.org"]["text"] + refused["bob@example.org"]["html"]
     assert alice.get(f"flows/{flow_id}").json()["state"] == "refused"
     kept = [name for name in world.names(folder) if name.endswith(".pdf")]
     assert kept == ["Avenant.pdf"]
+
+
+def test_one_document_is_spoken_of_as_one(world: World, alice: Browser) -> None:
+    flow_id = world.signature(
+        alice,
+        [world.put(f"{world.folder()}/Note.pdf", pdf())],
+        [{"email": "seul@example.com", "language": "en"}],
+        copy_to_all=True,
+    )["id"]
+    assert world.link(flow_id, "seul@").sign().status_code == 200
+    world.settled(flow_id)
+    assert "You can download the signed copy for 30 days." in world.mail(flow_id, "completed", "seul@")["text"]
+    assert "La copie signée se trouve à côté de l’original." in world.mail(flow_id, "completed", "alice@")["text"]
 
 
 def test_without_copies_the_others_get_a_short_notice(world: World, alice: Browser) -> None:
