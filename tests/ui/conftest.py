@@ -75,13 +75,13 @@ class People:
 
     def sit_down(
         self, user: str | None = None, *, size: tuple[int, int] = DESKTOP, touch: bool = False, lang: str = "fr",
-        **more: Any,
+        zone: str = "Europe/Paris", **more: Any,
     ) -> Page:  # fmt: skip
         """A new browser of somebody's own; ``user`` is logged in by name."""
         context = self.browser.new_context(
             viewport={"width": size[0], "height": size[1]}, device_scale_factor=2 if touch else 1,
             has_touch=touch, is_mobile=touch, locale={"fr": "fr-FR", "en": "en-GB"}[lang],
-            timezone_id="Europe/Paris", reduced_motion="reduce", **more,
+            timezone_id=zone, reduced_motion="reduce", **more,
         )  # fmt: skip
         context.set_default_timeout(20_000)
         context.add_init_script(_CSP_TO_CONSOLE)

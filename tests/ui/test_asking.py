@@ -110,6 +110,68 @@ def test_an_approval_is_asked_for_in_three_steps(people: People, look: Look) -> 
     expect(by(alice, "sent")).to_contain_text("Carol Nguyen")
 
 
+@pytest.mark.parametrize("zone", ["America/Montreal", "UTC"])
+def test_people_of_other_time_zones_send_too(people: People, zone: str) -> None:
+    alice = people.sit_down("alice", zone=zone)
+    alice.goto(new(people, CONTRACT))
+    by(alice, "next").click()
+    acts.add_person(alice, "bob", option="Bob Leroy")
+    by(alice, "next").click()
+    for x in (0.3, 0.7):
+        by(alice, "place-cart-0").click()
+        alice.mouse.click(*acts.on_sheet(alice, 1, x, 0.3))
+    expect(by(alice, "stamp")).to_have_count(2)
+    by(alice, "next").click()
+    expect(alice.get_by_text("2 cachets, page 1", exact=True)).to_be_visible()
+    expect(alice.get_by_role("heading", name="E-mail qui sera envoyé")).to_be_visible()
+    by(alice, "send").click()
+    expect(by(alice, "sent")).to_contain_text("Bob Leroy")
+
+
+def test_a_lost_answer_and_a_second_attempt_make_one_flow(people: People) -> None:
+    alice = people.sit_down("alice")
+    alice.goto(new(people, "Budget 2026.xlsx", kind="validation"))
+    by(alice, "next").click()
+    acts.add_person(alice, "carol", option="Carol Nguyen")
+    by(alice, "next").click()
+    by(alice, "title").fill("Une seule fois")
+    keys: list[str] = []
+
+    def lose(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        assert route.fetch().status == 201
+        route.fulfill(status=502, body="lost on the way")
+
+    people.foresee(502)
+    alice.route("**/api/v1/flows", lose)
+    by(alice, "send").click()
+    expect(alice.get_by_role("alert").filter(has_text="502")).to_be_visible()
+    alice.unroute("**/api/v1/flows")
+    with alice.expect_request("**/api/v1/flows") as again:
+        by(alice, "send").click()
+    expect(by(alice, "sent")).to_be_visible()
+    assert [again.value.headers["idempotency-key"]] == keys
+    found = alice.request.get(f"{people.url}/api/v1/flows?box=sent&q=Une seule fois").json()["flows"]
+    assert len(found) == 1
+
+
+def test_a_launch_that_is_declined_names_the_field(people: People) -> None:
+    alice = people.sit_down("alice")
+    alice.goto(new(people, "Budget 2026.xlsx", kind="validation"))
+    by(alice, "next").click()
+    acts.add_person(alice, "carol", option="Carol Nguyen")
+    by(alice, "next").click()
+    people.foresee(422)
+    said = "Cette valeur ne convient pas."
+    errors = [{"path": "title", "message": said}, {"path": "recipients[0].comment", "message": "Trop long."}]
+    down = {"title": said, "status": 422, "code": "invalid", "errors": errors}
+    alice.route("**/api/v1/flows", lambda route: route.fulfill(status=422, json=down))
+    by(alice, "send").click()
+    alert = alice.get_by_role("alert").filter(has_text=said)
+    expect(alert).to_contain_text(f"Nom du flux\u00a0: {said}")
+    expect(alert).to_contain_text("Message pour Carol Nguyen\u00a0: Trop long.")
+
+
 def test_stamps_are_placed_and_recipients_ordered_by_keyboard(people: People) -> None:
     alice = people.sit_down("alice")
     alice.goto(new(people, CONTRACT))

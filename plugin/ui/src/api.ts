@@ -12,7 +12,7 @@ export class Declined extends Error {
 export interface Api {
   url(path: string): string;
   get<T>(path: string): Promise<T>;
-  post<T>(path: string, body?: unknown): Promise<T>;
+  post<T>(path: string, body?: unknown, headers?: Record<string, string>): Promise<T>;
   upload<T>(path: string, body: Blob, type: string): Promise<T>;
 }
 
@@ -47,10 +47,10 @@ export function connect(base: string, tokenPath: string, firstToken = ""): Api {
   async function freshToken(): Promise<void> {
     token = (await call<{ csrf_token: string }>(url(tokenPath), {})).csrf_token;
   }
-  async function send<T>(path: string, body: BodyInit, type: string): Promise<T> {
+  async function send<T>(path: string, body: BodyInit, type: string, more: Record<string, string> = {}): Promise<T> {
     if (!token) await freshToken();
     const attempt = () =>
-      call<T>(url(path), { method: "POST", body, headers: { "Content-Type": type, "X-CSRF-Token": token } });
+      call<T>(url(path), { method: "POST", body, headers: { ...more, "Content-Type": type, "X-CSRF-Token": token } });
     try {
       return await attempt();
     } catch (error) {
@@ -62,7 +62,7 @@ export function connect(base: string, tokenPath: string, firstToken = ""): Api {
   return {
     url,
     get: (path) => call(url(path), {}),
-    post: (path, body = {}) => send(path, JSON.stringify(body), "application/json"),
+    post: (path, body = {}, headers = {}) => send(path, JSON.stringify(body), "application/json", headers),
     upload: (path, body, type) => send(path, body, type),
   };
 }

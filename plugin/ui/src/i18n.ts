@@ -54,7 +54,7 @@ function sameDay(a: Date, b: Date): boolean {
 export function when(iso: string, now = new Date()): string {
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return iso;
-  const time = new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit" }).format(at);
+  const time = new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
   if (sameDay(at, now)) return t("today at {time}", { time });
   const yesterday = new Date(now);
   yesterday.setDate(now.getDate() - 1);
@@ -62,10 +62,6 @@ export function when(iso: string, now = new Date()): string {
   const year = at.getFullYear() === now.getFullYear() ? undefined : "numeric";
   const day = new Intl.DateTimeFormat(language(), { day: "numeric", month: "short", year }).format(at);
   return t("{day} at {time}", { day, time });
-}
-
-export function timeZone(): string {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
 /** A long name with its middle left out. */

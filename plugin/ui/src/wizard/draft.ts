@@ -1,4 +1,6 @@
 /** What the wizard knows so far, and what is still missing. No page, no network. */
+import { Declined, sentence } from "../api";
+import { t } from "../i18n";
 import type { Box, Inspected, Kind } from "../types";
 
 export interface Person {
@@ -30,6 +32,7 @@ export interface Draft {
   comment: string;
   copy_to_all: boolean;
   step: StepName;
+  key?: string; // of the launch: a second attempt makes no second flow
 }
 
 export type StepName = "documents" | "recipients" | "placement" | "recap";
@@ -87,8 +90,57 @@ export function forget(): void {
   }
 }
 
-/** The body of POST /flows. */
-export function launchBody(draft: Draft, documents: Inspected[], timeZone: string): Record<string, unknown> {
+const sentStamps = (draft: Draft, documents: Inspected[]) =>
+  draft.kind === "validation" ? [] : draft.stamps.filter(
+    (s) => documents.some((d) => d.file_id === s.file_id) && draft.people.some((p) => p.key === s.person),
+  );
+
+/** Pages that came over plain HTTP have no randomUUID. */
+export const newKey = (): string =>
+  crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** What a path of the launch's body is called in the wizard; empty where it has no name there. */
+export function fieldName(path: string, draft: Draft, documents: Inspected[]): string {
+  const [, list, position] = /^(\w+)(?:\[(\d+)\])?/.exec(path) ?? [];
+  const n = Number(position ?? -1);
+  switch (list) {
+    case "title": return t("Workflow name");
+    case "comment": return t("Comment for recipients");
+    case "kind": return t("Type");
+    case "documents": return documents[n]?.name ?? t("Documents");
+    case "placements": {
+      const stamp = sentStamps(draft, documents)[n];
+      if (!stamp) return t("Stamps");
+      const name = draft.people.find((p) => p.key === stamp.person)?.name ?? "";
+      return t("Stamp of {name}, page {page}", { name, page: stamp.page });
+    }
+    case "recipients": {
+      const name = draft.people[n]?.name;
+      if (!name) return t("Recipients");
+      if (path.endsWith(".comment")) return t("Message for {name}", { name });
+      if (path.endsWith(".first_name")) return `${name}, ${t("First name (optional)")}`;
+      return path.endsWith(".last_name") ? `${name}, ${t("Last name (optional)")}` : name;
+    }
+    default: return "";
+  }
+}
+
+/** Why a launch was declined: the sentence, and beside each field what is wrong with it. */
+export function declined(error: unknown, draft: Draft, documents: Inspected[]): string {
+  const first = sentence(error);
+  const fields = error instanceof Declined ? (error.problem.errors ?? []) : [];
+  const lines = fields.map(({ path, message, title }) => {
+    const field = fieldName(path ?? "", draft, documents);
+    const problem = message ?? title ?? "";
+    return field && problem ? t("{field}: {problem}", { field, problem }) : problem;
+  });
+  const more = [...new Set(lines)].filter((line) => line && line !== first);
+  const only = fields.length === 1 && (fields[0]?.message ?? "") === first && more.length;
+  return (only ? more : [first, ...more]).join("\n");
+}
+
+/** The body of POST /flows. The server knows the sender's time zone. */
+export function launchBody(draft: Draft, documents: Inspected[]): Record<string, unknown> {
   const position = new Map(documents.map((d, i) => [d.file_id, i]));
   const person = new Map(draft.people.map((p, i) => [p.key, i]));
   const text = (value: string) => value.trim() || undefined;
@@ -97,21 +149,18 @@ export function launchBody(draft: Draft, documents: Inspected[], timeZone: strin
     title: text(draft.title),
     comment: text(draft.comment),
     copy_to_all: draft.kind === "validation" ? false : draft.copy_to_all,
-    time_zone: timeZone,
     documents: documents.map((d) => ({ file_id: d.file_id })),
     recipients: draft.people.map((p) =>
       p.user
         ? { user: p.user, comment: text(p.comment) }
         : { email: p.email, first_name: text(p.first_name), last_name: text(p.last_name), language: p.language, comment: text(p.comment) },
     ),
-    placements: draft.kind === "validation" ? [] : draft.stamps
-      .filter((s) => position.has(s.file_id) && person.has(s.person))
-      .map((s) => ({
-        document: position.get(s.file_id),
-        page: s.page,
-        recipient: person.get(s.person),
-        box: s.box,
-        with_text: draft.people[person.get(s.person) ?? 0]?.with_text ?? false,
-      })),
+    placements: sentStamps(draft, documents).map((s) => ({
+      document: position.get(s.file_id),
+      page: s.page,
+      recipient: person.get(s.person),
+      box: s.box,
+      with_text: draft.people[person.get(s.person) ?? 0]?.with_text ?? false,
+    })),
   };
 }

@@ -38,7 +38,7 @@ export function recapStep(o: { draft: Draft; documents: Inspected[]; placeholder
             ${signing ? html`<span class="sm mute">${tn("{n} stamp", "{n} stamps", stamps.length)}, ${tn("page {pages}", "pages {pages}", pages.length, { pages: pages.join(", ") })}</span>` : nothing}</div>
             <span class="pf-tag ok">${icon("check", "s14")}${t("Ready")}</span></li>`;
         })}</ul></section>
-      <section class="pf-card pad col"><h2>${t("E-mail sent")}</h2>
+      <section class="pf-card pad col"><h2>${t("E-mail that will be sent")}</h2>
         <dl class="pf-dl"><dt>${t("Type")}</dt><dd>${kindName(draft.kind)}</dd></dl>
         ${draft.comment.trim() ? html`<p class="pf-quote pre">${draft.comment}</p>` : html`<p class="sm mute">${t("Without a comment.")}</p>`}</section>
     </aside></div>`;

@@ -90,7 +90,7 @@ function row(view: RecipientsView, person: Person, index: number): TemplateResul
 function preview(draft: Draft): TemplateResult {
   const signing = draft.kind !== "validation";
   const first = (p: Person) => p.first_name || p.name.split(" ")[0] || p.name;
-  return html`<section class="pf-card pad col wide"><h2>${t("The flow, like a river")}</h2><ol class="pf-river small">
+  return html`<section class="pf-card pad col wide"><h2>${t("The route")}</h2><ol class="pf-river small">
     ${draft.people.map((p, i) => html`<li class=${colour(i)}><span class="pf-node fill" aria-hidden="true">${i + 1}</span><div class="who sm">
       ${i ? t("then {name}", { name: first(p) }) : signing ? t("{name} signs", { name: first(p) }) : t("{name} decides", { name: first(p) })}</div></li>`)}
     ${signing && draft.copy_to_all ? html`<li><span class="pf-node" aria-hidden="true">${icon("mail", "s14")}</span><div class="who sm">${t("Signed copy to everyone")}</div></li>` : nothing}

@@ -1,11 +1,11 @@
 import { html, nothing, type TemplateResult } from "lit";
-import { Declined, sentence, type Api } from "../api";
+import { sentence, type Api } from "../api";
 import { define, PageElement } from "../element";
 import { icon } from "../icons";
-import { t, timeZone } from "../i18n";
+import { t } from "../i18n";
 import type { FlowOut, InspectAnswer, Inspected, Kind, Me, TypeInfo } from "../types";
 import { documentsStep } from "./documents";
-import { forget, fresh, isEmail, launchBody, missing, recall, remember, stem, stepsOf, usable, type Draft, type Person, type StepName } from "./draft";
+import { declined, forget, fresh, isEmail, launchBody, missing, newKey, recall, remember, stem, stepsOf, usable, type Draft, type Person, type StepName } from "./draft";
 import { lackingText, type Placement } from "./placement";
 import "./placement";
 import { recapStep, sentScreen } from "./recap";
@@ -185,12 +185,13 @@ class Wizard extends PageElement {
     this.busy = true;
     this.error = "";
     try {
-      this.sent = await this.api.post<FlowOut>("api/v1/flows", launchBody(this.draft, this.good, timeZone()));
+      const key = this.draft.key ?? newKey();
+      this.change({ key });
+      this.sent = await this.api.post<FlowOut>("api/v1/flows", launchBody(this.draft, this.good), { "Idempotency-Key": key });
       forget();
       void this.updateComplete.then(() => this.querySelector<HTMLElement>("h1")?.focus());
     } catch (error) {
-      const more = error instanceof Declined ? (error.problem.errors ?? []).map((e) => e.message ?? e.title ?? "").filter((m) => m && m !== sentence(error)) : [];
-      this.error = [sentence(error), ...new Set(more)].join("\n");
+      this.error = declined(error, this.draft, this.good);
     } finally {
       this.busy = false;
     }
