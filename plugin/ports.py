@@ -214,11 +214,13 @@ class Lease:
 
 
 class ChainMoved(Exception):
-    """Somebody else's line came first and was adopted: load again, decide again."""
+    """Somebody else's line came first and was adopted, or foreign bytes were put right: load again, decide again."""
 
 
 class ChainBroken(Exception):
-    """The state file is not what was written: it was quarantined and reported. ``reason`` is a stable code."""
+    """The state file is not what was written, and no signed copy proves what was. It was quarantined and reported.
+    ``reason`` is a stable code.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -157,7 +157,13 @@ class Store:
             self._commit(after, stored, new)
             return after.loaded
         data, etag = found
-        chain = self._judged(data, anchor, place, before.chain)
+        try:
+            chain = self._judged(data, anchor, place, before.chain)
+        except UnknownFormat:
+            raise
+        except ChainBroken as error:
+            self._restored(anchor, place, copy, error.reason, etag)
+            raise ChainMoved from error
         late = self._late_salts(chain, anchor, place, before.salts)
         read = self._reader.read(flow_id, chain.log, {**before.salts, **late}, place)
         self._commit(read, Stored(etag, None), late)

@@ -53,8 +53,11 @@ def test_appending_to_an_old_reading_is_refused(world: World) -> None:
         world.store.append(loaded, lease, [MAIL], "system", NOW)
 
 
+@pytest.mark.parametrize("by_append", [True, False])
 @pytest.mark.parametrize("kind", ["edited", "truncated", "rolled-back", "garbage", "copied", "empty"])
-def test_a_foreign_state_file_is_quarantined_and_reported_then_restored_from_proof(world: World, kind: str) -> None:
+def test_a_foreign_state_file_is_quarantined_and_reported_then_restored_from_proof(
+    world: World, kind: str, by_append: bool
+) -> None:
     world.launch()
     rolled_back = world.state()
     append(world)
@@ -68,13 +71,14 @@ def test_a_foreign_state_file_is_quarantined_and_reported_then_restored_from_pro
         "empty": b"",
     }[kind]
     world.files.plant(STATE, foreign)
-    with structlog.testing.capture_logs() as logs, pytest.raises(ChainBroken) as caught:
-        append(world, MailFailed(MailKind.COMPLETED, "r1", 0, "x"))
-    assert any(entry["event"] == "state.quarantined" and entry["reason"] == caught.value.reason for entry in logs)
-    assert world.files.read("alice", STATE) == foreign
-    with structlog.testing.capture_logs() as logs:
-        world.store.refresh(FLOW_ID)
-    assert "state.restored" in [entry["event"] for entry in logs]
+    if by_append:
+        with structlog.testing.capture_logs() as logs, pytest.raises(ChainMoved):
+            append(world, MailFailed(MailKind.COMPLETED, "r1", 0, "x"))
+    else:
+        with structlog.testing.capture_logs() as logs:
+            world.store.refresh(FLOW_ID)
+    assert [entry["event"] for entry in logs] == ["state.quarantined", "state.restored"]
+    assert logs[0]["reason"] == logs[1]["reason"]
     assert world.state() == good
     kept = [i.path for i in world.files.list("alice", place().folder) if i.name.startswith("quarantine-")]
     assert [world.files.read("alice", path) for path in kept] == [foreign]
@@ -90,10 +94,22 @@ def test_a_branch_signed_by_this_instance_loses_against_the_acknowledged_head(wo
     append(world)
     good = world.state()
     world.files.plant(STATE, branch)
-    with pytest.raises(ChainBroken, match="forked"):
+    with structlog.testing.capture_logs() as logs, pytest.raises(ChainMoved):
         append(world, MailFailed(MailKind.COMPLETED, "r1", 0, "x"))
-    world.store.refresh(FLOW_ID)
+    assert logs[0]["reason"] == "forked"
     assert world.state() == good
+
+
+def test_a_broken_state_file_is_restored_where_conditions_do_not_hold(world: World) -> None:
+    world.launch()
+    good = world.state()
+    world.files.plant(STATE, good[:-7])
+    world.files.refuses_conditions = True
+    with pytest.raises(ChainMoved):
+        append(world)
+    assert world.state() == good
+    append(world)
+    agrees(world)
 
 
 def test_a_deleted_state_file_is_restored(world: World) -> None:
