@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.ui import acts
 from tests.ui.acts import test as by
@@ -76,7 +76,7 @@ def test_files_of_any_type_are_approved_with_a_comment_and_the_panel_shows_it(pe
     alice = people.sit_down("alice")
     alice.goto(people.url)
     acts.row(alice, "Devis 2026-014.docx").locator(".fm-name").click()
-    expect(by(alice, "flow").filter(has_text="Bon pour accord.")).to_contain_text("Approuvé")
+    expect(by(alice, "flow").filter(has_text="Bon pour accord.")).to_contain_text("Validé")
     look(alice, "01-panel-approved")
 
 
@@ -183,6 +183,62 @@ def test_documents_that_changed_are_shown_again_and_the_drawing_stays(people: Pe
     by(mona, "consent").check()
     by(mona, "sign-confirm").click()
     expect(by(mona, "done")).to_be_visible(timeout=60_000)
+
+
+def test_a_page_without_an_image_is_not_read_until_the_document_is_downloaded(people: People, look: Look) -> None:
+    signature(people, outside("rosa", "en"))
+    people.foresee(500)
+    rosa = people.sit_down(lang="en")
+    viewed: list[str] = []
+    rosa.on("request", lambda request: viewed.append(request.url) if request.url.endswith("/view") else None)
+    rosa.route("**/pages/**", lambda route: route.fulfill(status=500, body="no image"))
+    rosa.goto(people.link_for("rosa@example.com"))
+    note = by(rosa, "page-1").get_by_text("No preview of this page. Download the document to read it.")
+    expect(note).to_be_visible()
+    expect(by(rosa, "page-1").get_by_role("button", name="Sign here")).to_be_visible()
+    rosa.wait_for_timeout(1500)
+    expect(rosa.locator("[data-read='0']")).to_be_empty()
+    assert viewed == []
+    look(rosa, "13-no-page", phone=True)
+    with rosa.expect_download() as downloading:
+        by(rosa, "page-1").get_by_role("link", name="Download").click()
+    assert downloading.value.path().read_bytes().startswith(people.content(LEASE))
+    expect(rosa.locator("[data-read='0']")).to_have_text("Read")
+    assert len(viewed) == 1
+
+
+def test_a_page_that_comes_late_is_read_a_second_after_it_came(people: People) -> None:
+    signature(people, outside("sami", "en"))
+    sami = people.sit_down(lang="en")
+    held: list[Route] = []
+    sami.route("**/pages/**", lambda route: held.append(route))
+    sami.goto(people.link_for("sami@example.com"), wait_until="domcontentloaded")
+    expect(by(sami, "sign-open")).to_be_visible()
+    sami.wait_for_timeout(1500)
+    expect(sami.locator("[data-read='0']")).to_be_empty()
+    for route in held:
+        route.continue_()
+    sami.unroute("**/pages/**")
+    expect(sami.locator("[data-read='0']")).to_have_text("Read")
+
+
+def test_a_stale_tab_shows_what_was_decided_in_the_other(people: People) -> None:
+    flow_id = signature(people, {"user": "bob"}, outside("tom"))
+    people.foresee(409)
+    bob = people.sit_down("bob", lang="en")
+    other = bob.context.new_page()
+    for tab in (bob, other):
+        tab.goto(f"{people.url}/f/{flow_id}")
+        expect(by(tab, "sign-open")).to_be_visible()
+    acts.sign_here(bob, acts.draw_with_mouse)
+    by(other, "refuse-open").click()
+    by(other, "refuse-reason").fill("Trop tard.")
+    by(other, "refuse-confirm").click()
+    expect(other.get_by_role("heading", level=1)).to_have_text("You have already signed")
+    expect(by(other, "said")).to_have_text("You have already decided.")
+    expect(by(other, "sign-open")).to_have_count(0)
+    other.reload()
+    expect(by(other, "said")).to_have_count(0)
 
 
 def test_on_a_phone_on_its_side_the_pad_takes_the_screen(people: People, look: Look) -> None:

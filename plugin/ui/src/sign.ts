@@ -10,8 +10,11 @@ import { done, type Decision } from "./sign/done";
 import { base64, IMAGE_LIMIT_BYTES, inkFromFile, type Ink } from "./sign/ink";
 import "./sign/pad";
 import type { SigningPad } from "./sign/pad";
-import { goToMyPlace, markRead, showAnew, showMarks, showTimes, watchReading } from "./sign/page";
+import { goToMyPlace, markRead, reloadSaying, showAnew, showMarks, showSaid, showTimes, watchReading } from "./sign/page";
 import type { FlowOut, LinkFlow } from "./types";
+
+/** There is nothing left to decide here: the page as it is now says why. */
+const OVER = new Set(["already-decided", "flow-ended", "replaced", "flow-suspended", "not-your-turn"]);
 
 /** Makes the server's page act: the bar, the sheets, the marks. Reading works without it. */
 class Signing extends PageElement {
@@ -38,6 +41,7 @@ class Signing extends PageElement {
     super.connectedCallback();
     this.replaceChildren(); // what the page says while no script runs
     showTimes();
+    showSaid();
     if (this.getAttribute("state-page") !== "act") return;
     const boot = JSON.parse(document.getElementById("pf-boot")?.textContent || "{}") as { flow?: LinkFlow };
     this.api = connect(`${this.apiBase}/`, "flow.json", boot.flow?.csrf_token);
@@ -90,7 +94,9 @@ class Signing extends PageElement {
       this.querySelector<HTMLElement>("#main")?.focus();
       window.scrollTo(0, 0);
     } catch (error) {
-      this.set({ error: sentence(error), stale: error instanceof Declined && error.problem.status === 409 });
+      const { status, code } = error instanceof Declined ? error.problem : { status: 0, code: "" };
+      if (status === 409 && OVER.has(code)) return reloadSaying(sentence(error));
+      this.set({ error: sentence(error), stale: status === 409 });
     } finally {
       this.set({ busy: false });
     }
