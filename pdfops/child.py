@@ -53,15 +53,17 @@ def serve(source: BinaryIO, target: BinaryIO) -> None:
         used = resource.getrusage(resource.RUSAGE_SELF)
         soft = int(used.ru_utime + used.ru_stime) + CPU_MARGIN_S
         resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
-        answer, answer_blobs = answer_to(header, blobs)
+        answer, answer_blobs = answer_to(header, blobs, lambda page: _send(target, {"trying": page}))
         _send(target, answer, answer_blobs)
         del blobs, answer_blobs
         gc.collect()
 
 
-def answer_to(header: wire.Header, blobs: list[bytes]) -> Answer:
-    """Do one job. Whatever a parser raises becomes an answer: this is the edge."""
+def answer_to(header: wire.Header, blobs: list[bytes], trying: Callable[[int], None] = lambda _page: None) -> Answer:
+    """Do one job. Whatever a parser raises becomes an answer: this is the edge. ``trying`` hears of pages in work."""
     try:
+        if header["job"] == "renders":
+            return _renders(header, blobs, trying)
         return _JOBS[header["job"]](header, blobs)
     except PdfError as error:
         return wire.error_to_json(error), ()
@@ -81,6 +83,12 @@ def _preview(header: wire.Header, blobs: list[bytes]) -> Answer:
     from pdfops.preview import render
 
     return {}, (render(blobs[0], header["page"], header["width_px"], header["image_format"]),)
+
+
+def _renders(header: wire.Header, blobs: list[bytes], trying: Callable[[int], None]) -> Answer:
+    from pdfops.preview import check_renders
+
+    return {"value": {"tried": check_renders(blobs[0], header["pages"], trying)}}, ()
 
 
 def _prepare(header: wire.Header, blobs: list[bytes]) -> Answer:

@@ -62,7 +62,10 @@ class Lost(Exception):
 
 
 class Child:
-    """One process and its two pipes. Used by one thread at a time; `kill` may come from any."""
+    """One process and its two pipes. Used by one thread at a time; `kill` may come from any.
+
+    ``page`` is the page that a job said it is trying, None for a job that does not say: known when the child is lost.
+    """
 
     def __init__(self) -> None:
         root = str(Path(__file__).resolve().parent.parent)
@@ -84,6 +87,7 @@ class Child:
             _widen(descriptor)
         self._jobs = 0
         self._resident = 0
+        self.page: int | None = None
         self.pid = self._process.pid
 
     def is_alive(self) -> bool:
@@ -114,6 +118,7 @@ class Child:
     def do(self, header: dict[str, Any], blobs: Sequence[bytes], cap_s: float, resident_bytes: int) -> Answer:
         """Hand over a job and wait for its answer. Raises: Lost."""
         self._jobs += 1
+        self.page = None
         return self._exchange(wire.pack(header, blobs), time.monotonic() + cap_s, cap_s, resident_bytes)
 
     def _exchange(self, pieces: list[bytes], deadline: float, cap_s: float, resident_bytes: int) -> Answer:
@@ -139,7 +144,13 @@ class Child:
                             if not outgoing:
                                 selector.unregister(self._to)
                         elif reading.take(self._receive(reading.wanted)):
-                            return reading.answer()
+                            answer = reading.answer()
+                            page = answer.header.get("trying")
+                            if page is None:
+                                return answer
+                            if type(page) is not int:
+                                raise Lost("damaged")
+                            self.page, reading = page, _Reading()
                     except (OSError, ValueError, RecursionError) as error:
                         raise Lost("damaged") from error
 

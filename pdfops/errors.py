@@ -6,6 +6,7 @@
     ├── damaged                 it cannot be read, or not be written to without guessing
     ├── certified               a certification or a field lock forbids what would have to be added
     ├── too-many-pages          ``limit``, ``pages``
+    ├── unrenderable            ``page``: it has no visible area, or showing it fails or takes too much
     ├── too-slow                killed on time (``limit_s``), or no child was free in time
     ├── too-heavy               killed on memory, or refused an allocation
     ├── bad-image               not a PNG or JPEG, damaged, blank, or a speck
@@ -32,6 +33,7 @@ CODES: Final = frozenset(
         "damaged",
         "certified",
         "too-many-pages",
+        "unrenderable",
         "too-slow",
         "too-heavy",
         "bad-image",

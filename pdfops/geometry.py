@@ -26,6 +26,9 @@ Matrix = tuple[float, float, float, float, float, float]
 LETTER: Final[Rectangle] = (0.0, 0.0, 612.0, 792.0)
 """The MediaBox of a page that has none, as pdfium takes it."""
 
+LEAST_PT: Final = 1.0
+"""A page of less than this, in width or height, shows nothing."""
+
 TOLERANCE: Final = 2e-6
 """How far outside the page a fraction may lie (two millionths): the sum of two rounded millionths is no mistake."""
 
@@ -67,6 +70,14 @@ class PageGeometry:
         x0, y0 = max(self.crop[0], self.media[0]), max(self.crop[1], self.media[1])
         x1, y1 = min(self.crop[2], self.media[2]), min(self.crop[3], self.media[3])
         return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else self.media
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether crop ∩ media is at least a point wide and high. Where it is empty viewers differ: some show the
+        media box, pdfium, which makes our previews, nothing."""
+        x0, y0 = max(self.crop[0], self.media[0]), max(self.crop[1], self.media[1])
+        x1, y1 = min(self.crop[2], self.media[2]), min(self.crop[3], self.media[3])
+        return x1 - x0 >= LEAST_PT and y1 - y0 >= LEAST_PT
 
     @property
     def width_pt(self) -> float:

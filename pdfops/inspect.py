@@ -44,16 +44,22 @@ def inspect(data: bytes) -> Inspection:
     Two independent parsers read the pages; a document that shows one other pages than the other is refused, since
     nobody could say what was signed.
 
-    Raises: PdfError not-a-pdf, damaged, encrypted, certified, too-many-pages. Parsers raise more than that on hostile
-    input: run it in a `pdfops.sandbox.Workshop`.
+    Raises: PdfError not-a-pdf, damaged, encrypted, certified, too-many-pages, unrenderable (a page without
+    visible area; whether the others can be drawn is asked of `preview.check_renders`). Parsers raise more than that
+    on hostile input: run it in a `pdfops.sandbox.Workshop`.
     """
     reader = open_reader(data)
     sizes = []
-    for page in all_pages(reader.root):
+    unseen = None
+    for number, page in enumerate(all_pages(reader.root), start=1):
         geometry = page_geometry(page.dictionary)
+        if unseen is None and not geometry.is_visible:
+            unseen = number
         sizes.append((round(geometry.width_pt, 3), round(geometry.height_pt, 3)))
     if not _agrees(_second_reading(data), sizes):
         raise PdfError("damaged")
+    if unseen is not None:
+        raise PdfError("unrenderable", page=unseen)
     last_number(reader)
     form_fields(reader.root)
     check_permissions(reader)

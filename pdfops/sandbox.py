@@ -77,6 +77,13 @@ class Workshop:
         header = {"job": "preview", "page": page, "width_px": width_px, "image_format": image_format}
         return self._ask(header, (data,)).blob
 
+    def check_renders(self, data: bytes, pages: int | None = None) -> None:
+        """See `pdfops.preview.check_renders`; a page that kills its child, by time or memory, cannot be shown either.
+
+        Raises: PdfError, unrenderable with ``page``. Bounded by one job's time, whatever the document.
+        """
+        self._ask({"job": "renders", "pages": pages}, (data,))
+
     def prepare(self, data: bytes, places: Sequence[Place]) -> bytes:
         """See `pdfops.fields.prepare`; the result starts with ``data``. Raises: PdfError."""
         header = {"job": "prepare", "places": [wire.place_to_json(place) for place in places]}
@@ -176,6 +183,8 @@ class Workshop:
             self._replace(child)
             if self._is_closed():
                 raise WorkshopClosedError from lost
+            if child.page is not None:
+                raise PdfError("unrenderable", page=child.page) from lost
             raise PdfError(lost.code, **lost.values) from lost
         except BaseException:
             self._replace(child)

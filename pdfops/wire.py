@@ -222,4 +222,4 @@ def _one_of(choices: Any, value: Any) -> Any:
     return value
 
 
-Job = Literal["inspect", "preview", "prepare", "ink", "draw_up", "check", "verify"]
+Job = Literal["inspect", "preview", "renders", "prepare", "ink", "draw_up", "check", "verify"]

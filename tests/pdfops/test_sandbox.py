@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from pdfops import child, wire
+from pdfops import child, preview, wire
 from pdfops.errors import PdfError
 from pdfops.fields import Place
 from pdfops.sandbox import Limits, Workshop, WorkshopClosedError
@@ -158,6 +159,111 @@ def test_pages_and_places_that_are_not_there_are_refused(workshop: Workshop) -> 
     assert outcome(lambda: workshop.prepare(data, [Place("f", "p", 1, 900_000, 0, 200_000, 1)])) == "outside-page"
     prepared = workshop.prepare(data, [PLACE])
     assert outcome(lambda: workshop.prepare(prepared, [PLACE])) == "field-taken"
+
+
+def with_page(bad: bytes, before: int, after: int) -> bytes:
+    """A document of blank pages but for one, whose entries (and objects from 5 on) are ``bad``."""
+    own, *more = bad.split(b"|||")
+    blank = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] >>"
+    count = before + 1 + after
+    first = 5 + len(more)
+    pages = [blank] * (before + after)
+    numbers = [*range(first, first + before), 4, *range(first + before, first + before + after)]
+    kids = b" ".join(b"%d 0 R" % number for number in numbers)
+    return samples.build(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, count),
+            b"null",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] %s >>" % own,
+            *more,
+            *pages,
+        ]
+    )
+
+
+def bomb_page() -> bytes:
+    once = zlib.compress(b" " * 300_000_000, 9)
+    return b"/Contents 5 0 R|||" + samples.stream(zlib.compress(once, 9), b"/Filter [/FlateDecode /FlateDecode] ")
+
+
+def test_every_page_of_an_ordinary_document_renders(workshop: Workshop) -> None:
+    for data, pages in (
+        (samples.simple_pdf(), 1),
+        (samples.simple_pdf(120), 120),
+        (samples.signed_pdf(), 2),
+        (samples.sized_pdf(15_000_000), 1),
+        (samples.simple_pdf(media=(0, 0, 20_000, 10)), 1),
+        (samples.simple_pdf(media=(0, 0, 1, 14_400)), 1),
+    ):
+        assert workshop.inspect(data).pages == pages
+        workshop.check_renders(data, pages)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (3, 2), (120, 130)])
+def test_a_page_that_cannot_be_shown_is_named(workshop: Workshop, before: int, after: int) -> None:
+    data = with_page(bomb_page(), before, after)
+    assert workshop.inspect(data).pages == before + 1 + after
+    with pytest.raises(PdfError) as caught:
+        workshop.check_renders(data)
+    assert (caught.value.code, caught.value.values) == ("unrenderable", {"page": before + 1})
+
+
+@pytest.mark.parametrize("name", ["form_recursion", "flate_bomb"])
+def test_a_bomb_is_unrenderable_in_bounded_time(own: Workshop, name: str) -> None:
+    data = BOMBS[name]()
+    own.inspect(data)
+    start = time.monotonic()
+    with pytest.raises(PdfError) as caught:
+        own.check_renders(data)
+    assert (caught.value.code, caught.value.values) == ("unrenderable", {"page": 1})
+    assert time.monotonic() - start < 4.0
+    own.check_renders(samples.simple_pdf())
+
+
+def test_a_page_nobody_else_knows_cannot_be_shown(workshop: Workshop) -> None:
+    for pages, page in ((1, 2), (3, 3)):
+        with pytest.raises(PdfError) as caught:
+            workshop.check_renders(samples.simple_pdf(2), pages)
+        assert (caught.value.code, caught.value.values) == ("unrenderable", {"page": page})
+
+
+def test_a_long_document_is_sampled_before_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    monkeypatch.setattr(preview, "CHECK_S", 0.0)
+    assert preview.check_renders(samples.simple_pdf(250), 250, tried.append) == 1
+    monkeypatch.undo()
+    tried.clear()
+    assert preview.check_renders(samples.simple_pdf(250), 250, tried.append) == 250
+    assert tried[:5] == [1, 250, 3, 5, 7]
+    assert sorted(tried) == list(range(1, 251))
+
+
+@pytest.mark.parametrize(
+    ("box", "is_shown"),
+    [
+        (b"/CropBox [1000 1000 2000 2000]", False),
+        (b"/CropBox [599.5 0 2000 800]", False),
+        (b"/CropBox [0 799.5 600 2000]", False),
+        (b"/CropBox [0 0 600 0.5]", False),
+        (b"/CropBox [0 0 0 0]", True),
+        (b"/CropBox [-100 -100 2000 2000]", True),
+        (b"/CropBox [599 799 2000 2000]", True),
+    ],
+)
+def test_a_page_without_visible_area_is_refused_as_the_preview_refuses_it(
+    workshop: Workshop, box: bytes, is_shown: bool
+) -> None:
+    data = with_page(box, 1, 1)
+    if is_shown:
+        assert workshop.inspect(data).pages == 3
+        assert (
+            outcome(lambda: workshop.check_renders(data, 3)) == outcome(lambda: workshop.preview(data, 2, 8)) == "done"
+        )
+        return
+    with pytest.raises(PdfError) as caught:
+        workshop.inspect(data)
+    assert (caught.value.code, caught.value.values) == ("unrenderable", {"page": 2})
 
 
 def test_errors_bring_their_values(workshop: Workshop) -> None:
