@@ -25,7 +25,7 @@ from pdfops.sandbox import Workshop
 from pdfops.signer import KeySigner, make_organisation_certificate
 from plugin.actions.context import Context, Identity, Limits
 from plugin.actions.rebuild import Report, rebuild
-from plugin.actions.sweep import catch_up, clear_launches, look_at, sweep
+from plugin.actions.sweep import Patrol, catch_up, clear_launches, look_at, sweep
 from plugin.adapters.appapi import AppApi, AppApiPlatform
 from plugin.adapters.bell import HostBell
 from plugin.adapters.blobs import FolderBlobs
@@ -297,6 +297,7 @@ class Sweeper:
         self._index = index
         self._run_rebuild = run_rebuild
         self._caught_up = False
+        self._patrol = Patrol()
 
     def __call__(self) -> None:
         try:
@@ -308,6 +309,7 @@ class Sweeper:
                 catch_up(self._ctx())
             self._caught_up = True
             sweep(self._ctx())
+            self._patrol(self._ctx())
         except ParapheurError as error:
             log.warning("sweep.later", reason=error.code)
 

@@ -260,7 +260,12 @@ class Flows(Protocol):
         ...
 
     def refresh(self, flow_id: str) -> Loaded | None:
-        """Reads the state file from the host and adopts what is verified and newer (at start, in the sweep)."""
+        """Reads the state file from the host and adopts what is verified and newer; a missing or damaged one, and its
+        salts, are restored where the vault's head proves the index's copy. Raises: ChainBroken."""
+        ...
+
+    def check(self, flow_id: str) -> None:
+        """One look at the host whether anybody touched the state file or its salts; if so, as ``refresh``."""
         ...
 
 

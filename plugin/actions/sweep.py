@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import structlog
 
 from plugin.actions.acting import load
@@ -16,6 +18,8 @@ from plugin.flow.owed import FinishWork, owed
 from plugin.ports import ChainBroken
 
 SWEEP_LIMIT = 200
+CHECK_EVERY = timedelta(minutes=5)
+CHECK_LIMIT = 20
 
 log = structlog.get_logger()
 
@@ -53,6 +57,29 @@ def catch_up(ctx: Context) -> None:
             ctx.flows.refresh(flow_id)
         except (ChainBroken, HostBusy) as error:
             log.warning("catch_up.later", flow=flow_id, reason=str(error))
+
+
+class Patrol:
+    """Asks the host now and then whether the state files of running flows are still what was written.
+
+    Each of them about every ``CHECK_EVERY``, the one longest unchecked first, ``CHECK_LIMIT`` of them a call.
+    """
+
+    def __init__(self) -> None:
+        self._checked: dict[str, datetime] = {}
+
+    def __call__(self, ctx: Context) -> int:
+        """Raises: Unavailable, when the host does not answer. Returns: how many were checked."""
+        now = ctx.clock()
+        self._checked = {flow_id: self._checked.get(flow_id, now) for flow_id in ctx.index.running()}
+        stale = sorted((at, flow_id) for flow_id, at in self._checked.items() if now - at >= CHECK_EVERY)
+        for _, flow_id in stale[:CHECK_LIMIT]:
+            self._checked[flow_id] = now
+            try:
+                ctx.flows.check(flow_id)
+            except (ChainBroken, HostBusy) as error:
+                log.warning("patrol.later", flow=flow_id, reason=str(error))
+        return len(stale[:CHECK_LIMIT])
 
 
 def sweep(ctx: Context) -> int:

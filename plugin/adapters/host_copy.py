@@ -110,6 +110,12 @@ class HostCopy:
             self._files.write(place.owner, f"{place.folder}/{name}", data, only_new=True)
         return name
 
+    def tags(self, place: StatePlace) -> tuple[str, int, str]:
+        """ETag and size of the state file, ETag of its salts, by one call; "" for what is not there."""
+        there = {info.name: info for info in self._files.list(place.owner, place.folder) if not info.is_folder}
+        state, salts = there.get("flow.jsonl"), there.get("salts.json")
+        return state.etag if state else "", state.size_bytes if state else 0, salts.etag if salts else ""
+
     def salts(self, place: StatePlace) -> bytes | None:
         return self._files.read(place.owner, _salts_path(place))
 

@@ -27,6 +27,7 @@ from plugin.flow.errors import HostBusy, IndexMissing
 from plugin.flow.events import Event, Launched
 from plugin.ports import ChainBroken, ChainMoved, Files, Lease, Loaded, StatePlace
 
+_SALTS_SEEN = 50_000
 _log = structlog.get_logger()
 
 
@@ -43,6 +44,8 @@ class Store:
         self._index = index
         self._leases = leases
         self._reader = Reader(keys.public_keys, Curtain(keys))
+        self._salts_seen: dict[str, str] = {}
+        """flow -> ETag of a ``salts.json`` that was read and right."""
 
     def lease(self, flow_id: str) -> AbstractContextManager[Lease]:
         return self._leases.hold(flow_id)
@@ -64,6 +67,23 @@ class Store:
         with self._leases.hold(flow_id):
             found = self._refreshed(flow_id)
         return found.loaded if found else None
+
+    def check(self, flow_id: str) -> None:
+        copy = self._index.copy(flow_id)
+        if copy is None:
+            self.refresh(flow_id)
+            return
+        etag, size_bytes, salts = self._host.tags(copy.place)
+        if (etag, size_bytes, salts) == (copy.etag, len(copy.log), self._salts_seen.get(flow_id)):
+            return
+        if len(self._salts_seen) >= _SALTS_SEEN:
+            self._salts_seen.clear()
+        self._salts_seen[flow_id] = salts  # until refresh finds that they were wrong
+        try:
+            self.refresh(flow_id)
+        except Exception:
+            self._salts_seen.pop(flow_id, None)
+            raise
 
     def _current(self, flow_id: str) -> Read | None:
         """The index's copy, if it is intact and the vault acknowledges it."""
@@ -273,6 +293,7 @@ class Store:
             place = self._host.home(place, mine.loaded.flow)
         mine = mine.at(place)
         stored = self._host.restore(place, mine.chain.log, etag)
+        self._salts_seen.pop(anchor.flow_id, None)
         if mine.salts:
             self._host.put_salts(place, wrap_salts(self._keys, anchor.flow_id, mine.salts))
         _log.warning("state.restored", flow_id=anchor.flow_id, reason=reason)
@@ -285,6 +306,7 @@ class Store:
         data = self._host.salts(place)
         if not read.salts or (data is not None and unwrap_salts(self._keys, flow_id, data) == dict(read.salts)):
             return
+        self._salts_seen.pop(flow_id, None)
         self._host.put_salts(place, wrap_salts(self._keys, flow_id, read.salts))
         _log.warning("salts.restored", flow_id=flow_id)
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar, cast
 
 import pytest
 
+from plugin.actions.context import Context
+from plugin.actions.sweep import CHECK_LIMIT, Patrol
+from plugin.adapters.personal import unwrap_salts
+from plugin.flow.errors import HostBusy
 from tests.world import Browser, World, pdf
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -33,3 +40,53 @@ def test_signing_over_a_damaged_state_file_puts_it_right_first(world: World, ali
     assert alice.get(f"flows/{flow_id}").json()["state"] == "completed"
     kept = [name for name in world.names(folder) if "quarantine-" in name]
     assert [world.read(f"{folder}/{name}") for name in kept] == [foreign]
+
+
+def later(world: World, by: timedelta) -> Context:
+    ctx: Context = world.office.ctx
+    return replace(ctx, clock=lambda: ctx.clock() + by)
+
+
+@pytest.mark.parametrize("name", ["flow.jsonl", "salts.json"])
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_damage_is_put_right_within_minutes_though_nobody_acts(
+    world: World, alice: Browser, name: str, is_deleted: bool
+) -> None:
+    folder = world.folder()
+    flow_id = world.signature(alice, [world.put(f"{folder}/Bail.pdf", pdf())], [{"user": "bob"}])["id"]
+    world.settled(flow_id)
+    good = world.state_file(flow_id)
+    patrol = Patrol()
+    assert patrol(world.office.ctx) == 0
+    path = f"{folder}/.flows/{flow_id}/{name}"
+    assert world.dav("alice", "DELETE", path).status_code == 204
+    if not is_deleted:
+        assert world.dav("alice", "PUT", path, data=b"\x00").status_code == 201
+    assert patrol(later(world, timedelta(minutes=4))) == 0
+    in_five = later(world, timedelta(minutes=6))
+    while patrol(in_five):
+        pass
+    assert world.state_file(flow_id) == good
+    assert unwrap_salts(world.office.ctx.flows._keys, flow_id, world.read(f"{folder}/.flows/{flow_id}/salts.json"))
+
+
+def test_the_longest_unchecked_come_first_a_few_at_a_time(world: World) -> None:
+    class Flows:
+        checked: ClassVar[list[str]] = []
+
+        def check(self, flow_id: str) -> None:
+            if flow_id == "03":
+                raise HostBusy("flow-busy")
+            self.checked.append(flow_id)
+
+    class Index:
+        def running(self) -> list[str]:
+            return [f"{n:02}" for n in range(CHECK_LIMIT + 5)]
+
+    def at(minutes: int) -> Context:
+        return replace(later(world, timedelta(minutes=minutes)), flows=cast(Any, Flows()), index=cast(Any, Index()))
+
+    patrol = Patrol()
+    assert [patrol(at(minutes)) for minutes in (0, 6, 7, 8, 12)] == [0, CHECK_LIMIT, 5, 0, CHECK_LIMIT]
+    everyone = [flow_id for flow_id in Index().running() if flow_id != "03"]
+    assert Flows.checked[: len(everyone)] == everyone

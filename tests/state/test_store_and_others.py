@@ -6,6 +6,7 @@ import structlog
 
 from plugin.adapters.chain import UnknownFormat
 from plugin.adapters.host_copy import Stored
+from plugin.adapters.personal import unwrap_salts
 from plugin.adapters.sql import heads, salts
 from plugin.flow import events
 from plugin.flow.decide import decide
@@ -308,3 +309,49 @@ def test_a_moved_and_damaged_state_file_is_restored_where_it_lies_now(world: Wor
     assert world.state(folder="Archive") == good
     assert agrees(world).place.path.startswith("Archive/")
     assert world.files.stat("alice", FOLDER) is None
+
+
+# ---- looked at now and then -----------------------------------------------------------------------------------------
+def test_an_untouched_flow_is_checked_by_one_call(world: World) -> None:
+    world.launch()
+    world.store.check(FLOW_ID)
+    append(world)
+    before = world.files.calls
+    world.store.check(FLOW_ID)
+    assert world.files.calls == before + 1
+
+
+@pytest.mark.parametrize("name", ["flow.jsonl", "salts.json"])
+@pytest.mark.parametrize("damage", [None, b"", b"\xff{}\n"])
+def test_a_check_restores_what_was_deleted_or_garbled(world: World, name: str, damage: bytes | None) -> None:
+    world.launch()
+    append(world)
+    path = f"{place().folder}/{name}"
+    world.store.check(FLOW_ID)
+    good = world.files.read("alice", path)
+    for _ in range(2):
+        if damage is None:
+            world.files.delete("alice", path)
+        else:
+            world.files.plant(path, damage)
+        with structlog.testing.capture_logs() as logs:
+            world.store.check(FLOW_ID)
+        assert logs[-1]["event"] == ("state.restored" if name == "flow.jsonl" else "salts.restored")
+        restored = world.files.read("alice", path) or b""
+        salts_there = unwrap_salts(world.keys, FLOW_ID, restored)
+        assert restored == good if name == "flow.jsonl" else salts_there == world.vault.salts(FLOW_ID)
+    with structlog.testing.capture_logs() as logs:
+        world.store.check(FLOW_ID)
+    assert logs == []
+    before = world.files.calls
+    world.store.check(FLOW_ID)
+    assert world.files.calls == before + 1
+    agrees(world)
+
+
+def test_a_check_follows_a_moved_folder(world: World) -> None:
+    world.launch()
+    world.store.check(FLOW_ID)
+    world.files.move("alice", FOLDER, "Archive")
+    world.store.check(FLOW_ID)
+    assert agrees(world).place.path.startswith("Archive/")
