@@ -21,12 +21,16 @@ PDF_START = b"%PDF-"
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One selected file. ``problem`` is the code of why it cannot be signed; None when it can."""
+    """One selected file. ``problem`` is the code of why it cannot be signed; None when it can.
+
+    ``page`` is the page that the problem is with, where it is with one.
+    """
 
     file_id: str
     info: FileInfo | None
     inspection: Inspection | None
     problem: str | None
+    page: int | None = None
 
 
 def examine(ctx: Context, user: str, file_ids: list[str]) -> list[Examined]:
@@ -59,8 +63,10 @@ def _examine_one(ctx: Context, user: str, file_id: str) -> Examined:
     info = replace(info, size_bytes=len(data))
     try:
         inspection = ctx.workshop.inspect(data)
+        ctx.workshop.check_renders(data, inspection.pages)
     except PdfError as error:
-        return Examined(file_id, info, None, error.code)
+        page = error.values.get("page") if error.code == "unrenderable" else None
+        return Examined(file_id, info, None, error.code, page if isinstance(page, int) else None)
     ctx.blobs.put(data)
     return Examined(file_id, info, inspection, None)
 
@@ -111,7 +117,7 @@ def put_beside(ctx: Context, user: str, file_id: str | None, name: str, data: by
             folder = ""
     clean = safe_name(name)
     try:
-        ctx.workshop.inspect(data)
+        ctx.workshop.check_renders(data, ctx.workshop.inspect(data).pages)
     except PdfError as error:
         raise unusable(error, "", clean) from error
     stored = put_new(ctx, user, folder, clean, data)

@@ -189,6 +189,7 @@ def _contents(ctx: Context, user: str, order: Order, chosen: list[FileInfo]) -> 
                 )
             try:
                 inspection = ctx.workshop.inspect(data)
+                ctx.workshop.check_renders(data, inspection.pages)
             except PdfError as error:
                 raise unusable(error, info.file_id, info.name) from error
         contents.append(_Content(data, hashlib.sha256(data).hexdigest(), inspection))

@@ -10,4 +10,7 @@ def unusable(error: PdfError, file_id: str, name: str, **values: int) -> Paraphe
     """Every child was busy: try again. Anything else: the document cannot take part, and ``code`` says why."""
     if error.code == "too-slow" and error.values.get("waiting"):
         return Unavailable("workshop-busy")
+    page = error.values.get("page")
+    if error.code == "unrenderable" and isinstance(page, int):
+        values["page"] = page
     return UnusableDocument(error.code, file_id, name, **values)

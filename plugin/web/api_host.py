@@ -115,6 +115,8 @@ def inspect() -> Response:
 def _inspected(one: Examined, lang: str) -> Inspected:
     info, inspection = one.info, one.inspection
     values: dict[str, object] = {"limit_mb": office().ctx.limits.collection_bytes // 1_000_000}
+    if one.page is not None:
+        values["page"] = one.page
     problems = [DocumentProblem(code=one.problem, message=sentence(one.problem, lang, values))] if one.problem else []
     return Inspected(
         file_id=one.file_id,

@@ -63,6 +63,7 @@ SENTENCES: dict[str, str] = {
     "damaged": _("This PDF is damaged and cannot be signed."),
     "certified": _("This PDF is certified: its author allows no further signature."),
     "too-many-pages": _("This PDF has too many pages."),
+    "unrenderable": _("Page %(page)s of this PDF cannot be shown, so it cannot be signed."),
     "too-slow": _("This PDF takes too long to read and cannot be used."),
     "too-heavy": _("This PDF needs too much memory and cannot be used."),
     "bad-image": _("This image cannot be used. Choose a PNG or JPEG with a signature on it."),

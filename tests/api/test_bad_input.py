@@ -19,6 +19,13 @@ BAD_PDFS: dict[str, tuple[Callable[[], bytes], str, str, str]] = {
     "encrypted": (samples.encrypted_pdf, "encrypted", "protégé", "Password-protected"),
     "damaged": (samples.damaged_pdf, "damaged", "endommagé", "damaged"),
     "certified": (samples.certified_p1_pdf, "certified", "certifié", "certified"),
+    "unrenderable": (samples.form_recursion, "unrenderable", "La page 1 de ce PDF ne peut pas", "Page 1 of this PDF"),
+    "no visible area": (
+        lambda: samples.rotated_cropped_pdf(0, crop=(1_000, 1_000, 2_000, 2_000)),
+        "unrenderable",
+        "La page 1 de ce PDF",
+        "cannot be shown",
+    ),
     "too large": (lambda: b"%PDF-1.7\n" + b" " * 15_000_001, "over-the-limit", "15 Mo", "15 MB"),
 }
 
