@@ -53,10 +53,13 @@ def open_reader(data: bytes) -> PdfFileReader:
 
 def highest_number(reader: PdfFileReader) -> int:
     """The highest object number that any cross-reference section of a document holds, whatever its /Size claims."""
-    numbers = {reference.idnum for reference in reader.xrefs.xref_stream_refs}
+    highest = max((reference.idnum for reference in reader.xrefs.xref_stream_refs), default=0)
     for revision in range(reader.xrefs.total_revisions):
-        numbers.add(max((one.idnum for one in reader.xrefs.explicit_refs_in_revision(revision)), default=0))
-    return max(numbers, default=0)
+        section: Any = reader.xrefs.get_xref_data(revision)
+        while section is not None:
+            highest = max(highest, max((number for number, _ in section.explicit_refs_in_revision), default=0))
+            section = section.hybrid.xref_data if section.hybrid is not None else None
+    return int(highest)
 
 
 def last_number(reader: PdfFileReader) -> int:
