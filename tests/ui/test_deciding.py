@@ -237,6 +237,7 @@ def test_a_stale_tab_shows_what_was_decided_in_the_other(people: People) -> None
     expect(other.get_by_role("heading", level=1)).to_have_text("You have already signed")
     expect(by(other, "said")).to_have_text("You have already decided.")
     expect(by(other, "sign-open")).to_have_count(0)
+    expect(other.locator("time").first).to_have_text(re.compile(r"^today at \d\d:\d\d$"))
     other.reload()
     expect(by(other, "said")).to_have_count(0)
 

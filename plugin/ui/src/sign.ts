@@ -31,6 +31,7 @@ class Signing extends PageElement {
   private strokes: SigningPad["strokes"] = []; // outlive the sheet
   private pad = createRef<SigningPad>();
   private api!: Api;
+  private seen: number[] = []; // not told yet
   private stopWatching = () => {};
 
   private get apiBase(): string {
@@ -58,8 +59,16 @@ class Signing extends PageElement {
     this.flow = flow;
     this.stopWatching = watchReading((n) => {
       markRead(n);
-      this.api.post("view", { documents: [n] }).catch(() => {}); // no condition for deciding
+      this.seen.push(n);
+      this.tellSeen();
     });
+  }
+
+  /** What was read, told to the server; not across a decision that is under way, which makes it a thing of the past. */
+  private tellSeen(): void {
+    if (this.signing.busy || this.outcome || !this.seen.length) return;
+    this.api.post("view", { documents: this.seen }).catch(() => {}); // no condition for deciding
+    this.seen = [];
   }
 
   private get approving(): boolean {
@@ -99,6 +108,7 @@ class Signing extends PageElement {
       this.set({ error: sentence(error), stale: status === 409 });
     } finally {
       this.set({ busy: false });
+      this.tellSeen();
     }
   }
 
