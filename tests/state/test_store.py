@@ -11,7 +11,6 @@ from plugin.flow.model import MailKind
 from plugin.ports import ChainBroken, ChainMoved, Files, Flows, Index, Lease, Vault
 from tests.state.world import (
     FLOW_ID,
-    FOLDER,
     MAIL,
     NOW,
     STATE,
