@@ -14,7 +14,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from plugin.flow.errors import HostUnavailable, Invalid
 from plugin.ports import Platform
-from plugin.web.callers import anyone, platform
+from plugin.web.callers import direct, platform
 from plugin.web.office import office
 
 lifecycle = Blueprint("lifecycle", __name__)
@@ -48,7 +48,7 @@ EVENTS = (
 
 
 @lifecycle.get("/heartbeat")
-@anyone
+@direct
 def heartbeat() -> Response:
     return jsonify({"status": "ok"})
 

@@ -138,7 +138,7 @@ def create_app(
     )
     run_rebuild = partial(rebuild, files, directory, store)
     works = host_takes_writes or partial(_host_answers, directory)
-    health = Health(keys, index, companion, mailer, works)
+    health = Health(keys, index, companion, mailer, works, waits=host_takes_writes is not None)
     if with_jobs:
         jobs.start()
 
@@ -326,8 +326,16 @@ class Health:
     """What works and what does not. The host is asked every few seconds at most, however often people ask here."""
 
     def __init__(
-        self, keys: Keys, index: SqlIndex, companion: Companion, mailer: ChosenMailer, host_works: Callable[[], bool]
+        self,
+        keys: Keys,
+        index: SqlIndex,
+        companion: Companion,
+        mailer: ChosenMailer,
+        host_works: Callable[[], bool],
+        *,
+        waits: bool,
     ) -> None:
+        """``waits``: the start is finished only when the host has worked once."""
         self._keys = keys
         self._index = index
         self._companion = companion
@@ -336,10 +344,10 @@ class Health:
         self._lock = threading.Lock()
         self._asked_at = -HOST_CHECK_EVERY_S
         self._works = False
-        self._worked_once = False
+        self._worked_once = not waits
 
     def checks(self) -> list[Check] | None:
-        """None until the host has taken a write for the first time."""
+        """None before the start is finished."""
         works = self._host()
         if not self._worked_once:
             return None

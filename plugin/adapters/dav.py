@@ -37,6 +37,7 @@ _LONGEST_ID: Final = 18  # what fits 64 bits
 _ATTEMPTS: Final = 4
 _AGAIN_WITHIN_S: Final = 8.0
 _MAX_XML_BYTES: Final = 64_000_000
+_NO_HOME: Final = b"no home"
 Infos = list[FileInfo]
 """Named here because the class below has a method called ``list``."""
 Strings = list[str]
@@ -61,6 +62,10 @@ class _Unsupported(Exception):
 
 class _Denied(Exception):
     """403."""
+
+
+class _NoHome(Exception):
+    """The search's answer for somebody who has never opened his files: he has none."""
 
 
 class _Empty(Exception):
@@ -235,7 +240,7 @@ class DavFiles:
                     return self._parsed(user, response)
         except (_Missing, _Unsupported):
             return None
-        except _Denied:
+        except (_Denied, _NoHome):
             return []
         return None
 
@@ -273,6 +278,8 @@ class DavFiles:
         except NotEnoughSpace:
             raise HostFull from None
         except ResponseErrorCode as failure:
+            if failure.message == _NO_HOME:
+                raise _NoHome from None
             raise _error_for(action, int(failure.code)) from None
         except requests.RequestException as failure:
             _log.warning("host.files.no_answer", action=action, error=type(failure).__name__)
@@ -339,8 +346,10 @@ def _error_for(action: str, status: int) -> Exception:
 def _drain_failure(response: requests.Response, *_: Any, **__: Any) -> requests.Response:
     """A refused request's body is read to its end, or the connection would be lost to the pool."""
     if response.status_code >= 400:
-        response.raw.read(100_000)
-        response._content = b""  # the library puts the body into its exception: keep other people's text out of it
+        said = response.raw.read(100_000)
+        nobody_home = response.request.method == "SEARCH" and b"<s:exception>OCP\\Files\\NotFoundException<" in said
+        # the library puts the body into its exception: keep other people's text out of it
+        response._content = _NO_HOME if nobody_home else b""
         response.close()
     return response
 

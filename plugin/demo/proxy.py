@@ -24,6 +24,8 @@ _OWNED: Final = frozenset(
     }
 )
 _UNDECLARED: Final = frozenset({"heartbeat", "init", "enabled", "events"})
+_PAST_THE_PROXY: Final = frozenset({"/healthz", "/metrics"})
+"""Operators ask the sidecar itself; here it has no port of its own."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 
 
@@ -60,7 +62,8 @@ class AppApiProxy:
         clean["HTTP_EX_APP_VERSION"] = self._app_version
         clean["HTTP_AA_VERSION"] = AA_VERSION
         clean["HTTP_AA_REQUEST_ID"] = secrets.token_hex(10)
-        clean["HTTP_X_ORIGIN_IP"] = str(environ.get("REMOTE_ADDR", ""))
+        if raw_path(environ) not in _PAST_THE_PROXY:
+            clean["HTTP_X_ORIGIN_IP"] = str(environ.get("REMOTE_ADDR", ""))
         return clean
 
 

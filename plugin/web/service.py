@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, current_app, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from plugin.web.callers import anyone
+from plugin.web.callers import anyone, direct
 from plugin.web.office import office
 from plugin.web.openapi import spec
 from plugin.web.schemas import Health
@@ -14,7 +14,7 @@ service = Blueprint("service", __name__)
 
 
 @service.get("/healthz")
-@anyone
+@direct
 def health() -> Response:
     """200 whenever the sidecar can answer, degraded or not; 503 only before the start is finished."""
     checks = office().checks()
@@ -28,7 +28,7 @@ def health() -> Response:
 
 
 @service.get("/metrics")
-@anyone
+@direct
 def metrics() -> Response:
     """Counts of outcomes; no names, no ids."""
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)

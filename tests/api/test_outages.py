@@ -200,6 +200,13 @@ class _SlowMailer:
             self._other()
 
 
+def test_what_operators_ask_is_not_there_through_the_proxy(world: World) -> None:
+    client = world.product.test_client()
+    for path in ("/healthz", "/metrics", "/heartbeat"):
+        assert client.get(path).status_code == 200
+        assert client.get(path, headers={"X-Origin-IP": "203.0.113.9"}).status_code == 404
+
+
 def test_the_health_page_says_what_is_missing_and_answers_all_the_same(world: World) -> None:
     health = world.nobody().get("/healthz")
     assert health.status_code == 200

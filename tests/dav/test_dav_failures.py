@@ -187,3 +187,18 @@ def test_neither_path_nor_secret_is_logged(script: Script, files: DavFiles, capl
     assert events
     for word in ("canary", "the secret", "AUTHORIZATION"):
         assert word not in told
+
+
+def test_somebody_who_never_opened_his_files_has_none_that_a_search_could_find(
+    script: Script, files: DavFiles
+) -> None:
+    body = (
+        b"<d:error><s:exception>OCP\\Files\\NotFoundException</s:exception><s:message>/x/files</s:message></d:error>"
+    )
+    script.answers = [Answer(500, body, (("Content-Type", "application/xml"),))]
+    assert files.find_by_name("alice", "flow.jsonl") == []
+    assert files.by_id("alice", "7") is None
+    assert len(script.seen) == 2
+    script.answers = [Answer(500, b"<d:error><s:exception>PDOException</s:exception></d:error>")]
+    with pytest.raises(HostUnavailable):
+        files.find_by_name("alice", "flow.jsonl")
