@@ -75,9 +75,12 @@ def _rebuild(operator: Operator, chosen: argparse.Namespace) -> int:
     report = operator.rebuild()
     if chosen.json:
         skipped = [{"flow": s.flow_id, "reason": s.reason} for s in report.skipped]
-        print(json.dumps({"flows": report.flows, "skipped": skipped, "users_skipped": report.users_skipped}))
+        counts = {"flows": report.flows, "skipped": skipped, "users_skipped": report.users_skipped}
+        print(json.dumps({**counts, "restored": report.restored}))
     else:
         print(f"{report.flows} flows in the index")
+        for flow_id in report.restored:
+            print(f"restored: {flow_id}")
         for one in report.skipped:
             print(f"left out: {one.flow_id} ({one.reason})")
         if report.users_skipped:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from plugin.flow.errors import HostUnavailable
+from plugin.flow.errors import HostUnavailable, Unavailable
 from plugin.ports import ChainBroken, FileInfo, Files, StatePlace
 
 _STATE = re.compile(r"(?:.*/)?\.flows/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/flow\.jsonl", re.ASCII | re.DOTALL)
@@ -24,13 +24,17 @@ class Adopter(Protocol):
     """Who fills the index. Raises ChainBroken for state files that are not what was written."""
 
     def begin_rebuild(self) -> None:
-        """The index is empty and answers IndexMissing until ``end_rebuild``."""
+        """The index is empty and answers IndexMissing until ``end_rebuild``; its copies are kept aside till then."""
         ...
 
     def end_rebuild(self) -> None: ...
     def acknowledged(self) -> Mapping[str, StatePlace]: ...
     def creator_of(self, flow_id: str, place: StatePlace, state: bytes) -> str | None: ...
     def take_in(self, flow_id: str, place: StatePlace, state: bytes, etag: str, file_id: str) -> None: ...
+    def restore(self, flow_id: str) -> bool:
+        """Makes a missing or damaged state file again, where the vault's head proves the copy that was kept aside, and
+        takes it in. Raises ChainBroken, Unavailable."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Report:
     skipped: tuple[Skipped, ...]
     users_skipped: int
     """Areas that could not be searched: their flows may be missing."""
+    restored: tuple[str, ...] = ()
+    """Flows, counted in ``flows``, whose state file was missing or damaged and made again from its proven copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +73,11 @@ def rebuild(files: Files, people: People, adopter: Adopter) -> Report:
     found, users_skipped = _search(files, people.users())
     acknowledged = adopter.acknowledged()
     skipped: list[Skipped] = []
-    flows = 0
+    flows: set[str] = set()
     for flow_id, candidates in sorted(found.items()):
         taken = _take_best(files, adopter, flow_id, candidates, acknowledged.get(flow_id), skipped)
-        flows += taken is not None
         if taken is not None:
+            flows.add(flow_id)
             copies = (c for c in candidates if c.file_id != taken.file_id)
             known = {s.place for s in skipped}
             skipped += [Skipped(flow_id, c.place, "copy") for c in copies if c.place not in known]
@@ -82,10 +88,22 @@ def rebuild(files: Files, people: People, adopter: Adopter) -> Report:
         reason = (
             "not-found" if info is None else _take(files, adopter, flow_id, _Candidate(place, info.file_id), place)
         )
-        flows += reason is None
-        skipped += [Skipped(flow_id, place, reason)] if reason is not None else []
+        if reason is None:
+            flows.add(flow_id)
+        else:
+            skipped.append(Skipped(flow_id, place, reason))
+    lost = sorted(acknowledged.keys() - flows)
+    restored = tuple(flow_id for flow_id in lost if _is_restored(adopter, flow_id))
     adopter.end_rebuild()
-    return Report(flows, tuple(skipped), users_skipped)
+    left_out = tuple(s for s in skipped if s.flow_id not in restored)
+    return Report(len(flows) + len(restored), left_out, users_skipped, restored)
+
+
+def _is_restored(adopter: Adopter, flow_id: str) -> bool:
+    try:
+        return adopter.restore(flow_id)
+    except (ChainBroken, Unavailable):
+        return False
 
 
 def _search(files: Files, users: Sequence[str]) -> tuple[dict[str, list[_Candidate]], int]:

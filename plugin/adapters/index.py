@@ -81,6 +81,17 @@ ix_person = sa.Table(
     sa.Column("my_turn", sa.Integer, nullable=False),
     sa.Index("ix_person_uid", "uid", "flow_id"),
 )
+ix_kept = sa.Table(
+    "ix_kept",
+    index_tables,
+    sa.Column("flow_id", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("etag", sa.Text, nullable=False),
+    sa.Column("head", sa.Text, nullable=False),
+    sa.Column("log", sa.LargeBinary, nullable=False),
+)
+"""While a rebuild runs: the copies from before it. What the host lost or damaged can be proven by nothing else."""
 _LISTED = [column for column in ix_flow.c if column.name not in ("log", "search", "path", "etag")]
 _READY = "ready"
 _ENDED = [str(state) for state in FlowState if state.is_ended]
@@ -121,10 +132,14 @@ class SqlIndex:
         return False
 
     def begin(self) -> None:
-        """Empties it; look-ups raise IndexMissing until ``ready``. Who begins later takes a rebuild over."""
+        """Empties it, but for the copies; look-ups raise IndexMissing until ``ready``. Who begins later takes over."""
         self._rebuilding = f"rebuilding {secrets.token_hex(8)}"
         with self._database.index_writing() as connection:
-            index_tables.drop_all(connection)
+            index_tables.create_all(connection)
+            newer = sa.select(*(ix_flow.c[column.name] for column in ix_kept.c))
+            connection.execute(sa.delete(ix_kept).where(ix_kept.c.flow_id.in_(sa.select(ix_flow.c.flow_id))))
+            connection.execute(sa.insert(ix_kept).from_select([column.name for column in ix_kept.c], newer))
+            index_tables.drop_all(connection, [table for table in index_tables.sorted_tables if table is not ix_kept])
             index_tables.create_all(connection)
             connection.execute(sa.insert(ix_meta).values(name="state", value=self._rebuilding))
 
@@ -132,7 +147,8 @@ class SqlIndex:
         """Nothing changes where somebody else began after this one did: he empties and fills it."""
         mine = (ix_meta.c.name == "state", ix_meta.c.value == self._rebuilding)
         with self._database.index_writing() as connection:
-            connection.execute(sa.update(ix_meta).where(*mine).values(value=_READY))
+            if connection.execute(sa.update(ix_meta).where(*mine).values(value=_READY)).rowcount == 1:
+                connection.execute(sa.delete(ix_kept))
 
     def check(self) -> None:
         """Raises: IndexMissing."""
@@ -144,6 +160,14 @@ class SqlIndex:
         """Raises: IndexMissing."""
         wanted = sa.select(ix_flow.c.owner, ix_flow.c.path, ix_flow.c.etag, ix_flow.c.log, ix_flow.c.head)
         row = self._one(wanted.where(ix_flow.c.flow_id == flow_id))
+        if row is None:
+            return None
+        return Copy(flow_id, StatePlace(row.owner, row.path), row.etag, bytes(row.log), row.head)
+
+    def kept(self, flow_id: str) -> Copy | None:
+        """While a rebuild runs: the copy from before it."""
+        with self._database.index() as connection:
+            row = connection.execute(sa.select(ix_kept).where(ix_kept.c.flow_id == flow_id)).one_or_none()
         if row is None:
             return None
         return Copy(flow_id, StatePlace(row.owner, row.path), row.etag, bytes(row.log), row.head)

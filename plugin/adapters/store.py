@@ -206,9 +206,13 @@ class Store:
         return chain
 
     # ---- host -> index ----------------------------------------------------------------------------------------------
-    def _refreshed(self, flow_id: str) -> Read | None:
-        """Under the lease. Raises: ChainBroken."""
-        anchor, copy = self._vault.anchor(flow_id), self._index.copy(flow_id)
+    def _refreshed(self, flow_id: str, kept: Copy | None = None) -> Read | None:
+        """Under the lease. ``kept``: what is known instead of the index's copy, during a rebuild.
+
+        Raises: ChainBroken.
+        """
+        anchor = self._vault.anchor(flow_id)
+        copy = kept if kept is not None else self._index.copy(flow_id)
         if anchor is None:
             return self._anchored(copy) if copy is not None else None
         place = anchor.place
@@ -234,6 +238,7 @@ class Store:
         if (
             late
             or copy is None
+            or kept is not None
             or (copy.head, copy.etag, copy.place, copy.log) != (chain.head, etag, place, data)
             or (anchor.head != chain.head)
         ):
@@ -361,6 +366,15 @@ class Store:
         with self._leases.hold(flow_id):
             if self._vault.anchor(flow_id) == anchor:
                 self._commit(read, Stored(etag, file_id), late)
+
+    def restore(self, flow_id: str) -> bool:
+        """A flow that could not be taken in, put right from the copy that the index held before the rebuild."""
+        kept, anchor = self._index.kept(flow_id), self._vault.anchor(flow_id)
+        if kept is None or anchor is None or kept.head != anchor.head:
+            return False
+        with self._leases.hold(flow_id):
+            self._refreshed(flow_id, kept)
+        return True
 
     # ---- both tables ------------------------------------------------------------------------------------------------
     def _commit(self, read: Read, stored: Stored, new_salts: Mapping[str, bytes]) -> None:

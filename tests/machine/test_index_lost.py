@@ -77,7 +77,7 @@ def test_deleted_while_stopped_the_rebuild_gives_the_same_rows(scene: Scene) -> 
     delete(scene.server)
     done = parapheur(scene.server.data, "rebuild", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == {"flows": 3, "skipped": [], "users_skipped": 0}
+    assert json.loads(done.stdout) == {"flows": 3, "skipped": [], "users_skipped": 0, "restored": []}
     assert rows(scene.server) == scene.before
     scene.server.start()
     scene.check_all_is_back()

@@ -232,8 +232,10 @@ def test_a_moved_folder_is_found(busy: World) -> None:
     assert loaded.place == place(flow_id(2), "Moved")
 
 
-@pytest.mark.parametrize("damage", ["edited", "rolled-back", "deleted"])
-def test_what_is_not_what_was_written_is_left_out_and_said(busy: World, damage: str) -> None:
+DAMAGES = pytest.mark.parametrize("damage", ["edited", "rolled-back", "deleted"])
+
+
+def _damaged(busy: World, damage: str) -> None:
     path = place(flow_id(3)).path
     state = busy.state(flow_id(3))
     if damage == "edited":
@@ -242,8 +244,76 @@ def test_what_is_not_what_was_written_is_left_out_and_said(busy: World, damage: 
         busy.files.plant(path, b"".join(state.splitlines(keepends=True)[:2]))
     else:
         busy.files.delete("alice", path)
+
+
+@DAMAGES
+def test_what_is_not_what_was_written_is_restored_from_the_copy_that_the_vault_proves(
+    busy: World, damage: str
+) -> None:
+    before, state = dump(busy), busy.state(flow_id(3))
+    _damaged(busy, damage)
+    assert rebuilt(busy) == Report(5, (), 0, (flow_id(3),))
+    assert busy.state(flow_id(3)) == state
+    assert dump(busy)["ix_person"] == before["ix_person"]
+    assert dump(busy)["ix_kept"] == []
+    quarantined = [i for i in busy.files.list("alice", place(flow_id(3)).folder) if "quarantine" in i.name]
+    assert len(quarantined) == (damage != "deleted")
+    assert rebuilt(busy) == Report(5, (), 0)
+
+
+@DAMAGES
+def test_the_proof_outlives_a_rebuild_that_did_not_end(busy: World, damage: str) -> None:
+    state = busy.state(flow_id(3))
+    _damaged(busy, damage)
+    busy.files.failing = HostUnavailable()
+    with pytest.raises(HostUnavailable):
+        rebuilt(busy)
+    busy.files.failing = None
+    busy.store.begin_rebuild()
+    again = World(busy.data, busy.files)
+    assert rebuilt(again).restored == (flow_id(3),)
+    assert again.state(flow_id(3)) == state
+    again.close()
+
+
+def test_a_copy_that_the_vault_does_not_prove_restores_nothing(busy: World) -> None:
+    loaded, old = busy.store.load(flow_id(3)), busy.state(flow_id(3))
+    assert loaded is not None
+    busy.act(flow_id(3), approval("r2"), "recipient:r2")
+    with busy.database.index_writing() as connection:
+        busy.index.put(connection, loaded, old, "e")
+    busy.files.delete("alice", place(flow_id(3)).path)
     report = rebuilt(busy)
-    assert report.flows == 4
+    assert (report.flows, report.restored) == (4, ())
+    assert [(s.flow_id, s.reason) for s in report.skipped] == [(flow_id(3), "not-found")]
+
+
+def test_a_damaged_file_beside_a_copied_folder_is_restored_in_its_own_place(busy: World) -> None:
+    state = busy.state(flow_id(3))
+    busy.files.make_folder("alice", f"Copy/.flows/{flow_id(3)}")
+    busy.files.plant(f"Copy/.flows/{flow_id(3)}/flow.jsonl", state[:-5])
+    busy.files.plant(place(flow_id(3)).path, state[:-5])
+    assert rebuilt(busy).restored == (flow_id(3),)
+    assert busy.state(flow_id(3)) == state
+
+
+def test_a_flow_of_which_another_copy_is_intact_is_counted_once(busy: World) -> None:
+    state = busy.state(flow_id(3))
+    copy = place(flow_id(3), "Copy")
+    busy.files.make_folder("alice", copy.folder)
+    busy.files.plant(copy.path, state)
+    busy.files.plant(place(flow_id(3)).path, state[:-5])
+    report = rebuilt(busy)
+    assert (report.flows, report.restored) == (5, ())
+    assert [(s.place, s.reason) for s in report.skipped] == [(place(flow_id(3)), "torn-line")]
+
+
+@DAMAGES
+def test_without_any_copy_what_is_not_what_was_written_is_left_out_and_said(busy: World, damage: str) -> None:
+    _damaged(busy, damage)
+    _delete_index(busy, whole=True)
+    report = rebuilt(busy)
+    assert (report.flows, report.restored) == (4, ())
     reason = {"edited": ("bad-json", "bad-line", "bad-signature"), "deleted": ("not-found",)}.get(damage, (damage,))
     assert [s.reason in reason for s in report.skipped if s.flow_id == flow_id(3)] == [True]
 
