@@ -304,7 +304,9 @@ class Sweeper:
             clear_launches(self._ctx())  # first: a rebuild would take them in
             if self._index.is_missing():
                 report = self._run_rebuild()
-                log.info("rebuild.done", flows=report.flows, skipped=len(report.skipped))
+                log.info(
+                    "rebuild.done", flows=report.flows, skipped=len(report.skipped), restored=len(report.restored)
+                )
             elif not self._caught_up:
                 catch_up(self._ctx())
             self._caught_up = True
