@@ -33,6 +33,7 @@ export interface Draft {
   copy_to_all: boolean;
   step: StepName;
   key?: string; // of the launch: a second attempt makes no second flow
+  keyFor?: string; // what was sent under that key
 }
 
 export type StepName = "documents" | "recipients" | "placement" | "recap";

@@ -185,9 +185,11 @@ class Wizard extends PageElement {
     this.busy = true;
     this.error = "";
     try {
-      const key = this.draft.key ?? newKey();
-      this.change({ key });
-      this.sent = await this.api.post<FlowOut>("api/v1/flows", launchBody(this.draft, this.good), { "Idempotency-Key": key });
+      const body = launchBody(this.draft, this.good);
+      const keyFor = JSON.stringify(body);
+      const key = (this.draft.keyFor === keyFor && this.draft.key) || newKey(); // what was changed since is another launch
+      this.change({ key, keyFor });
+      this.sent = await this.api.post<FlowOut>("api/v1/flows", body, { "Idempotency-Key": key });
       forget();
       void this.updateComplete.then(() => this.querySelector<HTMLElement>("h1")?.focus());
     } catch (error) {
