@@ -19,7 +19,7 @@ OLDEST: Final = (0, 1, 0)
 """Older companions are not asked to do anything."""
 LOOK_EVERY_S: Final = 60.0
 
-State = Literal["ok", "missing", "older", "unknown"]
+State = Literal["ok", "missing", "older", "broken", "unknown"]
 _log = structlog.get_logger()
 
 
@@ -76,11 +76,18 @@ class Companion:
         try:
             answer = self._calls.get("", f"{PATH}/status")
         except HostUnavailable:
-            return self._state
+            # Nextcloud 32 answers 500 for an app that was disabled a moment ago
+            return "broken" if self._host_answers() else self._state
         if answer is None:
             return "missing"
         version = answer.get("version") if isinstance(answer, dict) else None
         return "ok" if _numbers(version) >= OLDEST else "older"
+
+    def _host_answers(self) -> bool:
+        try:
+            return self._calls.get("", "/cloud/capabilities") is not None
+        except HostUnavailable:
+            return False
 
     def _found(self, state: State) -> None:
         if state != self._state:
@@ -107,7 +114,7 @@ class ChosenMailer:
 
     def problem(self) -> str | None:
         """Why mails do not go out now, as far as is known: for the health page."""
-        if self._wanted == "host" and (state := self._companion.state()) in ("missing", "older"):
+        if self._wanted == "host" and (state := self._companion.state()) not in ("ok", "unknown"):
             return f"mails go through the companion alone, and that is {state}"
         return None if self._failing is None else f"the last mail was not taken: {self._failing}"
 

@@ -154,6 +154,15 @@ def test_a_host_that_is_out_changes_nothing_that_was_known(
     assert len(smtp.sent) == 2
 
 
+def test_a_companion_that_fails_on_a_host_that_answers_is_done_without(
+    script: Script, companion: Companion, smtp: Smtp
+) -> None:
+    script.answers = [Answer(500), Answer(500), Answer(500), enveloped(b'{"version": {}}')]
+    ChosenMailer("auto", companion, smtp).send(MAIL)
+    assert companion.state() == "broken"
+    assert smtp.sent == [MAIL]
+
+
 def test_before_the_host_has_ever_answered_mails_wait(script: Script, companion: Companion, smtp: Smtp) -> None:
     script.answers = [Answer(503)]
     with pytest.raises(HostUnavailable):
