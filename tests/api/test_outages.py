@@ -24,7 +24,7 @@ def assert_try_again(answer: requests.Response) -> None:
     assert answer.status_code == 503, answer.text
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.headers["Content-Type"].startswith("application/problem+json")
-    assert answer.json()["title"].startswith("Le nuage ne répond pas")
+    assert answer.json()["title"].startswith("La plateforme ne répond pas")
 
 
 def in_an_hour(world: World) -> Context:

@@ -156,7 +156,7 @@ def test_two_people_sign_three_documents(people: People, look: Look, tmp_path: P
     expect(zoe.get_by_role("img", name="Votre signature à sa place, page 3")).to_be_visible()
     by(zoe, "consent").check()
     look(zoe, "06-sign-draw-phone")
-    by(zoe, "sign-confirm").tap()
+    by(zoe, "sign-confirm").click()
     expect(by(zoe, "done")).to_be_visible(timeout=60_000)
     look(zoe, "06-done", desktop=True)
     zoe.reload()
