@@ -144,7 +144,7 @@ class Letters:
             subject = _("Your refusal has been recorded")
             lead = _("You have refused “%(title)s”. The sender and everybody who took part have been told.")
         else:
-            who = {"who": _name(refuser)}
+            who = {"who": refuser.shown_name}
             subject = (_("%(who)s has refused to approve") if approving else _("%(who)s has refused to sign")) % who
             lead = _("“%(title)s” has ended with this refusal. Everything is kept; nothing is left for you to do.")
         reason = refuser.reason.value if refuser.reason is not None else None
@@ -265,7 +265,7 @@ def _rows(flow: Flow, words: Words, person: str) -> tuple[Row, ...]:
     for number, step in enumerate(flow.steps, start=1):
         for recipient in map(flow.recipient, step.recipients):
             mark, note = _mark(recipient, words)
-            name = words.gettext("You") if recipient.id == person else _name(recipient)
+            name = words.gettext("You") if recipient.id == person else recipient.shown_name
             rows.append(Row(mark, number, name, note))
     return tuple(rows)
 
@@ -284,13 +284,6 @@ def _mark(recipient: Recipient, words: Words) -> tuple[str, str]:
             return "now", _("now")
         case _:
             return "next", ""
-
-
-def _name(recipient: Recipient) -> str:
-    """Somebody known by his address alone is named to others by the part before the @."""
-    if recipient.is_external and not (recipient.first_name or recipient.last_name):
-        return recipient.name.partition("@")[0]
-    return recipient.name
 
 
 def initials(name: str) -> str:
