@@ -6,7 +6,7 @@ import base64
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,12 +20,15 @@ from flask import Flask
 from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 
+from hooks.files import events
 from hooks.lifecycle import lifecycle
 from pdfops.sandbox import Workshop
 from pdfops.signer import KeySigner, make_organisation_certificate
 from plugin.actions.context import Context, Identity, Limits
 from plugin.actions.rebuild import Report, rebuild
+from plugin.actions.suspend import look_after
 from plugin.actions.sweep import Patrol, catch_up, clear_launches, look_at, sweep
+from plugin.adapters.accounts import HomeAccounts
 from plugin.adapters.appapi import AppApi, AppApiPlatform
 from plugin.adapters.bell import HostBell
 from plugin.adapters.blobs import FolderBlobs
@@ -47,7 +50,7 @@ from plugin.demo.host import EmbeddedHost
 from plugin.demo.server import APP_VERSION, DataInUse, Sidecar, Wiring, address, app_secret
 from plugin.demo.wire import APP_ID
 from plugin.flow.errors import ParapheurError
-from plugin.ports import Platform
+from plugin.ports import Platform, Trouble
 from plugin.settings import Settings, StartRefused, from_environment
 from plugin.web import api_flows, api_host, api_link, errors, headers, pages, service
 from plugin.web.callers import origin_of
@@ -85,7 +88,8 @@ def create_app(
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     api = AppApi(settings.app_secret.get_secret_value(), settings.app_version, settings.app_id)
     files = DavFiles(settings.host_url, api)
-    directory = KeptPeople(OcsDirectory(settings.host_url, api))
+    registry = OcsDirectory(settings.host_url, api)
+    directory, accounts = KeptPeople(registry), HomeAccounts(registry, files)
     database = _database(settings)
     vault = SqlVault(database, only_instance=settings.only_instance)
     companion = Companion(OcsCalls(settings.host_url, api, timeout_s=(3.0, 30.0)))
@@ -98,11 +102,12 @@ def create_app(
     if index.is_missing() and is_first_start:
         index.begin()
         index.ready()
-    store = Store(files, database, keys, vault, index, leases)
+    store = Store(files, database, keys, vault, index, leases, accounts)
     workshop = Workshop(children=settings.pdf_children)
     jobs = HueyJobs(
         settings.data / "jobs.db",
         lambda flow_id: look_at(ctx, flow_id),
+        lambda flow_id: look_after(ctx, flow_id),
         Sweeper(lambda: ctx, index, lambda: run_rebuild()),
         sweep_every_s=settings.sweep_every_s,
     )
@@ -117,6 +122,7 @@ def create_app(
     ctx = Context(
         files=files,
         directory=directory,
+        accounts=accounts,
         flows=store,
         index=index,
         vault=vault,
@@ -138,7 +144,7 @@ def create_app(
     )
     run_rebuild = partial(rebuild, files, directory, store)
     works = host_takes_writes or partial(_host_answers, directory)
-    health = Health(keys, index, companion, mailer, works, waits=host_takes_writes is not None)
+    health = Health(keys, index, companion, mailer, works, vault.count_troubled, waits=host_takes_writes is not None)
     if with_jobs:
         jobs.start()
 
@@ -181,6 +187,7 @@ class Operator:
 
     rebuild: Callable[[], Report]
     export_keys: Callable[[Path, str], None]
+    troubles: Callable[[], Sequence[Trouble]]
 
 
 @contextmanager
@@ -193,9 +200,9 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
     keys = Keys.open(settings.data / "keys", settings.organisation, True, make_organisation_certificate)
     leases = Leases(database, keys.instance_id, only_instance=False)
     index = SqlIndex(database, keys.link_key, vault.postponed)
-    store = Store(files, database, keys, vault, index, leases)
+    store = Store(files, database, keys, vault, index, leases, HomeAccounts(directory, files))
     try:
-        yield Operator(partial(rebuild, files, directory, store), keys.export)
+        yield Operator(partial(rebuild, files, directory, store), keys.export, vault.troubles)
     finally:
         leases.close()
         database.close()
@@ -282,7 +289,7 @@ def _flask(
     headers.install(app)
     errors.install(app)
     app.register_error_handler(OperationalError, lambda _: errors.not_now("storage-unavailable"))
-    for blueprint in (lifecycle, api_flows.api, api_host.api, api_link.api, pages.pages, service.service):
+    for blueprint in (lifecycle, events, api_flows.api, api_host.api, api_link.api, pages.pages, service.service):
         app.register_blueprint(blueprint)
     spec.app = app
     return app
@@ -334,6 +341,7 @@ class Health:
         companion: Companion,
         mailer: ChosenMailer,
         host_works: Callable[[], bool],
+        troubled: Callable[[], int],
         *,
         waits: bool,
     ) -> None:
@@ -343,6 +351,7 @@ class Health:
         self._companion = companion
         self._mailer = mailer
         self._host_works = host_works
+        self._troubled = troubled
         self._lock = threading.Lock()
         self._asked_at = -HOST_CHECK_EVERY_S
         self._works = False
@@ -361,6 +370,7 @@ class Health:
             _check("keys-exported", self._keys.exported, "no protected backup of the keys: parapheur keys export"),
             _check("companion", companion == "ok", companion),
             _check("mail", mail is None, mail or ""),
+            _check("flows", not (troubled := self._troubled()), f"{troubled} need a hand: parapheur troubles"),
         ]
 
     def _host(self) -> bool:

@@ -61,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     rebuild = commands.add_parser("rebuild", help="make the index again from the state files on the host")
     rebuild.add_argument("--json", action="store_true", help="the report as JSON")
     rebuild.set_defaults(run=_rebuild)
+    troubles = commands.add_parser("troubles", help="the flows that need a hand, and why")
+    troubles.add_argument("--json", action="store_true", help="as JSON")
+    troubles.set_defaults(run=_troubles)
     keys = commands.add_parser("keys", help="the keys of this server").add_subparsers(required=True, metavar="WHAT")
     export = keys.add_parser("export", help="a backup of all keys, protected by a passphrase")
     export.add_argument("file", type=Path)
@@ -86,6 +89,20 @@ def _rebuild(operator: Operator, chosen: argparse.Namespace) -> int:
         if report.users_skipped:
             print(f"{report.users_skipped} users' files could not be searched")
     return 0 if not report.users_skipped else 1
+
+
+def _troubles(operator: Operator, chosen: argparse.Namespace) -> int:
+    found = operator.troubles()
+    if chosen.json:
+        rows = [{"flow": t.flow_id, "reason": t.reason, "person": t.person, "since": str(t.since)} for t in found]
+        print(json.dumps(rows))
+        return 0
+    for one in found:
+        about = f" ({one.person})" if one.person else ""
+        print(f"{one.since:%Y-%m-%d %H:%M} UTC  {one.flow_id}  {one.reason}{about}")
+    if not found:
+        print("no flow needs a hand")
+    return 0
 
 
 def _export(operator: Operator, chosen: argparse.Namespace) -> int:

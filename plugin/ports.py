@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from plugin.flow.events import Event
@@ -49,7 +50,8 @@ class PreconditionFailed(Exception):
 class Files(Protocol):
     """The host's files, by WebDAV, in a user's name.
 
-    Raises HostUnavailable (no answer, 5xx, nonsense), HostBusy (423, 429), HostFull (507), PreconditionFailed (412).
+    Raises HostUnavailable (no answer, 5xx, nonsense; of it AccountOut for 401), HostBusy (423, 429), HostFull (507),
+    PreconditionFailed (412).
     A file that is not there, or not this user's to see, is None.
     """
 
@@ -117,6 +119,27 @@ class Directory(Protocol):
 
     def users(self) -> Sequence[str]:
         """Every login of the platform (for rebuild)."""
+        ...
+
+
+class Account(StrEnum):
+    """``OUT``: it is disabled. ``GONE``: there is no such login, or it is somebody else's now."""
+
+    ACTIVE = "active"
+    OUT = "out"
+    GONE = "gone"
+
+
+class Accounts(Protocol):
+    """Whether a login still leads to the account that it led to. Raises HostUnavailable. What was found out holds for
+    a little while."""
+
+    def id(self, uid: str) -> str | None:
+        """What no other account of that login will bear; None where there is no such account."""
+        ...
+
+    def state(self, uid: str, known_id: str | None) -> Account:
+        """``known_id``: what ``id`` said of the account that is meant; None where that was never asked."""
         ...
 
 
@@ -255,7 +278,8 @@ class Flows(Protocol):
         A lost answer is resolved by reading back. ``events`` empty: nothing is done. An event's time is never before
         its predecessor's. Lines that follow from the act (invited, completed) carry the actor ``system``.
 
-        Raises: ChainMoved, ChainBroken.
+        Raises: ChainMoved, ChainBroken; OutOfReach where the state file, the folder that it lay in and the first
+        document are all gone from its owner's sight.
         """
         ...
 
@@ -266,6 +290,13 @@ class Flows(Protocol):
 
     def check(self, flow_id: str) -> None:
         """One look at the host whether anybody touched the state file or its salts; if so, as ``refresh``."""
+        ...
+
+    def bring_home(self, flow_id: str) -> Loaded:
+        """Puts the proven state file into its owner's own area, where its old place is out of his reach.
+
+        Raises: ChainBroken, where nothing proves it.
+        """
         ...
 
 
@@ -306,9 +337,16 @@ class Index(Protocol):
         """The flow that this user launched with that (hashed) Idempotency-Key."""
         ...
 
-    def box(self, uid: str, box: str, text: str, state: str, before: str | None, limit: int) -> Sequence[ListRow]:
-        """``box``: todo (running, his turn), sent (creator), done (ended, creator or recipient). Newest first;
-        ``before``: the flow id to go on from."""
+    def box(
+        self, uid: str, account: str | None, box: str, text: str, state: str, before: str | None, limit: int
+    ) -> Sequence[ListRow]:
+        """``account``: the id of that login's account now; flows of an earlier one are not his. ``box``: todo
+        (running, his turn), sent (creator), done (ended, creator or recipient). Newest first; ``before``: the flow
+        id to go on from."""
+        ...
+
+    def flows_below(self, owner: str, folder: str) -> Sequence[str]:
+        """Flows whose state file lies in this folder of its owner's, or below it."""
         ...
 
     def running(self) -> Sequence[str]:
@@ -329,8 +367,28 @@ class LaunchAttempt:
     folders: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a flow needs a hand. ``person``: "" for the flow as a whole, else the recipient that it is about."""
+
+    flow_id: str
+    reason: str
+    person: str
+    since: datetime
+
+
 class Vault(Protocol):
     """What cannot be rebuilt from files."""
+
+    def note_trouble(self, flow_id: str, reason: str, person: str, now: datetime) -> None:
+        """The first time counts."""
+        ...
+
+    def troubles(self, flow_id: str | None = None) -> Sequence[Trouble]:
+        """Of one flow, or of all."""
+        ...
+
+    def end_trouble(self, flow_id: str, reason: str, person: str) -> None: ...
 
     def begin_launch(self, attempt: LaunchAttempt, now: datetime) -> None:
         """Noted before the first folder is made, so that a crash leaves nothing behind."""
@@ -388,6 +446,9 @@ class Jobs(Protocol):
     """Asks for ``owed`` of a flow to be looked at soon, outside this request. May be lost: the sweep comes behind."""
 
     def look_at(self, flow_id: str) -> None: ...
+    def look_after(self, flow_id: str) -> None:
+        """The same for what the host has become: moved, deleted, out of reach."""
+        ...
 
 
 # ---- words ----------------------------------------------------------------------------------------------------------

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from plugin.actions.context import Context
 from plugin.flow.decide import check_turn, is_repeat
-from plugin.flow.errors import Conflict, NotFound
+from plugin.flow.errors import AccountOut, Conflict, NotFound, OutOfReach
 from plugin.flow.events import Event, Trace
-from plugin.ports import ChainMoved, Loaded
+from plugin.flow.model import CREATOR, Flow, FlowState, Personal, SuspendReason, Suspension
+from plugin.ports import Account, ChainMoved, Loaded, Trouble
 
 MAX_TRIES = 4
+RECIPIENT_GONE = "recipient-gone"
+"""The account of somebody whose turn it was is deleted: whoever bears that login later is somebody else."""
 
 
 def act(
@@ -34,17 +38,79 @@ def act(
                 loaded = ctx.flows.append(loaded, lease, decide_on(loaded), f"recipient:{recipient}", ctx.clock())
             except ChainMoved:
                 continue
+            except (AccountOut, OutOfReach) as error:
+                if blocked_by(ctx, loaded, error) is None:
+                    raise
+                ctx.jobs.look_after(flow_id)
+                raise Conflict("flow-suspended") from error
             ctx.jobs.look_at(flow_id)
             return loaded
     raise Conflict("state-changed")
 
 
 def load(ctx: Context, flow_id: str) -> Loaded:
-    """Raises: NotFound."""
+    """A flow as it stands now, with what its chain cannot tell: a suspension that could not be written down yet, and
+    accounts that were deleted, whose logins lead here no more. Raises: NotFound."""
     loaded = ctx.flows.load(flow_id)
     if loaded is None:
         raise NotFound
-    return loaded
+    troubles = ctx.vault.troubles(flow_id)
+    return replace(loaded, flow=_troubled(loaded.flow, troubles)) if troubles else loaded
+
+
+def _troubled(flow: Flow, troubles: Sequence[Trouble]) -> Flow:
+    blocked = suspension_in(troubles)
+    if blocked is not None and flow.state is FlowState.RUNNING:
+        flow = replace(flow, state=FlowState.SUSPENDED, suspension=blocked)
+    if any(t.reason == SuspendReason.CREATOR_GONE for t in troubles):
+        flow = replace(flow, creator=replace(flow.creator, user=Personal(CREATOR, None)))
+    gone = {t.person for t in troubles if t.reason == RECIPIENT_GONE}
+    recipients = (replace(r, user=Personal(r.id, None)) if r.id in gone else r for r in flow.recipients)
+    return replace(flow, recipients=tuple(recipients))
+
+
+def suspension_in(troubles: Sequence[Trouble]) -> Suspension | None:
+    """The gravest of them: of an account that was deleted nothing else matters."""
+    found = {t.reason: t.since for t in troubles if not t.person}
+    for reason in (SuspendReason.CREATOR_GONE, SuspendReason.CREATOR_OUT, SuspendReason.NO_ACCESS):
+        if reason in found:
+            return Suspension(reason, found[reason])
+    return None
+
+
+def load_for(ctx: Context, flow_id: str, uid: str) -> Loaded:
+    """The same for a platform user who asks: whoever bears a login that was somebody else's at launch is a stranger.
+
+    Raises: NotFound, Unavailable.
+    """
+    loaded = load(ctx, flow_id)
+    flow = loaded.flow
+    meant = [(r.account, RECIPIENT_GONE, r.id) for r in flow.recipients_of_user(uid)]
+    if flow.creator.user.value == uid:
+        meant.append((flow.creator.account, str(SuspendReason.CREATOR_GONE), ""))
+    others = [(reason, who) for known, reason, who in meant if known and ctx.accounts.id(uid) != known.value]
+    for reason, who in others:
+        ctx.vault.note_trouble(flow_id, reason, who, ctx.clock())
+    return load(ctx, flow_id) if others else loaded
+
+
+def creators_account(flow: Flow) -> str | None:
+    return flow.creator.account.value if flow.creator.account is not None else None
+
+
+def blocked_by(ctx: Context, loaded: Loaded, error: AccountOut | OutOfReach) -> SuspendReason | None:
+    """Notes why nothing can be done in the creator's name; None where it is the host that believes nobody.
+
+    Raises: Unavailable, where that cannot be found out.
+    """
+    reason = SuspendReason.NO_ACCESS
+    if isinstance(error, AccountOut):
+        account = ctx.accounts.state(loaded.place.owner, creators_account(loaded.flow))
+        if account is Account.ACTIVE:
+            return None
+        reason = SuspendReason.CREATOR_GONE if account is Account.GONE else SuspendReason.CREATOR_OUT
+    ctx.vault.note_trouble(loaded.flow.id, str(reason), "", ctx.clock())
+    return reason
 
 
 def check_may_act(ctx: Context, flow_id: str, recipient: str, trace: Trace) -> Loaded | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
 from plugin.actions.context import Context
 from plugin.flow.errors import Unavailable
-from plugin.flow.model import MailKind
+from plugin.flow.model import CREATOR, FlowState, MailKind
 from plugin.flow.owed import MailWork
 from plugin.ports import Loaded
 
@@ -28,15 +30,25 @@ def ring(ctx: Context, loaded: Loaded, work: MailWork) -> None:
 
 
 def hush(ctx: Context, loaded: Loaded) -> None:
-    """Who has decided, or can no longer decide, is reminded of nothing. Tried once for each invitation."""
+    """Who has decided, or can no longer decide, is reminded of nothing, nor the creator of a suspension that is over.
+    Tried once for each."""
     flow = loaded.flow
     for recipient in flow.recipients:
         still_asked = recipient.state.is_open and not flow.state.is_ended
         if recipient.invited_at is None or still_asked or recipient.user is None or not recipient.user.value:
             continue
-        if not ctx.vault.claim(flow.id, f"hush:{recipient.id}:{recipient.round}", ctx.clock(), HUSHED_FOR_S):
-            continue
-        try:
-            ctx.bell.hush(recipient.user.value, str(MailKind.INVITATION), flow.id)
-        except Unavailable as error:
-            log.warning("bell.not_hushed", flow=flow.id, person=recipient.id, reason=error.code)
+        kinds = [MailKind.INVITATION] if not flow.suspensions else [MailKind.INVITATION, MailKind.RESUMED]
+        _put_out(ctx, flow.id, recipient.id, recipient.round, recipient.user.value, kinds)
+    creator = flow.creator.user.value
+    if creator and flow.suspensions and flow.state is not FlowState.SUSPENDED:
+        _put_out(ctx, flow.id, CREATOR, flow.suspensions, creator, [MailKind.SUSPENDED])
+
+
+def _put_out(ctx: Context, flow_id: str, person: str, round_: int, user: str, kinds: Sequence[MailKind]) -> None:
+    if not ctx.vault.claim(flow_id, f"hush:{person}:{round_}", ctx.clock(), HUSHED_FOR_S):
+        return
+    try:
+        for kind in kinds:
+            ctx.bell.hush(user, str(kind), flow_id)
+    except Unavailable as error:
+        log.warning("bell.not_hushed", flow=flow_id, person=person, reason=error.code)

@@ -9,7 +9,7 @@ from datetime import datetime
 from pdfops.sandbox import Workshop
 from pdfops.signer import Signer
 from plugin.flow.owed import MailWork
-from plugin.ports import Blobs, Directory, Files, Flows, Index, Jobs, Loaded, Mail, Mailer, Vault, Wording
+from plugin.ports import Accounts, Blobs, Directory, Files, Flows, Index, Jobs, Loaded, Mail, Mailer, Vault, Wording
 from plugin.ports_bell import Bell, Notice
 
 
@@ -36,6 +36,7 @@ class Identity:
 class Context:
     files: Files
     directory: Directory
+    accounts: Accounts
     flows: Flows
     index: Index
     vault: Vault

@@ -13,7 +13,7 @@ from plugin.actions.revisions import fetch
 from plugin.flow.commands import Finish
 from plugin.flow.decide import decide
 from plugin.flow.errors import Conflict
-from plugin.flow.model import CREATOR, Document, Personal, SignedCopy
+from plugin.flow.model import CREATOR, Document, FlowState, Personal, SignedCopy
 from plugin.ports import ChainMoved, Loaded
 
 
@@ -22,7 +22,7 @@ def finish(ctx: Context, flow_id: str) -> Loaded:
     with ctx.flows.lease(flow_id) as lease:
         for _ in range(MAX_TRIES):
             loaded = load(ctx, flow_id)
-            if loaded.flow.is_finished or not loaded.flow.all_decided:
+            if loaded.flow.state is not FlowState.RUNNING or not loaded.flow.all_decided:
                 return loaded
             copies = tuple(_copy(ctx, loaded, document) for document in loaded.flow.documents if document.revisions)
             try:

@@ -235,6 +235,7 @@ def _plan(
             Personal(CREATOR, creator.uid),
             Personal(CREATOR, clean_line(creator.name, 120) or creator.uid),
             Personal(CREATOR, creator.email) if creator.email else None,
+            _text(CREATOR, ctx.accounts.id(creator.uid)),
         ),
         language=creator.language,
         time_zone=order.time_zone or creator.time_zone or ctx.default_time_zone,
@@ -271,6 +272,7 @@ def _asked(ctx: Context, creator: Person, order: Order, number: int, asked: Aske
         last_name=_text(recipient, clean_line(last or "", 120)),
         language=(language or creator.language or ctx.default_language)[:2].lower(),
         message=_text(recipient, asked.comment),
+        account=_text(recipient, ctx.accounts.id(asked.user)) if asked.user is not None else None,
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 from plugin.actions.context import Context
-from plugin.flow.errors import HostUnavailable
+from plugin.flow.errors import HostUnavailable, OutOfReach
 from plugin.flow.model import Document
 from plugin.ports import Loaded, PreconditionFailed
 
@@ -47,7 +47,8 @@ def _places(ctx: Context, loaded: Loaded, document: Document) -> Iterator[str]:
 def fetch(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> bytes:
     """The revision of that hash: from the local cache, else from beside the document, wherever that was moved to.
 
-    Raises: HostUnavailable("revision-missing") when it is nowhere, or no longer what it was.
+    Raises: HostUnavailable("revision-missing") when it is nowhere, or no longer what it was; OutOfReach when the
+    document and its folder are not there either.
     """
     cached = ctx.blobs.get(sha256)
     if cached is not None:
@@ -57,13 +58,23 @@ def fetch(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> byte
         if data is not None and hashlib.sha256(data).hexdigest() == sha256:
             ctx.blobs.put(data)
             return data
+    _check_in_reach(ctx, loaded, document)
     raise HostUnavailable("revision-missing", n=document.n)
+
+
+def _check_in_reach(ctx: Context, loaded: Loaded, document: Document) -> None:
+    """Raises: OutOfReach, where neither the document nor the folder that it lay in is there for the creator."""
+    owner, folder = loaded.place.owner, document.folder.value
+    if document.kept_at_home or not folder or ctx.files.stat(owner, folder) is not None:
+        return
+    if ctx.files.by_id(owner, document.file_id) is None:
+        raise OutOfReach
 
 
 def add(ctx: Context, loaded: Loaded, document: Document, data: bytes) -> str:
     """A new revision, stored where the others lie now; where their folder is gone, it is made beside the document.
 
-    Returns: its SHA-256.
+    Returns: its SHA-256. Raises: OutOfReach, where there is no such place any more; Unavailable.
     """
     owner = loaded.place.owner
     places = _places(ctx, loaded, document)
@@ -77,6 +88,7 @@ def add(ctx: Context, loaded: Loaded, document: Document, data: bytes) -> str:
         if ctx.files.stat(owner, folder) is not None:
             break
     else:
+        _check_in_reach(ctx, loaded, document)
         ctx.files.make_folder(owner, folder)
     return store(ctx, owner, folder, data)
 

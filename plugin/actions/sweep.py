@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -13,12 +14,14 @@ from plugin.actions.deliver import deliver
 from plugin.actions.finish import finish
 from plugin.actions.launch import forget
 from plugin.actions.revisions import tidy
-from plugin.flow.errors import HostBusy, ParapheurError
+from plugin.actions.suspend import look_after
+from plugin.flow.errors import AccountOut, HostBusy, OutOfReach, ParapheurError
 from plugin.flow.owed import FinishWork, owed
 from plugin.ports import ChainBroken
 
 SWEEP_LIMIT = 200
 CHECK_EVERY = timedelta(minutes=5)
+RECHECK_EVERY = timedelta(minutes=1)
 CHECK_LIMIT = 20
 
 log = structlog.get_logger()
@@ -55,28 +58,37 @@ def catch_up(ctx: Context) -> None:
     for flow_id in ctx.index.running():
         try:
             ctx.flows.refresh(flow_id)
+        except (AccountOut, OutOfReach):
+            ctx.jobs.look_after(flow_id)
         except (ChainBroken, HostBusy) as error:
             log.warning("catch_up.later", flow=flow_id, reason=str(error))
 
 
 class Patrol:
-    """Asks the host now and then whether the state files of running flows are still what was written.
+    """Asks the host now and then whether running flows are still what was written, and can still be served.
 
-    Each of them about every ``CHECK_EVERY``, the one longest unchecked first, ``CHECK_LIMIT`` of them a call.
+    Each of them about every ``CHECK_EVERY``, those in trouble every ``RECHECK_EVERY``, the one longest unchecked
+    first, ``CHECK_LIMIT`` of them a call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, look_after: Callable[[Context, str], None] = look_after) -> None:
+        self._look_after = look_after
         self._checked: dict[str, datetime] = {}
 
     def __call__(self, ctx: Context) -> int:
         """Raises: Unavailable, when the host does not answer. Returns: how many were checked."""
         now = ctx.clock()
         self._checked = {flow_id: self._checked.get(flow_id, now) for flow_id in ctx.index.running()}
-        stale = sorted((at, flow_id) for flow_id, at in self._checked.items() if now - at >= CHECK_EVERY)
+        troubled = {trouble.flow_id for trouble in ctx.vault.troubles()}
+        stale = sorted(
+            (at, flow_id)
+            for flow_id, at in self._checked.items()
+            if now - at >= (RECHECK_EVERY if flow_id in troubled else CHECK_EVERY)
+        )
         for _, flow_id in stale[:CHECK_LIMIT]:
             self._checked[flow_id] = now
             try:
-                ctx.flows.check(flow_id)
+                self._look_after(ctx, flow_id)
             except (ChainBroken, HostBusy) as error:
                 log.warning("patrol.later", flow=flow_id, reason=str(error))
         return len(stale[:CHECK_LIMIT])
@@ -91,6 +103,8 @@ def sweep(ctx: Context) -> int:
     for flow_id in ctx.index.due(ctx.clock(), SWEEP_LIMIT):
         try:
             look_at(ctx, flow_id)
+        except (AccountOut, OutOfReach):
+            ctx.jobs.look_after(flow_id)
         except (ParapheurError, ChainBroken) as error:
             log.warning("sweep.later", flow=flow_id, reason=str(error))
         else:

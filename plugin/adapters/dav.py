@@ -30,7 +30,7 @@ from webdav3.exceptions import (
 
 from plugin.adapters import dav_xml
 from plugin.adapters.host_session import Timeout, host_session
-from plugin.flow.errors import HostBusy, HostFull, HostUnavailable
+from plugin.flow.errors import AccountOut, HostBusy, HostFull, HostUnavailable
 from plugin.ports import FileInfo, PreconditionFailed, Written
 
 _LONGEST_ID: Final = 18  # what fits 64 bits
@@ -338,6 +338,8 @@ def _error_for(action: str, status: int) -> Exception:
     if status == 416:
         return _Empty()
     _log.warning("host.files.refused", action=action, status=status)
+    if status == 401:
+        return AccountOut()
     if status == 429:
         return HostBusy()
     return _Broken() if status >= 500 else HostUnavailable()

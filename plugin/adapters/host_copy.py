@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from plugin.adapters.vault import Anchor
-from plugin.flow.errors import HostBusy, HostUnavailable, Unavailable
+from plugin.flow.errors import HostBusy, HostUnavailable, OutOfReach, Unavailable
 from plugin.flow.model import Flow
 from plugin.ports import ChainBroken, Files, PreconditionFailed, StatePlace, Written
 
@@ -139,6 +139,8 @@ class HostCopy:
     def home(self, place: StatePlace, flow: Flow) -> StatePlace:
         """Where a state file that is nowhere is made again: where it lay, or beside the first document where that
         whole folder is gone from its place.
+
+        Raises: OutOfReach, where that document is nowhere in the owner's sight either.
         """
         tail, first = f".flows/{flow.id}/flow.jsonl", flow.documents[0]
         above = place.path.removesuffix(tail).rstrip("/")
@@ -146,7 +148,7 @@ class HostCopy:
             return place
         original = self._files.by_id(place.owner, first.file_id)
         if original is None:
-            return place
+            raise OutOfReach
         beside = original.path.rpartition("/")[0]
         return StatePlace(place.owner, f"{beside}/{tail}" if beside else tail)
 

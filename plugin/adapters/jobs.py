@@ -6,6 +6,7 @@ import json
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from huey.registry import Message
 from huey.serializer import Serializer
 
 _log = structlog.get_logger()
-_TASK = "look_at"
+_LOOK_AT = "look_at"
+_LOOK_AFTER = "look_after"
 
 
 class _JsonSerializer(Serializer):  # type: ignore[misc]
@@ -38,6 +40,7 @@ class HueyJobs:
         self,
         path: Path,
         handler: Callable[[str], None],
+        look_after: Callable[[str], None],
         sweep: Callable[[], None],
         *,
         workers: int = 2,
@@ -46,18 +49,24 @@ class HueyJobs:
         self._huey = SqliteHuey(
             "parapheur", filename=str(path), serializer=_JsonSerializer(), results=False, fsync=False
         )
-        self._handler = handler
         self._sweep = sweep
         self._workers = workers
         self._sweep_every_s = sweep_every_s
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._task = self._huey.task(name=_TASK)(self._look)
+        self._look_at = self._huey.task(name=_LOOK_AT)(partial(self._do, handler))
+        self._look_after = self._huey.task(name=_LOOK_AFTER)(partial(self._do, look_after))
 
     def look_at(self, flow_id: str) -> None:
+        self._queue(self._look_at, flow_id)
+
+    def look_after(self, flow_id: str) -> None:
+        self._queue(self._look_after, flow_id)
+
+    def _queue(self, task: Callable[[str], object], flow_id: str) -> None:
         try:
-            self._task(flow_id)
+            task(flow_id)
         except Exception as error:
             _log.warning("job.not_queued", flow_id=flow_id, error=type(error).__name__)
         self._wake.set()
@@ -79,9 +88,9 @@ class HueyJobs:
         self._threads.clear()
         self._huey.storage.close()
 
-    def _look(self, flow_id: str) -> None:
+    def _do(self, handler: Callable[[str], None], flow_id: str) -> None:
         try:
-            self._handler(flow_id)
+            handler(flow_id)
         except Exception as error:
             _log.error("job.failed", flow_id=flow_id, error=type(error).__name__, where=_where(error))
 

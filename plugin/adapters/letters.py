@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from babel.dates import format_date
@@ -101,6 +101,10 @@ class Letters:
         match work.mail:
             case MailKind.INVITATION:
                 return self._invitation(flow, flow.recipient(work.person), words)
+            case MailKind.SUSPENDED:
+                return self._suspended(flow, words)
+            case MailKind.RESUMED:
+                return self._resumed(flow, flow.recipient(work.person), words)
             case MailKind.REFUSED:
                 return self._refused(flow, work.person, words)
             case MailKind.COMPLETED:
@@ -133,6 +137,40 @@ class Letters:
             rows=_rows(flow, words, recipient.id),
             small=small,
             footer=self._footer(flow, recipient.id, words),
+        )
+
+    def _suspended(self, flow: Flow, words: Words) -> Letter:
+        """To the creator."""
+        _ = words.gettext
+        title = {"title": flow.title.value or ""}
+        return Letter(
+            subject=_("Suspended: %(title)s") % title,
+            preheader=title["title"],
+            greeting=self._greeting(flow, CREATOR, words),
+            lead=_(
+                "“%(title)s” is suspended: you have no access to its documents any more, so nobody can decide. "
+                "Nothing is lost. It goes on by itself once you have access again."
+            )
+            % title,
+            documents=_documents(flow, words),
+            quotes=(),
+            button=_("Open the workflow"),
+            url=self._url(flow, CREATOR),
+            rows=_rows(flow, words, CREATOR),
+            small="",
+            footer=self._footer(flow, CREATOR, words),
+        )
+
+    def _resumed(self, flow: Flow, recipient: Recipient, words: Words) -> Letter:
+        """To somebody whose turn it was all the time."""
+        _ = words.gettext
+        title = {"title": flow.title.value or ""}
+        invitation = self._invitation(flow, recipient, words)
+        return replace(
+            invitation,
+            subject=_("It goes on: %(title)s") % title,
+            preheader=title["title"],
+            lead=_("“%(title)s” was suspended and goes on now. It is your turn.") % title,
         )
 
     def _refused(self, flow: Flow, person: str, words: Words) -> Letter:

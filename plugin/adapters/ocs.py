@@ -9,8 +9,7 @@ from requests.auth import AuthBase
 
 from plugin.adapters.host_session import Timeout
 from plugin.adapters.ocs_calls import Denied, OcsCalls
-from plugin.flow.errors import HostUnavailable
-from plugin.ports import Person, Suggestion
+from plugin.ports import Account, Person, Suggestion
 
 _AT_MOST: Final = 20
 
@@ -32,9 +31,8 @@ class OcsDirectory:
             return None
         try:
             record = self._calls.get(uid, "/cloud/user")
-        except Denied as denied:  # either nobody of that name, or we are not believed at all
-            if uid in self.users():
-                raise HostUnavailable from denied
+        except Denied:  # nobody of that name, somebody who is disabled, or we are not believed at all: then this too
+            self.users()
             return None
         if not isinstance(record, dict) or record.get("id") != uid:
             return None
@@ -48,6 +46,15 @@ class OcsDirectory:
             groups=tuple(str(group) for group in groups) if isinstance(groups, list) else (),
             time_zone=str(record["timezone"]) if record.get("timezone") else None,
         )
+
+    def account(self, uid: str) -> Account:
+        """The host answers 401 for somebody who is disabled and for nobody; only the former is on its list."""
+        try:
+            record = self._calls.get(uid, "/cloud/user") if uid else None
+        except Denied:
+            return Account.OUT if uid in self.users() else Account.GONE
+        is_his = isinstance(record, dict) and record.get("id") == uid
+        return Account.ACTIVE if is_his else Account.GONE
 
     def search(self, as_user: str, text: str) -> list[Suggestion]:
         params = {"search": text, "shareTypes[]": "0", "limit": str(_AT_MOST)}

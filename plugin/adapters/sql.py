@@ -69,6 +69,14 @@ claims = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("not_before", sa.Text),
 )
+troubles = sa.Table(
+    "troubles",
+    vault_tables,
+    sa.Column("flow_id", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, primary_key=True),
+    sa.Column("person", sa.Text, primary_key=True),
+    sa.Column("since", sa.Text),
+)
 known_keys = sa.Table("known_keys", vault_tables, sa.Column("kid", sa.Text, primary_key=True))
 
 

@@ -23,9 +23,10 @@ from plugin.adapters.personal import Curtain, commitment, unwrap_salts, wrap_sal
 from plugin.adapters.reader import Read, Reader
 from plugin.adapters.sql import Database
 from plugin.adapters.vault import Anchor, SqlVault
-from plugin.flow.errors import HostBusy, IndexMissing
+from plugin.flow.errors import AccountOut, HostBusy, IndexMissing
 from plugin.flow.events import Event, Launched
-from plugin.ports import ChainBroken, ChainMoved, Files, Lease, Loaded, StatePlace
+from plugin.flow.model import Flow
+from plugin.ports import Accounts, ChainBroken, ChainMoved, Files, Lease, Loaded, StatePlace
 
 _SALTS_SEEN = 50_000
 _log = structlog.get_logger()
@@ -35,9 +36,17 @@ class Store:
     """Promise: what ``create`` and ``append`` returned is on the host, signed, and acknowledged in the vault."""
 
     def __init__(
-        self, files: Files, database: Database, keys: Keys, vault: SqlVault, index: SqlIndex, leases: Leases
+        self,
+        files: Files,
+        database: Database,
+        keys: Keys,
+        vault: SqlVault,
+        index: SqlIndex,
+        leases: Leases,
+        accounts: Accounts,
     ) -> None:
         self._host = HostCopy(files)
+        self._accounts = accounts
         self._database = database
         self._keys = keys
         self._vault = vault
@@ -84,6 +93,23 @@ class Store:
         except Exception:
             self._salts_seen.pop(flow_id, None)
             raise
+
+    def bring_home(self, flow_id: str) -> Loaded:
+        with self._leases.hold(flow_id):
+            anchor, copy = self._vault.anchor(flow_id), self._index.copy(flow_id)
+            mine = self._verified_copy(copy, anchor) if anchor is not None and copy is not None else None
+            if mine is None or anchor is None:
+                raise ChainBroken("unanchored" if anchor is None else "missing")
+            place = StatePlace(anchor.place.owner, f".flows/{flow_id}/flow.jsonl")
+            if place != anchor.place:
+                self._check_owner(place, mine.loaded.flow)
+                mine = mine.at(place)
+                there = self._host.read(place)
+                stored = self._host.restore(place, mine.chain.log, there[1] if there is not None else None)
+                self._host.put_salts(place, wrap_salts(self._keys, flow_id, mine.salts))
+                _log.warning("state.brought_home", flow_id=flow_id)
+                self._commit(mine, stored, {})
+            return mine.loaded
 
     def _current(self, flow_id: str) -> Read | None:
         """The index's copy, if it is intact and the vault acknowledges it."""
@@ -169,6 +195,7 @@ class Store:
             if moved is not None:
                 self._refreshed(flow_id)
                 raise ChainMoved
+            self._check_owner(place, after.loaded.flow)
             place = self._host.home(place, after.loaded.flow)
             after = after.at(place)
             stored = self._host.restore(place, after.chain.log, None)
@@ -295,6 +322,7 @@ class Store:
             _log.error("state.not_restored", flow_id=anchor.flow_id, reason=reason)
             raise ChainBroken(reason)
         if etag is None:
+            self._check_owner(place, mine.loaded.flow)
             place = self._host.home(place, mine.loaded.flow)
         mine = mine.at(place)
         stored = self._host.restore(place, mine.chain.log, etag)
@@ -304,6 +332,13 @@ class Store:
         _log.warning("state.restored", flow_id=anchor.flow_id, reason=reason)
         self._commit(mine, stored, {})
         return mine
+
+    def _check_owner(self, place: StatePlace, flow: Flow) -> None:
+        """Nothing of a flow is put where none of it lies before it is known that the creator's login still leads to
+        the creator's account. Raises: AccountOut."""
+        known = flow.creator.account
+        if known is not None and known.value is not None and self._accounts.id(place.owner) != known.value:
+            raise AccountOut
 
     def _check_salts_file(self, read: Read) -> None:
         """A missing or altered ``salts.json`` is reported and made again from the vault."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from plugin.adapters.chain import from_instant, instant
-from plugin.adapters.sql import Database, claims, heads, known_keys, opened, salts
-from plugin.ports import LaunchAttempt, StatePlace
+from plugin.adapters.sql import Database, claims, heads, known_keys, opened, salts, troubles
+from plugin.ports import LaunchAttempt, StatePlace, Trouble
 
 _LAUNCH = "launch"
 _LAUNCH_WITHIN = timedelta(hours=1)
@@ -152,6 +153,32 @@ class SqlVault:
         with self._database.vault() as connection:
             rows = connection.execute(sa.select(opened).where(opened.c.flow_id == flow_id)).all()
         return {(row.recipient, row.round): from_instant(row.at) for row in rows}
+
+    # ---- troubles ---------------------------------------------------------------------------------------------------
+    def note_trouble(self, flow_id: str, reason: str, person: str, now: datetime) -> None:
+        values = {"flow_id": flow_id, "reason": reason, "person": person}
+        if any((t.reason, t.person) == (reason, person) for t in self.troubles(flow_id)):
+            return
+        with contextlib.suppress(sa.exc.IntegrityError), self._database.vault_writing() as connection:
+            connection.execute(sa.insert(troubles).values(**values, since=instant(now)))
+
+    def troubles(self, flow_id: str | None = None) -> list[Trouble]:
+        wanted = sa.select(troubles).order_by(troubles.c.since, troubles.c.flow_id)
+        if flow_id is not None:
+            wanted = wanted.where(troubles.c.flow_id == flow_id)
+        with self._database.vault() as connection:
+            rows = connection.execute(wanted).all()
+        return [Trouble(row.flow_id, row.reason, row.person, from_instant(row.since)) for row in rows]
+
+    def count_troubled(self) -> int:
+        """Flows, however many reasons each has."""
+        with self._database.vault() as connection:
+            return int(connection.scalar(sa.select(sa.func.count(troubles.c.flow_id.distinct()))) or 0)
+
+    def end_trouble(self, flow_id: str, reason: str, person: str) -> None:
+        mine = (troubles.c.flow_id == flow_id, troubles.c.reason == reason, troubles.c.person == person)
+        with self._database.vault_writing() as connection:
+            connection.execute(sa.delete(troubles).where(*mine))
 
     # ---- claims -----------------------------------------------------------------------------------------------------
     def claim(self, flow_id: str, work: str, now: datetime, ttl_s: int) -> bool:

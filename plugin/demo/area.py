@@ -122,6 +122,13 @@ class Area:
                 found += [node] if node is not None else []
         return found
 
+    def empty(self, owner: str) -> None:
+        """Everything goes, and the home gets another id: as for somebody who is made anew under the same login."""
+        for child in self.children(owner, ()):
+            self.delete(owner, child.parts)
+        with self._locks[owner]:
+            self._forget(owner, ())
+
     def walk(self, owner: str, parts: Parts = ()) -> Iterator[Node]:
         """Every node below, folders before what they hold."""
         for child in self.children(owner, parts):

@@ -19,6 +19,7 @@ from wsgidav.wsgidav_app import WsgiDAVApp
 
 from plugin.demo import search
 from plugin.demo.area import NO_CONDITION, Area, AreaError, Condition, Node, Parts
+from plugin.demo.people import Accounts
 from plugin.demo.provider import OPEN_FILE, AreaProvider
 from plugin.demo.wire import (
     Environ,
@@ -46,8 +47,9 @@ _ALLOWED = "OPTIONS, GET, HEAD, PROPFIND, PUT, DELETE, MKCOL, MOVE, COPY, SEARCH
 class Dav:
     """WSGI application for one area. Nobody is let in without Basic credentials or AppAPI headers."""
 
-    def __init__(self, area: Area, secret: str) -> None:
+    def __init__(self, area: Area, secret: str, accounts: Accounts) -> None:
         self._area = area
+        self._accounts = accounts
         self._secret = secret
         self._provider = AreaProvider(area)
         self._reader = WsgiDAVApp(
@@ -82,9 +84,9 @@ class Dav:
 
     def caller(self, environ: Environ) -> str | None:
         """The user a request acts as; None: nobody we know."""
-        if "HTTP_AUTHORIZATION_APP_API" in environ:
-            return appapi_user(environ, self._secret) or None
-        return basic_user(environ)
+        is_app = "HTTP_AUTHORIZATION_APP_API" in environ
+        user = (appapi_user(environ, self._secret) if is_app else basic_user(environ)) or None
+        return None if user in self._accounts.deleted else user
 
     def _dispatch(self, user: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]

@@ -22,7 +22,7 @@ from plugin.demo.database import Database
 from plugin.demo.dav import MOUNT, Dav
 from plugin.demo.mailbox import Mailbox
 from plugin.demo.ocs import Ocs
-from plugin.demo.people import PEOPLE
+from plugin.demo.people import PEOPLE, Accounts
 from plugin.demo.sessions import Sessions
 from plugin.demo.wire import Environ, StartResponse, answer, raw_path
 
@@ -46,8 +46,9 @@ class EmbeddedHost:
         self.area = Area(root, self._database)
         self.sessions = Sessions(self._database)
         self.mailbox = Mailbox(self._database)
-        self.ocs = Ocs(sidecar_secret, self.mailbox.keep)
-        self._dav = Dav(self.area, sidecar_secret)
+        self.accounts = Accounts()
+        self.ocs = Ocs(sidecar_secret, self.mailbox.keep, self.accounts)
+        self._dav = Dav(self.area, sidecar_secret, self.accounts)
         self._with_samples = with_samples
         self._server: Server | None = None
         self._thread: threading.Thread | None = None

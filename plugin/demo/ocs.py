@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from plugin.demo.bell import Bell, TooLong
-from plugin.demo.people import PEOPLE, DemoPerson
+from plugin.demo.people import PEOPLE, Accounts, DemoPerson
 from plugin.demo.wire import APP_ID, Environ, StartResponse, answer, appapi_user, basic_user, raw_path, read_body
 
 _MESSAGES: Final = {
@@ -37,8 +37,9 @@ class Refusal(Exception):
 class Ocs:
     """WSGI application for ``/ocs/v1.php`` and ``/ocs/v2.php``."""
 
-    def __init__(self, secret: str, keep_mail: Callable[[str, list[str], bytes], None]) -> None:
+    def __init__(self, secret: str, keep_mail: Callable[[str, list[str], bytes], None], accounts: Accounts) -> None:
         self._secret = secret
+        self._accounts = accounts
         self._keep_mail = keep_mail
         self.bell = Bell()
         self.app_progress: int | None = None
@@ -68,7 +69,7 @@ class Ocs:
         """The user; "" for the app itself. Refusal when nobody, or without the OCS header."""
         is_app = "HTTP_AUTHORIZATION_APP_API" in environ
         user = appapi_user(environ, self._secret) if is_app else basic_user(environ)
-        if user is None:
+        if user is None or user in self._accounts.disabled | self._accounts.deleted:
             raise Refusal(401, 997)
         if str(environ.get("HTTP_OCS_APIREQUEST", "")).lower() != "true":
             raise Refusal(412, 412)
@@ -83,7 +84,7 @@ class Ocs:
                 self.app_progress = _progress(environ)
                 return []
             case "GET", "/apps/app_api/api/v1/users" if is_app:
-                return list(PEOPLE)
+                return [uid for uid in PEOPLE if uid not in self._accounts.deleted]
             case "GET", "/apps/parapheur_companion/status" if is_app:
                 return {"version": COMPANION_VERSION}
             case "POST", "/apps/parapheur_companion/mail" if is_app:

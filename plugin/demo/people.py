@@ -28,6 +28,14 @@ PEOPLE: dict[str, DemoPerson] = {
 }
 
 
+class Accounts:
+    """What an administrator does to them: an account that is out of service, one that was deleted."""
+
+    def __init__(self) -> None:
+        self.disabled: set[str] = set()
+        self.deleted: set[str] = set()
+
+
 def password_fits(uid: str, password: str) -> bool:
     """True when the person exists and the password is the login, compared in constant time."""
     known = uid in PEOPLE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from plugin.flow.events import (
     AskedRecipient,
@@ -12,7 +13,7 @@ from plugin.flow.events import (
     SealedRevision,
     Trace,
 )
-from plugin.flow.model import Creator, Kind, MailKind, Personal, Placement, SignedCopy
+from plugin.flow.model import Creator, Kind, MailKind, Personal, Placement, SignedCopy, SuspendReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,21 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspend:
+    """``since``: when the reason was noticed."""
+
+    reason: SuspendReason
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """``choice``: "continue", with the content pinned at launch."""
+
+    choice: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     copies: tuple[SignedCopy, ...]
 
@@ -84,4 +100,4 @@ class RecordMail:
     reason: str | None = None
 
 
-Command = Launch | View | Approve | Sign | Refuse | Finish | RecordMail
+Command = Launch | View | Approve | Sign | Refuse | Suspend | Resume | Finish | RecordMail

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from plugin.flow.commands import Approve, Command, Finish, Launch, RecordMail, Refuse, Sign, View
-from plugin.flow.errors import Conflict, Invalid
+from plugin.flow.commands import Approve, Command, Finish, Launch, RecordMail, Refuse, Resume, Sign, Suspend, View
+from plugin.flow.errors import Conflict, Invalid, NotAvailableYet
 from plugin.flow.events import (
     FORMAT,
     Approved,
@@ -19,8 +19,10 @@ from plugin.flow.events import (
     MailAccepted,
     MailFailed,
     RefusedByRecipient,
+    Resumed,
     ShownRevision,
     Signed,
+    Suspended,
     Trace,
     Viewed,
 )
@@ -47,6 +49,10 @@ def decide(flow: Flow | None, command: Command) -> list[Event]:
             return _sign(flow, command)
         case Refuse():
             return _refuse(flow, command)
+        case Suspend():
+            return _suspend(flow, command)
+        case Resume():
+            return _resume(flow, command)
         case Finish():
             return _finish(flow, command)
         case RecordMail():
@@ -156,6 +162,25 @@ def _refuse(flow: Flow, command: Refuse) -> list[Event]:
     if not (command.reason.value or "").strip():
         raise Invalid("reason", "reason-required")
     return [RefusedByRecipient(recipient.id, recipient.round, command.reason, command.trace)]
+
+
+def _suspend(flow: Flow, command: Suspend) -> list[Event]:
+    """Once is enough; what has ended stays as it is."""
+    if flow.state is not FlowState.RUNNING:
+        return []
+    since = command.since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return [Suspended(command.reason, since)]
+
+
+def _resume(flow: Flow, command: Resume) -> list[Event]:
+    """Whoever had been invited still is."""
+    if command.choice != "continue":
+        raise NotAvailableYet("choice")
+    if flow.state.is_ended:
+        raise Conflict("flow-ended", state=str(flow.state))
+    if flow.state is not FlowState.SUSPENDED:
+        raise Conflict("not-suspended")
+    return [Resumed(command.choice)]
 
 
 def _finish(flow: Flow, command: Finish) -> list[Event]:

@@ -7,11 +7,13 @@
     │   └── UnusableDocument    a document that cannot take part: ``file_id`` names it, ``code`` says why
     ├── Conflict              the state of the flow forbids it (409)
     │   └── not-your-turn · already-decided · replaced · flow-suspended · flow-ended · page-expired ·
-    │       documents-changed · state-changed
+    │       documents-changed · state-changed · not-suspended · creator-out · creator-gone · no-access
     ├── NotFound              unknown, or not for this caller: both look alike (404)
     ├── Forbidden             a foreign origin (403): never what honest use can do
     └── Unavailable           try again later (503, Retry-After)
         ├── HostUnavailable     the file area does not answer, or answered nonsense
+        │   ├── AccountOut        the host does not let us act as that user, or not at all
+        │   └── OutOfReach        that user does not reach the flow's first document any more, nor its folder
         ├── HostBusy            the file is locked, or the flow is held by somebody else
         ├── HostFull            no room is left on the host (507 there)
         └── IndexMissing        the index is being rebuilt
@@ -82,6 +84,14 @@ class Unavailable(ParapheurError):
 
 class HostUnavailable(Unavailable):
     code = "host-unavailable"
+
+
+class AccountOut(HostUnavailable):
+    code = "account-out"
+
+
+class OutOfReach(HostUnavailable):
+    code = "no-access"
 
 
 class HostBusy(Unavailable):

@@ -5,10 +5,21 @@ Members that may be missing are None and left out. Texts of people are ``Persona
 
 from __future__ import annotations
 
+import typing
 from dataclasses import dataclass
 from typing import ClassVar
 
-from plugin.flow.model import Creator, Kind, MailKind, PageSize, Personal, Placement, Role, SignedCopy
+from plugin.flow.model import (
+    Creator,
+    Kind,
+    MailKind,
+    PageSize,
+    Personal,
+    Placement,
+    Role,
+    SignedCopy,
+    SuspendReason,
+)
 
 FORMAT = 1
 
@@ -38,6 +49,7 @@ class AskedRecipient:
     last_name: Personal | None
     language: str
     message: Personal | None
+    account: Personal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +162,23 @@ class RefusedByRecipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspended:
+    """Nobody may act. ``since``: when it was noticed (RFC 3339, UTC); the line itself may have had to wait."""
+
+    type: ClassVar[str] = "flow.suspended"
+    reason: SuspendReason
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """It goes on; ``choice`` is how. The line's actor says who decided it, ``system``: the reason had gone."""
+
+    type: ClassVar[str] = "flow.resumed"
+    choice: str
+
+
+@dataclass(frozen=True, slots=True)
 class Completed:
     """Every step is done and the results lie in the creator's folder."""
 
@@ -179,9 +208,18 @@ class MailFailed:
     reason: str
 
 
-Event = Launched | Invited | Viewed | Approved | Signed | RefusedByRecipient | Completed | MailAccepted | MailFailed
+Event = (
+    Launched
+    | Invited
+    | Viewed
+    | Approved
+    | Signed
+    | RefusedByRecipient
+    | Suspended
+    | Resumed
+    | Completed
+    | MailAccepted
+    | MailFailed
+)
 
-BY_TYPE: dict[str, type[Event]] = {
-    cls.type: cls
-    for cls in (Launched, Invited, Viewed, Approved, Signed, RefusedByRecipient, Completed, MailAccepted, MailFailed)
-}
+BY_TYPE: dict[str, type[Event]] = {cls.type: cls for cls in typing.get_args(Event)}

@@ -15,7 +15,9 @@ from plugin.flow.events import (
     MailAccepted,
     MailFailed,
     RefusedByRecipient,
+    Resumed,
     Signed,
+    Suspended,
     Viewed,
 )
 from plugin.flow.model import (
@@ -27,6 +29,7 @@ from plugin.flow.model import (
     RecipientState,
     Role,
     Step,
+    Suspension,
 )
 
 
@@ -82,6 +85,11 @@ def evolve(flow: Flow | None, event: Event, at: datetime) -> Flow:
                 ),
             )
             return replace(changed, state=FlowState.REFUSED, ended_at=at, is_finished=True)
+        case Suspended():
+            suspension = Suspension(event.reason, datetime.fromisoformat(event.since))
+            return replace(flow, state=FlowState.SUSPENDED, suspension=suspension, suspensions=flow.suspensions + 1)
+        case Resumed():
+            return replace(flow, state=FlowState.RUNNING, suspension=None, resumed_at=at)
         case Completed():
             copies = {copy.n: copy for copy in event.copies}
             documents = tuple(replace(d, signed=copies.get(d.n)) for d in flow.documents)
@@ -131,6 +139,7 @@ def _launched(event: Launched, at: datetime) -> Flow:
             last_name=r.last_name,
             language=r.language,
             message=r.message,
+            account=r.account,
         )
         for r in event.recipients
     )

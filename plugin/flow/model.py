@@ -60,8 +60,21 @@ class Role(StrEnum):
     OBSERVER = "observer"
 
 
+class SuspendReason(StrEnum):
+    """Why nobody may act: the flow's files are read and written as its creator, and that does not work now."""
+
+    CREATOR_OUT = "creator-out"
+    """The creator's account is disabled."""
+    CREATOR_GONE = "creator-gone"
+    """It was deleted: whoever bears that login later is somebody else."""
+    NO_ACCESS = "no-access"
+    """The creator does not reach a document any more, nor what is kept beside it."""
+
+
 class MailKind(StrEnum):
     INVITATION = "invitation"
+    SUSPENDED = "suspended"
+    RESUMED = "resumed"
     REFUSED = "refused"
     COMPLETED = "completed"
 
@@ -151,9 +164,12 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Creator:
+    """``account``: what tells this account from another one that bears the same login later."""
+
     user: Personal
     name: Personal
     email: Personal | None
+    account: Personal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +194,8 @@ class Recipient:
     request: str | None = None
     request_key: str | None = None
     replaces: str | None = None
+    account: Personal | None = None
+    """Of a platform user, as ``Creator.account``."""
 
     @property
     def name(self) -> str:
@@ -221,6 +239,14 @@ class MailDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspension:
+    """``since``: when it was noticed, which may be before it could be written down."""
+
+    reason: SuspendReason
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     id: str
     kind: Kind
@@ -241,6 +267,10 @@ class Flow:
     ended_at: datetime | None = None
     request: str | None = None
     request_key: str | None = None
+    suspension: Suspension | None = None
+    suspensions: int = 0
+    """How often it was suspended so far."""
+    resumed_at: datetime | None = None
 
     def recipient(self, recipient_id: str) -> Recipient:
         """Raises: KeyError when there is nobody of that id."""

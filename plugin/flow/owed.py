@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from plugin.flow.model import CREATOR, Flow, FlowState, MailKind, Personal, RecipientState
+from plugin.flow.model import CREATOR, Flow, FlowState, MailKind, Personal, Recipient, RecipientState, SuspendReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,11 @@ def owed(flow: Flow) -> list[Work]:
 def _mails(flow: Flow) -> list[MailWork]:
     if flow.state is FlowState.RUNNING:
         turn = [r for r in flow.recipients if r.state.is_open]
-        return [MailWork(MailKind.INVITATION, r.id, r.round) for r in turn]
+        invitations = [MailWork(MailKind.INVITATION, r.id, r.round) for r in turn]
+        return invitations + [MailWork(MailKind.RESUMED, r.id, flow.suspensions) for r in turn if _waited(flow, r)]
+    if flow.state is FlowState.SUSPENDED:
+        can_help = flow.suspension is not None and flow.suspension.reason is SuspendReason.NO_ACCESS
+        return [MailWork(MailKind.SUSPENDED, CREATOR, flow.suspensions)] if can_help and flow.suspensions else []
     if flow.state is FlowState.REFUSED:
         told = [(CREATOR, False), *((r.id, False) for r in flow.recipients if _took_part(r.state))]
         return _one_a_person(flow, MailKind.REFUSED, told)
@@ -44,6 +48,13 @@ def _mails(flow: Flow) -> list[MailWork]:
         told = [(CREATOR, True), *((r.id, flow.copy_to_all) for r in flow.recipients if _took_part(r.state))]
         return _one_a_person(flow, MailKind.COMPLETED, told)
     return []
+
+
+def _waited(flow: Flow, recipient: Recipient) -> bool:
+    """This person was invited before the flow was suspended, and may have met a closed door."""
+    if flow.resumed_at is None or recipient.invited_at is None:
+        return False
+    return recipient.invited_at < flow.resumed_at
 
 
 def _took_part(state: RecipientState) -> bool:

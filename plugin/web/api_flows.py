@@ -6,9 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from plugin.actions.acting import load
+from plugin.actions.acting import load_for
 from plugin.actions.evidence import evidence
 from plugin.actions.launch import launch
+from plugin.actions.resume import resume
 from plugin.actions.revisions import fetch
 from plugin.flow.decide import check_turn, waits_for
 from plugin.flow.errors import Conflict, NotAvailableYet, NotFound
@@ -17,7 +18,7 @@ from plugin.flow.tokens import request_digest
 from plugin.ports import Loaded
 from plugin.web.acts import act_of, consent_text
 from plugin.web.bodies import JSON_LIMIT, body, idempotency_key, raw_body
-from plugin.web.callers import user, user_acting, user_token
+from plugin.web.callers import is_admin, user, user_acting, user_token
 from plugin.web.headers import attachment, download
 from plugin.web.images import page_answer
 from plugin.web.language import language
@@ -34,6 +35,7 @@ from plugin.web.schemas import (
     LaunchRequest,
     LinkFlowOut,
     RefuseRequest,
+    ResumeRequest,
     SignRequest,
     ViewRequest,
 )
@@ -69,7 +71,8 @@ def listing() -> Response:
     if box not in BOXES:
         raise NotFound
     text, state = request.args.get("q", "")[:200], request.args.get("state", "")[:20]
-    rows = office().ctx.index.box(g.uid, box, text, state, request.args.get("cursor"), PAGE_SIZE + 1)
+    ctx = office().ctx
+    rows = ctx.index.box(g.uid, ctx.accounts.id(g.uid), box, text, state, request.args.get("cursor"), PAGE_SIZE + 1)
     flows = [
         FlowSummary(
             id=row.flow_id,
@@ -169,7 +172,20 @@ def sign(flow_id: str) -> Response:
     return _act(flow_id, "sign")
 
 
-@api.post("/<flow_id>/<any(remind, cancel, extend, resume):what>")
+@api.post("/<flow_id>/resume")
+@user_acting
+@spec.validate(json=ResumeRequest, resp=answers(HTTP_200=FlowOut), skip_validation=True)
+def go_on(flow_id: str) -> Response:
+    """For the creator and admins: a suspended flow goes on with the content pinned at launch."""
+    _, reader = readable(flow_id)
+    if not reader.sees_all:
+        raise NotFound
+    loaded = load_for(office().ctx, flow_id, g.uid)
+    actor = "creator" if loaded.flow.creator.user.value == g.uid else "admin"
+    return _flow_answer(resume(office().ctx, flow_id, body(ResumeRequest).choice, actor), reader)
+
+
+@api.post("/<flow_id>/<any(remind, cancel, extend):what>")
 @user_acting
 def later(flow_id: str, what: str) -> Response:
     readable(flow_id)
@@ -191,7 +207,7 @@ def readable(flow_id: str) -> tuple[Loaded, Reader]:
     """
     ctx = office().ctx
     uid: str = g.uid
-    loaded = load(ctx, flow_id)
+    loaded = load_for(ctx, flow_id, uid)
     flow = loaded.flow
     own = _own(flow, uid)
     if flow.creator.user.value == uid:
@@ -200,8 +216,7 @@ def readable(flow_id: str) -> tuple[Loaded, Reader]:
         if page_state(flow, own) == "waiting":
             raise Conflict("not-your-turn", before=waits_for(flow, own.id))
         return loaded, Reader(own.id, sees_all=False, uid=uid)
-    person = ctx.directory.person(uid)
-    if person is not None and "admin" in person.groups:
+    if is_admin(uid):
         return loaded, Reader(None, sees_all=True, uid=uid)
     raise NotFound
 
@@ -228,7 +243,7 @@ def _own_id(flow: Flow, uid: str) -> str | None:
 
 
 def _as_recipient(flow_id: str) -> tuple[Loaded, Recipient]:
-    loaded = load(office().ctx, flow_id)
+    loaded = load_for(office().ctx, flow_id, g.uid)
     own = _own(loaded.flow, g.uid)
     if own is None:
         raise NotFound

@@ -6,13 +6,13 @@ from flask import Blueprint, Response, g, jsonify, request
 
 from pdfops.errors import PdfError
 from pdfops.preview import ImageFormat
-from plugin.actions.acting import load
+from plugin.actions.acting import load_for
 from plugin.actions.documents import Examined, examine, page_image, put_beside, starts_as_pdf
 from plugin.flow.errors import NotAvailableYet, NotFound, Refused
 from plugin.i18n import mark as _
 from plugin.i18n import translations
 from plugin.web.bodies import body, raw_body
-from plugin.web.callers import user, user_acting, user_token
+from plugin.web.callers import is_admin, user, user_acting, user_token
 from plugin.web.images import format_of_request, plain_image, width_of_request
 from plugin.web.language import language
 from plugin.web.office import office
@@ -210,7 +210,7 @@ def flows_of_file(file_id: int) -> Response:
     shown = []
     may_read: bool | None = None
     for flow_id in ctx.index.flows_of_file(str(file_id)):
-        loaded = load(ctx, flow_id)
+        loaded = load_for(ctx, flow_id, uid)
         flow = loaded.flow
         is_creator = flow.creator.user.value == uid
         turn_came = [r for r in flow.recipients_of_user(uid) if r.state.value != "waiting"]
@@ -220,8 +220,9 @@ def flows_of_file(file_id: int) -> Response:
             if not may_read:
                 break
         detail = None
-        if is_creator or turn_came:
-            detail = read_flow(loaded, Reader(turn_came[0].id if turn_came else None, sees_all=is_creator, uid=uid))
+        sees_all = is_creator or (flow.suspension is not None and is_admin(uid))
+        if sees_all or turn_came:
+            detail = read_flow(loaded, Reader(turn_came[0].id if turn_came else None, sees_all=sees_all, uid=uid))
         shown.append(
             FileFlow(
                 id=flow.id,

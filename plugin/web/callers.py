@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from flask import g, request
 
 from hooks.identity import Caller, NotTheHost, calling_user
+from plugin.actions.acting import load
 from plugin.flow.errors import Conflict, Forbidden, NotFound, ParapheurError
 from plugin.flow.model import Recipient
 from plugin.flow.tokens import (
@@ -152,9 +153,7 @@ def follow(token: str) -> tuple[Loaded, Recipient, int]:
     row = found.ctx.index.link(token_hash(token))
     if row is None or len(token) != TOKEN_LENGTH:
         raise NotFound
-    loaded = found.ctx.flows.load(row.flow_id)
-    if loaded is None:
-        raise NotFound
+    loaded = load(found.ctx, row.flow_id)
     try:
         recipient = loaded.flow.recipient(row.recipient)
     except KeyError as error:
@@ -163,6 +162,11 @@ def follow(token: str) -> tuple[Loaded, Recipient, int]:
     if not same_token(token, expected) or row.round != recipient.round or not recipient.is_external:
         raise NotFound
     return loaded, recipient, row.round
+
+
+def is_admin(uid: str) -> bool:
+    person = office().ctx.directory.person(uid)
+    return person is not None and "admin" in person.groups
 
 
 def user_token(uid: str) -> str:

@@ -10,14 +10,14 @@ from typing import Any
 
 from flask import Blueprint, Response, g, make_response, render_template, request, send_from_directory
 
-from plugin.actions.acting import load
+from plugin.actions.acting import load_for
 from plugin.flow.errors import NotFound
 from plugin.flow.model import Recipient
 from plugin.i18n import bundle_words, translations
 from plugin.ports import Loaded
 from plugin.web.acts import consent_text
 from plugin.web.api_link import read_link
-from plugin.web.callers import anyone, follow, host_caller, user_token
+from plugin.web.callers import anyone, follow, host_caller, is_admin, user_token
 from plugin.web.language import COOKIE, language, remember
 from plugin.web.office import office
 from plugin.web.reading import Reader, page_state, read_flow, read_for_recipient
@@ -54,7 +54,7 @@ def for_user(flow_id: str) -> Response:
         return _not_found(external=False, who=None, status=200)
     ctx = office().ctx
     try:
-        loaded = load(ctx, flow_id)
+        loaded = load_for(ctx, flow_id, caller.uid)
     except NotFound:
         return _not_found(external=False, who=caller.uid, status=200)
     mine = loaded.flow.recipients_of_user(caller.uid)
@@ -62,6 +62,8 @@ def for_user(flow_id: str) -> Response:
     if loaded.flow.creator.user.value == caller.uid and (own is None or page_state(loaded.flow, own) != "act"):
         return _follow_page(loaded, caller.uid)
     if own is None:
+        if is_admin(caller.uid):
+            return _follow_page(loaded, caller.uid)
         return _not_found(external=False, who=caller.uid, status=200)
     g.link_language = own.language
     if page_state(loaded.flow, own) == "act" and request.method == "GET":
@@ -109,7 +111,9 @@ def _render(template: str, **values: Any) -> Response:
         asset=asset,
         organisation=office().organisation,
         other_lang_url=f"?{COOKIE}={other}",
-        i18n=bundle_words(lang, "sign"),
+        i18n={**bundle_words(lang, "sign"), **bundle_words(lang, "follow")}
+        if template == "follow.html"
+        else bundle_words(lang, "sign"),
         **values,
     )
     return remember(make_response(html))

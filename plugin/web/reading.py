@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from plugin.actions.evidence import clear
 from plugin.flow.decide import waits_for
-from plugin.flow.model import CREATOR, MILLION, Document, Flow, MailKind, Personal, Recipient, Role
+from plugin.flow.model import CREATOR, MILLION, Document, Flow, FlowState, MailKind, Personal, Recipient, Role
 from plugin.flow.owed import MailWork, owed
 from plugin.ports import Loaded, Record
 from plugin.web.office import office
@@ -25,10 +25,12 @@ from plugin.web.schemas import (
     RecipientOut,
     SignedOut,
     StepOut,
+    SuspensionOut,
 )
+from plugin.web.warnings import warnings_of
 
 COPIES_FOR = timedelta(days=30)
-PAGE_STATES = Literal["act", "waiting", "done", "ended"]
+PAGE_STATES = Literal["act", "paused", "waiting", "done", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ def read_flow(loaded: Loaded, reader: Reader) -> FlowOut:
         documents=[_document(flow, d, reader) for d in flow.documents],
         placements=_placements(flow, reader.recipient),
         events=[_event(record, reader) for record in loaded.records],
-        warnings=[],
+        warnings=warnings_of(flow, reader.uid) if reader.sees_all else [],
+        suspension=suspension_of(flow),
     )
 
 
@@ -114,12 +117,20 @@ def read_for_recipient(
     )
 
 
+def suspension_of(flow: Flow) -> SuspensionOut | None:
+    if flow.suspension is None:
+        return None
+    return SuspensionOut(reason=flow.suspension.reason.value, since=_time(flow.suspension.since))
+
+
 def page_state(flow: Flow, recipient: Recipient) -> PAGE_STATES:
     if flow.state.is_ended:
         return "ended"
     if recipient.state.is_decided:
         return "done"
-    return "act" if recipient.state.is_open else "waiting"
+    if not recipient.state.is_open:
+        return "waiting"
+    return "paused" if flow.state is FlowState.SUSPENDED else "act"
 
 
 def has_copies(flow: Flow, recipient: Recipient, now: datetime) -> bool:

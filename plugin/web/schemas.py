@@ -286,6 +286,13 @@ class PlacementOut(Answer):
     mine: bool
 
 
+class SuspensionOut(Answer):
+    """Why nobody may act, and since when that is known."""
+
+    reason: Literal["creator-out", "creator-gone", "no-access"]
+    since: str
+
+
 class FlowOut(Answer):
     id: str
     kind: Kind
@@ -302,6 +309,7 @@ class FlowOut(Answer):
     placements: list[PlacementOut]
     events: list[EventOut]
     warnings: list[str]
+    suspension: SuspensionOut | None
 
 
 class MineOut(Answer):
@@ -353,6 +361,10 @@ class FlowSummary(Answer):
 class FlowList(Answer):
     flows: list[FlowSummary]
     next_cursor: str | None
+
+
+class ResumeRequest(Model):
+    choice: Literal["continue", "restart", "cancel"]
 
 
 class FileFlow(Answer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import pytest
 
@@ -71,22 +71,21 @@ def test_damage_is_put_right_within_minutes_though_nobody_acts(
 
 
 def test_the_longest_unchecked_come_first_a_few_at_a_time(world: World) -> None:
-    class Flows:
-        checked: ClassVar[list[str]] = []
+    checked: list[str] = []
 
-        def check(self, flow_id: str) -> None:
-            if flow_id == "03":
-                raise HostBusy("flow-busy")
-            self.checked.append(flow_id)
+    def look_after(_: Context, flow_id: str) -> None:
+        if flow_id == "03":
+            raise HostBusy("flow-busy")
+        checked.append(flow_id)
 
     class Index:
         def running(self) -> list[str]:
             return [f"{n:02}" for n in range(CHECK_LIMIT + 5)]
 
     def at(minutes: int) -> Context:
-        return replace(later(world, timedelta(minutes=minutes)), flows=cast(Any, Flows()), index=cast(Any, Index()))
+        return replace(later(world, timedelta(minutes=minutes)), index=cast(Any, Index()))
 
-    patrol = Patrol()
+    patrol = Patrol(look_after)
     assert [patrol(at(minutes)) for minutes in (0, 6, 7, 8, 12)] == [0, CHECK_LIMIT, 5, 0, CHECK_LIMIT]
     everyone = [flow_id for flow_id in Index().running() if flow_id != "03"]
-    assert Flows.checked[: len(everyone)] == everyone
+    assert checked[: len(everyone)] == everyone

@@ -245,7 +245,6 @@ def test_later_paths_say_that_they_are_not_built(world: World, case: Case, carol
         ("POST", f"flows/{case.flow_id}/remind"),
         ("POST", f"flows/{case.flow_id}/cancel"),
         ("POST", f"flows/{case.flow_id}/extend"),
-        ("POST", f"flows/{case.flow_id}/resume"),
         ("PUT", f"flows/{case.flow_id}/recipients/r3"),
         ("POST", f"flows/{case.flow_id}/recipients/r3/link"),
         ("POST", f"flows/{case.flow_id}/recipients/r3/unlock"),

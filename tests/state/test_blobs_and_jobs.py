@@ -56,7 +56,7 @@ def test_what_a_crash_left_behind_is_cleared(tmp_path: Path) -> None:
 # ---- jobs -----------------------------------------------------------------------------------------------------------
 def test_a_flow_is_looked_at_soon(tmp_path: Path) -> None:
     seen: queue.Queue[str] = queue.Queue()
-    jobs = HueyJobs(tmp_path / "jobs.db", seen.put, lambda: None, sweep_every_s=3600)
+    jobs = HueyJobs(tmp_path / "jobs.db", seen.put, seen.put, lambda: None, sweep_every_s=3600)
     port: Jobs = jobs
     jobs.start()
     for number in range(5):
@@ -74,7 +74,7 @@ def test_a_worker_survives_an_exception_and_says_for_which_flow(tmp_path: Path) 
         seen.put(flow_id)
 
     with structlog.testing.capture_logs() as logs:
-        jobs = HueyJobs(tmp_path / "jobs.db", handler, lambda: None, workers=1, sweep_every_s=3600)
+        jobs = HueyJobs(tmp_path / "jobs.db", handler, handler, lambda: None, workers=1, sweep_every_s=3600)
         jobs.start()
         jobs.look_at("bad")
         jobs.look_at("good")
@@ -87,10 +87,10 @@ def test_a_worker_survives_an_exception_and_says_for_which_flow(tmp_path: Path) 
 
 def test_what_was_queued_before_the_start_is_done_after_it(tmp_path: Path) -> None:
     seen: queue.Queue[str] = queue.Queue()
-    stopped = HueyJobs(tmp_path / "jobs.db", seen.put, lambda: None)
+    stopped = HueyJobs(tmp_path / "jobs.db", seen.put, seen.put, lambda: None)
     stopped.look_at("f")
     stopped.stop()
-    jobs = HueyJobs(tmp_path / "jobs.db", seen.put, lambda: None, sweep_every_s=3600)
+    jobs = HueyJobs(tmp_path / "jobs.db", seen.put, seen.put, lambda: None, sweep_every_s=3600)
     jobs.start()
     assert seen.get(timeout=PATIENCE_S) == "f"
     jobs.stop()
@@ -105,7 +105,7 @@ def test_the_sweep_runs_at_the_start_and_again_whatever_happens(tmp_path: Path, 
         if fails:
             raise RuntimeError
 
-    jobs = HueyJobs(tmp_path / "jobs.db", lambda _: None, sweep, sweep_every_s=0.01)
+    jobs = HueyJobs(tmp_path / "jobs.db", lambda _: None, lambda _: None, sweep, sweep_every_s=0.01)
     with structlog.testing.capture_logs() as logs:
         jobs.start()
         for _ in range(3):
@@ -117,9 +117,9 @@ def test_the_sweep_runs_at_the_start_and_again_whatever_happens(tmp_path: Path, 
 def test_a_queue_that_cannot_be_written_does_not_fail_the_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = HueyJobs(tmp_path / "jobs.db", lambda _: None, lambda: None)
+    jobs = HueyJobs(tmp_path / "jobs.db", lambda _: None, lambda _: None, lambda: None)
     broken: Callable[[str], None] = lambda _: (_ for _ in ()).throw(OSError)  # noqa: E731
-    monkeypatch.setattr(jobs, "_task", broken)
+    monkeypatch.setattr(jobs, "_look_at", broken)
     with structlog.testing.capture_logs() as logs:
         jobs.look_at("f")
     assert [(entry["event"], entry["flow_id"]) for entry in logs] == [("job.not_queued", "f")]

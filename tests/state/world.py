@@ -24,7 +24,7 @@ from plugin.flow.decide import decide
 from plugin.flow.errors import HostUnavailable
 from plugin.flow.events import AskedRecipient, AskedStep, Event, MailAccepted, MailFailed, PinnedDocument, Trace
 from plugin.flow.model import CREATOR, Creator, Kind, MailKind, Personal, Role
-from plugin.ports import Loaded, PreconditionFailed, StatePlace, Written
+from plugin.ports import Account, Loaded, PreconditionFailed, StatePlace, Written
 from tests.fakes import MemoryFiles
 from tests.state import independent_verifier
 
@@ -52,6 +52,16 @@ def certificate(organisation: str) -> tuple[bytes, bytes]:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return key_pem, made.public_bytes(serialization.Encoding.PEM)
+
+
+class SameAccounts:
+    """``plugin.ports.Accounts`` of a host where nobody is ever deleted."""
+
+    def id(self, uid: str) -> str | None:
+        return uid
+
+    def state(self, uid: str, known_id: str | None) -> Account:
+        return Account.ACTIVE
 
 
 @dataclass
@@ -111,7 +121,7 @@ class World:
         self.vault.remember_keys(self.keys.chain_keys)
         self.leases = Leases(self.database, self.keys.instance_id, only_instance=only_instance, wait_s=5)
         self.index = SqlIndex(self.database, self.keys.link_key, self.vault.postponed)
-        self.store = Store(self.files, self.database, self.keys, self.vault, self.index, self.leases)
+        self.store = Store(self.files, self.database, self.keys, self.vault, self.index, self.leases, SameAccounts())
         if self.index.is_missing() and not self.vault.anchors():
             self.index.begin()
             self.index.ready()

@@ -8,15 +8,17 @@ import type { FileFlow, Me } from "./types";
 import { kindName } from "./words";
 
 const EVERY_MS = 6000;
+const isOpen = (flow: FileFlow) => flow.state === "running" || flow.state === "suspended";
 
 /** The flows of one file, for the Informations panel. Looks again while one runs and the page is in sight. */
 export class Panel extends PageElement {
-  static override properties = { fileId: { attribute: "file-id" }, base: {}, wizard: {}, flows: { state: true }, error: { state: true } };
+  static override properties = { fileId: { attribute: "file-id" }, base: {}, wizard: {}, flows: { state: true }, error: { state: true }, going: { state: true } };
   fileId = "";
   base = "/";
   wizard = ""; // where a new flow begins; the file is added as ?fileIds=
   flows: FileFlow[] | null = null;
   error = "";
+  going = ""; // the suspended flow that is asked to go on
   private me: Me | null = null;
   private api!: Api;
   private timer = 0;
@@ -52,18 +54,30 @@ export class Panel extends PageElement {
       const before = this.flows;
       this.flows = flows;
       this.error = "";
-      if (before && before.some((f) => f.state === "running") && JSON.stringify(before.map((f) => f.state)) !== JSON.stringify(flows.map((f) => f.state)))
+      if (before && before.some(isOpen) && JSON.stringify(before.map((f) => f.state)) !== JSON.stringify(flows.map((f) => f.state)))
         this.dispatchEvent(new CustomEvent("pf-flows-changed", { bubbles: true }));
-      if (!document.hidden && flows.some((f) => f.state === "running")) this.timer = window.setTimeout(() => void this.load(), EVERY_MS);
+      if (!document.hidden && flows.some(isOpen)) this.timer = window.setTimeout(() => void this.load(), EVERY_MS);
     } catch (error) {
       if (fileId === this.fileId) this.error = sentence(error); // no further polling: the button tries again
+    }
+  }
+
+  private async goOn(id: string): Promise<void> {
+    if (this.going) return;
+    this.going = id;
+    try {
+      await this.api.post(`api/v1/flows/${id}/resume`, { choice: "continue" });
+      await this.load();
+    } catch (error) {
+      this.error = sentence(error);
+    } finally {
+      this.going = "";
     }
   }
 
   private flow(flow: FileFlow): TemplateResult {
     const { detail } = flow;
     const mine = detail?.steps.flatMap((s) => s.recipients).find((r) => r.user === this.me?.user && (r.state === "invited" || r.state === "viewed"));
-    const ended = flow.state !== "running" && flow.state !== "suspended";
     const isCreator = detail?.creator.user === this.me?.user;
     const copy = detail?.documents.find((d) => d.file_id === this.fileId) ?? detail?.documents[0];
     return html`<section class="pn-flow" data-test="flow" data-id=${flow.id} data-state=${flow.state}>
@@ -72,7 +86,9 @@ export class Panel extends PageElement {
       ${detail ? river(detail, this.me?.user ?? null) : nothing}
       ${(detail?.warnings ?? []).map((text) => html`<p class="pf-note wait">${icon("alert")}${text}</p>`)}
       <div class="row wrap pn-acts">
-        ${mine && !ended ? html`<a class="pf-btn primary full" data-test="open-flow" href="${this.base}f/${flow.id}">${icon(flow.kind === "validation" ? "check" : "sign")}${flow.kind === "validation" ? t("Decide now") : t("Sign now")}</a>` : nothing}
+        ${detail?.suspension && detail.suspension.reason !== "creator-gone" && (isCreator || this.me?.is_admin)
+          ? html`<button type="button" class="pf-btn primary full" data-test="continue" aria-disabled=${this.going === flow.id} aria-busy=${this.going === flow.id} @click=${() => void this.goOn(flow.id)}>${t("Continue now")}</button>` : nothing}
+        ${mine && flow.state === "running" ? html`<a class="pf-btn primary full" data-test="open-flow" href="${this.base}f/${flow.id}">${icon(flow.kind === "validation" ? "check" : "sign")}${flow.kind === "validation" ? t("Decide now") : t("Sign now")}</a>` : nothing}
         ${flow.state === "completed" && copy && flow.kind !== "validation" ? html`<a class="pf-btn primary full" data-test="signed-copy" href="${this.base}api/v1/flows/${flow.id}/documents/${copy.n}" download>${icon("download")}${t("Signed copy")}</a>` : nothing}
         ${isCreator && !mine ? html`<a class="pf-btn" data-test="follow-flow" href="${this.base}f/${flow.id}">${icon("eye")}${t("See details")}</a>` : nothing}
         ${isCreator ? html`<a class="pf-btn" data-test="evidence" href="${this.base}api/v1/flows/${flow.id}/evidence" download="evidence-${flow.id}.json">${icon("shield")}${t("Evidence")}</a>` : nothing}

@@ -18,6 +18,7 @@ export interface Me {
   email: string | null;
   language: string;
   csrf_token: string;
+  is_admin: boolean;
   collection_limit_bytes: number;
 }
 
@@ -118,6 +119,7 @@ export interface FlowOut {
   documents: DocumentOut[];
   placements: PlacementOut[];
   warnings?: string[];
+  suspension?: { reason: "creator-out" | "creator-gone" | "no-access"; since: string } | null;
 }
 
 export interface LinkFlow extends FlowOut {

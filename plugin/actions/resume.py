@@ -1,0 +1,50 @@
+"""A suspended flow goes on, with the content pinned at launch: asked for by its creator or an admin, or because the
+reason has gone."""
+
+from __future__ import annotations
+
+from plugin.actions.acting import MAX_TRIES, load, suspension_in
+from plugin.actions.context import Context
+from plugin.actions.reach import check_reach
+from plugin.flow.commands import Resume, Suspend
+from plugin.flow.decide import decide
+from plugin.flow.errors import AccountOut, Conflict, NotFound, OutOfReach
+from plugin.flow.model import FlowState, SuspendReason
+from plugin.ports import ChainMoved, Lease, Loaded
+
+
+def resume(ctx: Context, flow_id: str, choice: str, actor: str) -> Loaded:
+    """Raises: NotFound, NotAvailableYet; Conflict not-suspended, flow-ended, or the reason while it is still there;
+    Unavailable."""
+    flow = load(ctx, flow_id).flow
+    decide(flow, Resume(choice))
+    reason = flow.suspension.reason if flow.suspension is not None else SuspendReason.NO_ACCESS
+    if reason is SuspendReason.CREATOR_GONE:
+        raise Conflict(str(reason))
+    try:
+        check_reach(ctx, flow_id)
+        with ctx.flows.lease(flow_id) as lease:
+            loaded = _go_on(ctx, flow_id, choice, actor, lease)
+    except (AccountOut, OutOfReach) as error:
+        raise Conflict(str(reason)) from error
+    for kind in SuspendReason:
+        ctx.vault.end_trouble(flow_id, str(kind), "")
+    ctx.jobs.look_at(flow_id)
+    return loaded
+
+
+def _go_on(ctx: Context, flow_id: str, choice: str, actor: str, lease: Lease) -> Loaded:
+    """Also writes down a suspension of which the chain could not tell while it lasted."""
+    for _ in range(MAX_TRIES):
+        loaded = ctx.flows.load(flow_id)
+        if loaded is None:
+            raise NotFound
+        noted = suspension_in(ctx.vault.troubles(flow_id))
+        try:
+            if loaded.flow.state is FlowState.RUNNING and noted is not None:
+                events = decide(loaded.flow, Suspend(noted.reason, noted.since))
+                loaded = ctx.flows.append(loaded, lease, events, "system", ctx.clock())
+            return ctx.flows.append(loaded, lease, decide(loaded.flow, Resume(choice)), actor, ctx.clock())
+        except ChainMoved:
+            continue
+    raise Conflict("state-changed")

@@ -1,0 +1,43 @@
+"""What creator and admin are told about a flow that needs a hand."""
+
+from __future__ import annotations
+
+from plugin.actions.acting import RECIPIENT_GONE
+from plugin.actions.reach import RECIPIENT_OUT
+from plugin.flow.model import Flow, SuspendReason
+from plugin.i18n import mark as _
+from plugin.i18n import translations
+from plugin.web.language import language
+from plugin.web.office import office
+
+TO_CREATOR = {
+    SuspendReason.CREATOR_OUT: _("Suspended: your account was out of service. It goes on by itself in a moment."),
+    SuspendReason.CREATOR_GONE: _("Suspended: this account is not the one that sent it."),
+    SuspendReason.NO_ACCESS: _(
+        "Suspended: you have no access to its documents any more. It goes on once you have it again."
+    ),
+}
+TO_OTHERS = {
+    SuspendReason.CREATOR_OUT: _("Suspended: {name}’s account is disabled. It goes on once the account is enabled."),
+    SuspendReason.CREATOR_GONE: _("Suspended: {name}’s account was deleted, and the documents with it."),
+    SuspendReason.NO_ACCESS: _(
+        "Suspended: {name} has no access to its documents any more. It goes on once that access is back."
+    ),
+}
+OF_RECIPIENTS = {
+    RECIPIENT_OUT: _("{name}’s account is disabled: nothing goes on here until it is enabled again."),
+    RECIPIENT_GONE: _("{name}’s account was deleted: nobody can decide in this place any more."),
+}
+
+
+def warnings_of(flow: Flow, uid: str | None) -> list[str]:
+    words = translations(language()).gettext
+    found = []
+    if flow.suspension is not None:
+        sentences = TO_CREATOR if uid is not None and flow.creator.user.value == uid else TO_OTHERS
+        found.append(words(sentences[flow.suspension.reason]).format(name=flow.creator.name.value or ""))
+    for trouble in office().ctx.vault.troubles(flow.id):
+        if trouble.reason in OF_RECIPIENTS and trouble.person:
+            name = flow.recipient(trouble.person).name
+            found.append(words(OF_RECIPIENTS[trouble.reason]).format(name=name))
+    return found
