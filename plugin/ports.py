@@ -345,6 +345,10 @@ class Index(Protocol):
         id to go on from."""
         ...
 
+    def listed(self, flow_ids: Sequence[str]) -> Sequence[ListRow]:
+        """Those flows, newest first."""
+        ...
+
     def flows_below(self, owner: str, folder: str) -> Sequence[str]:
         """Flows whose state file lies in this folder of its owner's, or below it."""
         ...

@@ -239,6 +239,10 @@ class SqlIndex:
             wanted = wanted.where(ix_flow.c.flow_id < before)
         return [_list_row(row) for row in self._all(wanted.order_by(ix_flow.c.flow_id.desc()).limit(limit))]
 
+    def listed(self, flow_ids: Sequence[str]) -> Sequence[ListRow]:
+        wanted = sa.select(*_LISTED, sa.literal(0).label("my_turn")).where(ix_flow.c.flow_id.in_(flow_ids))
+        return [_list_row(row) for row in self._all(wanted.order_by(ix_flow.c.flow_id.desc()))]
+
     def flows_below(self, owner: str, folder: str) -> Sequence[str]:
         inside = f"{folder.strip('/')}/" if folder.strip("/") else ""
         wanted = sa.select(ix_flow.c.flow_id).where(ix_flow.c.owner == owner)

@@ -67,12 +67,18 @@ def create() -> Response:
 @user
 @spec.validate(resp=answers(HTTP_200=FlowList), skip_validation=True)
 def listing() -> Response:
+    """``box=hand``, for admins alone: flows that need a hand."""
     box = request.args.get("box", "sent")
-    if box not in BOXES:
-        raise NotFound
-    text, state = request.args.get("q", "")[:200], request.args.get("state", "")[:20]
     ctx = office().ctx
-    rows = ctx.index.box(g.uid, ctx.accounts.id(g.uid), box, text, state, request.args.get("cursor"), PAGE_SIZE + 1)
+    if box == "hand" and is_admin(g.uid):
+        troubled = dict.fromkeys(trouble.flow_id for trouble in ctx.vault.troubles())
+        rows = ctx.index.listed(list(troubled)[:PAGE_SIZE])
+    elif box in BOXES:
+        text, state = request.args.get("q", "")[:200], request.args.get("state", "")[:20]
+        account = ctx.accounts.id(g.uid)
+        rows = ctx.index.box(g.uid, account, box, text, state, request.args.get("cursor"), PAGE_SIZE + 1)
+    else:
+        raise NotFound
     flows = [
         FlowSummary(
             id=row.flow_id,

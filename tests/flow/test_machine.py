@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from plugin.flow.codec import from_data, to_data
-from plugin.flow.commands import Finish, RecordMail
+from plugin.flow.commands import Finish, RecordMail, Resume, Suspend
 from plugin.flow.decide import is_repeat
 from plugin.flow.errors import Conflict, Invalid
 from plugin.flow.evolve import replay
-from plugin.flow.model import CREATOR, Personal, RecipientState, Role, SignedCopy
+from plugin.flow.model import CREATOR, MailKind, Personal, RecipientState, Role, SignedCopy, SuspendReason
 from plugin.flow.owed import FinishWork, MailWork, owed
-from tests.flow.builders import Story, approving, order, refusing, signing, trace, viewing
+from tests.flow.builders import NOW, Story, approving, order, refusing, signing, trace, viewing
 
 people = st.integers(1, 4).map(lambda number: f"r{number}")
 
@@ -33,7 +34,8 @@ class Flows(RuleBasedStateMachine):
         self.turn = 0
         self.said: dict[str, str] = {}
         self.over = ""
-        self.told: list[tuple[str, str]] = []
+        self.suspended = False
+        self.told: list[tuple[str, str, int]] = []
 
     def expected(self, who: str) -> str:
         """The conflict that an act of his must meet; "" when it is his turn."""
@@ -41,6 +43,8 @@ class Flows(RuleBasedStateMachine):
             return "already-decided"
         if self.over:
             return "flow-ended"
+        if self.suspended:
+            return "flow-suspended"
         return "" if who == f"r{self.turn + 1}" else "not-your-turn"
 
     def attempt(self, who: str, command: Any, role: Role | None) -> bool:
@@ -76,6 +80,22 @@ class Flows(RuleBasedStateMachine):
             self.said[who] = "refused"
             self.over = "refused"
 
+    @rule(rarely=st.integers(0, 3), reason=st.sampled_from(SuspendReason))
+    def suspend(self, rarely: int, reason: SuspendReason) -> None:
+        if rarely == 0:
+            events = self.story.do(Suspend(reason, NOW))
+            assert len(events) == (0 if self.suspended or self.over else 1)
+            self.suspended = self.suspended or not self.over
+
+    @rule()
+    def resume(self) -> None:
+        if self.suspended:
+            self.story.do(Resume("continue"))
+            self.suspended = False
+        else:
+            with pytest.raises(Conflict, match="flow-ended" if self.over else "not-suspended"):
+                self.story.do(Resume("continue"))
+
     def decided(self, who: str, what: str) -> None:
         self.said[who] = what
         self.turn += 1
@@ -97,8 +117,8 @@ class Flows(RuleBasedStateMachine):
     def mail(self, accepted: bool) -> None:
         work = next(work for work in owed(self.story.now) if isinstance(work, MailWork))
         self.story.do(RecordMail(work.mail, work.person, work.round, "<1@x>", None if accepted else "address-refused"))
-        assert (work.mail, work.person) not in self.told
-        self.told.append((work.mail, work.person))
+        assert (work.mail, work.person, work.round) not in self.told
+        self.told.append((work.mail, work.person, work.round))
         assert work not in owed(self.story.now)
 
     @rule()
@@ -113,7 +133,8 @@ class Flows(RuleBasedStateMachine):
     @invariant()
     def exactly_one_step_is_active_while_it_runs(self) -> None:
         flow = self.story.now
-        assert flow.state == (self.over or "running")
+        assert flow.state == (self.over or ("suspended" if self.suspended else "running"))
+        assert (flow.suspension is None) == (flow.state != "suspended")
         active = [r.id for r in flow.recipients if r.state.is_open]
         if self.over == "completed" or self.turn == len(self.roles):
             assert active == []
@@ -144,6 +165,13 @@ class Flows(RuleBasedStateMachine):
         for work in owed(flow):
             if isinstance(work, MailWork) and work.person != CREATOR:
                 assert flow.recipient(work.person).state is not RecipientState.WAITING
+
+    @invariant()
+    def while_suspended_nothing_is_asked_of_anybody_but_the_creator(self) -> None:
+        if self.suspended:
+            works = [work for work in owed(self.story.now) if isinstance(work, MailWork)]
+            assert all((work.mail, work.person) == (MailKind.SUSPENDED, CREATOR) for work in works)
+            assert len(works) == len(owed(self.story.now))
 
     @invariant()
     def its_lines_give_the_same_flow(self) -> None:

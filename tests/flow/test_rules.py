@@ -7,12 +7,22 @@ from datetime import timedelta
 
 import pytest
 
-from plugin.flow.commands import Finish, RecordMail
+from plugin.flow.commands import Finish, RecordMail, Resume, Suspend
 from plugin.flow.decide import check_turn, decide, is_repeat, waits_for
 from plugin.flow.errors import Conflict, Invalid, NotAvailableYet, ParapheurError
 from plugin.flow.events import Approved, Completed, Event, Invited, RefusedByRecipient, Signed, Viewed
 from plugin.flow.launch_rules import MAX_DOCUMENTS, MAX_RECIPIENTS
-from plugin.flow.model import CREATOR, FlowState, Kind, MailKind, Placement, RecipientState, Role, SignedCopy
+from plugin.flow.model import (
+    CREATOR,
+    FlowState,
+    Kind,
+    MailKind,
+    Placement,
+    RecipientState,
+    Role,
+    SignedCopy,
+    SuspendReason,
+)
 from plugin.flow.owed import FinishWork, MailWork, address_of, owed
 from tests.flow.builders import (
     NOW,
@@ -127,6 +137,36 @@ def test_a_replaced_recipient_is_told_so_before_anything_else() -> None:
     gone = replace(story.now.recipients[0], state=RecipientState.REPLACED)
     with pytest.raises(Conflict, match="replaced"):
         check_turn(replace(story.now, recipients=(gone,), state=FlowState.REFUSED), "r1")
+
+
+def test_a_suspension_is_told_to_the_creator_who_can_help_and_the_way_on_to_whoever_waited() -> None:
+    story = Story(order([V, V]))
+    story.do(approving(story.now, "r1"))
+    assert kinds(story.do(Suspend(SuspendReason.NO_ACCESS, NOW))) == ["flow.suspended"]
+    assert story.do(Suspend(SuspendReason.CREATOR_OUT, NOW)) == []
+    assert [(w.mail, w.person) for w in owed(story.now)] == [(MailKind.SUSPENDED, CREATOR)]  # type: ignore[union-attr]
+    assert refused(story, approving(story.now, "r2")) == "flow-suspended"
+    assert refused(story, Resume("restart")) == "not-available-yet"
+    assert kinds(story.do(Resume("continue"))) == ["flow.resumed"]
+    told = [(w.mail, w.person) for w in owed(story.now) if isinstance(w, MailWork)]
+    assert told == [(MailKind.INVITATION, "r2"), (MailKind.RESUMED, "r2")]
+    assert refused(story, Resume("continue")) == "not-suspended"
+
+
+def test_whoever_is_invited_after_a_suspension_is_not_told_of_it() -> None:
+    story = Story(order([V, V]))
+    story.do(Suspend(SuspendReason.CREATOR_OUT, NOW))
+    assert owed(story.now) == []
+    story.do(Resume("continue"))
+    story.do(approving(story.now, "r1"))
+    assert [(w.mail, w.person) for w in owed(story.now) if isinstance(w, MailWork)] == [(MailKind.INVITATION, "r2")]
+
+
+def test_what_has_ended_is_never_suspended() -> None:
+    story = Story(order([V]))
+    story.do(approving(story.now, "r1"))
+    assert story.do(Suspend(SuspendReason.NO_ACCESS, NOW)) == []
+    assert refused(story, Resume("continue")) == "flow-ended"
 
 
 # ---- the act itself ----
