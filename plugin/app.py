@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -89,7 +89,7 @@ def create_app(
     api = AppApi(settings.app_secret.get_secret_value(), settings.app_version, settings.app_id)
     files = DavFiles(settings.host_url, api)
     registry = OcsDirectory(settings.host_url, api)
-    directory, accounts = KeptPeople(registry), HomeAccounts(registry, files)
+    directory, accounts = KeptPeople(registry), HomeAccounts(registry, files, settings.patrol_every_s)
     database = _database(settings)
     vault = SqlVault(database, only_instance=settings.only_instance)
     companion = Companion(OcsCalls(settings.host_url, api, timeout_s=(3.0, 30.0)))
@@ -108,7 +108,7 @@ def create_app(
         settings.data / "jobs.db",
         lambda flow_id: look_at(ctx, flow_id),
         lambda flow_id: look_after(ctx, flow_id),
-        Sweeper(lambda: ctx, index, lambda: run_rebuild()),
+        Sweeper(lambda: ctx, index, lambda: run_rebuild(), timedelta(seconds=settings.patrol_every_s)),
         sweep_every_s=settings.sweep_every_s,
     )
     letters = Letters(
@@ -299,12 +299,14 @@ class Sweeper:
     """What runs every few seconds, and once at start. It also brings back an index that is gone: until then links
     answer that the list is being rebuilt."""
 
-    def __init__(self, ctx: Callable[[], Context], index: SqlIndex, run_rebuild: Callable[[], Report]) -> None:
+    def __init__(
+        self, ctx: Callable[[], Context], index: SqlIndex, run_rebuild: Callable[[], Report], patrol_every: timedelta
+    ) -> None:
         self._ctx = ctx
         self._index = index
         self._run_rebuild = run_rebuild
         self._caught_up = False
-        self._patrol = Patrol()
+        self._patrol = Patrol(patrol_every)
 
     def __call__(self) -> None:
         try:

@@ -65,6 +65,7 @@ class Settings(BaseModel):
     default_time_zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Paris"
     collection_limit_bytes: Annotated[int, Field(ge=1_000, le=500_000_000)] = 15_000_000
     sweep_every_s: Annotated[int, Field(ge=1, le=60)] = 20
+    patrol_every_s: Annotated[int, Field(ge=5, le=86_400)] = 300
     pdf_children: Annotated[int, Field(ge=1, le=64)] = 2
     cache_bytes: Annotated[int, Field(ge=0)] = 1_000_000_000
     log_level: Literal["debug", "info", "warning", "error"] = "info"

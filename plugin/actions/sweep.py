@@ -67,11 +67,14 @@ def catch_up(ctx: Context) -> None:
 class Patrol:
     """Asks the host now and then whether running flows are still what was written, and can still be served.
 
-    Each of them about every ``CHECK_EVERY``, those in trouble every ``RECHECK_EVERY``, the one longest unchecked
+    Each of them about every ``every``, those in trouble every ``RECHECK_EVERY``, the one longest unchecked
     first, ``CHECK_LIMIT`` of them a call.
     """
 
-    def __init__(self, look_after: Callable[[Context, str], None] = look_after) -> None:
+    def __init__(
+        self, every: timedelta = CHECK_EVERY, look_after: Callable[[Context, str], None] = look_after
+    ) -> None:
+        self._every = every
         self._look_after = look_after
         self._checked: dict[str, datetime] = {}
 
@@ -83,7 +86,7 @@ class Patrol:
         stale = sorted(
             (at, flow_id)
             for flow_id, at in self._checked.items()
-            if now - at >= (RECHECK_EVERY if flow_id in troubled else CHECK_EVERY)
+            if now - at >= (min(RECHECK_EVERY, self._every) if flow_id in troubled else self._every)
         )
         for _, flow_id in stale[:CHECK_LIMIT]:
             self._checked[flow_id] = now

@@ -14,8 +14,7 @@ from typing import Final, Protocol
 from plugin.flow.errors import AccountOut, HostUnavailable
 from plugin.ports import Account, Files
 
-ID_KEPT_FOR_S: Final = 300.0
-STATE_KEPT_FOR_S: Final = 60.0
+KEPT_FOR_S: Final = 60.0
 KEPT_AT_MOST: Final = 20_000
 
 
@@ -24,9 +23,16 @@ class Registry(Protocol):
 
 
 class HomeAccounts:
-    def __init__(self, registry: Registry, files: Files, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        files: Files,
+        kept_for_s: float = KEPT_FOR_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._registry = registry
         self._files = files
+        self._kept_for_s = min(KEPT_FOR_S, kept_for_s)
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._ids: dict[str, tuple[float, str]] = {}
@@ -36,7 +42,7 @@ class HomeAccounts:
         """The host makes the home of somebody who never opened his files."""
         with self._lock:
             at, kept = self._ids.get(uid, (0.0, ""))
-        if kept and self._monotonic() - at < ID_KEPT_FOR_S:
+        if kept and self._monotonic() - at < self._kept_for_s:
             return kept
         try:
             home = self._files.stat(uid, "")
@@ -55,7 +61,7 @@ class HomeAccounts:
     def state(self, uid: str, known_id: str | None) -> Account:
         with self._lock:
             at, kept = self._states.get(uid, (0.0, Account.GONE))
-        if kept is not Account.ACTIVE or self._monotonic() - at >= STATE_KEPT_FOR_S:
+        if kept is not Account.ACTIVE or self._monotonic() - at >= self._kept_for_s:
             kept = self._registry.account(uid)
             with self._lock:
                 if len(self._states) >= KEPT_AT_MOST:

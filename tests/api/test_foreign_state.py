@@ -62,7 +62,10 @@ def test_damage_is_put_right_within_minutes_though_nobody_acts(
     assert world.dav("alice", "DELETE", path).status_code == 204
     if not is_deleted:
         assert world.dav("alice", "PUT", path, data=b"\x00").status_code == 201
-    assert patrol(later(world, timedelta(minutes=4))) == 0
+    in_four = later(world, timedelta(minutes=4))
+    while patrol(in_four):  # flows of other tests that are in trouble are looked at more often
+        pass
+    assert is_deleted is (world.dav("alice", "PROPFIND", path).status_code == 404)
     in_five = later(world, timedelta(minutes=6))
     while patrol(in_five):
         pass
@@ -85,7 +88,7 @@ def test_the_longest_unchecked_come_first_a_few_at_a_time(world: World) -> None:
     def at(minutes: int) -> Context:
         return replace(later(world, timedelta(minutes=minutes)), index=cast(Any, Index()))
 
-    patrol = Patrol(look_after)
+    patrol = Patrol(look_after=look_after)
     assert [patrol(at(minutes)) for minutes in (0, 6, 7, 8, 12)] == [0, CHECK_LIMIT, 5, 0, CHECK_LIMIT]
     everyone = [flow_id for flow_id in Index().running() if flow_id != "03"]
     assert checked[: len(everyone)] == everyone

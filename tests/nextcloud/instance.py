@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import email
 import email.policy
+import json
 import re
 import secrets
 import shlex
@@ -118,9 +119,30 @@ class Nextcloud:
         found = self.ocs("GET", "/apps/notifications/api/v2/notifications", user)
         return [one for one in found if one["app"] == APP and one["object_id"] == flow_id]
 
-    def share(self, owner: User, path: str, to: User, permissions: int) -> None:
+    def share(self, owner: User, path: str, to: User, permissions: int) -> str:
+        """Returns: the share's id."""
         body = {"path": path, "shareType": 0, "shareWith": to.uid, "permissions": permissions}
-        self.ocs("POST", "/apps/files_sharing/api/v1/shares", owner, body)
+        return str(self.ocs("POST", "/apps/files_sharing/api/v1/shares", owner, body)["id"])
+
+    def unshare(self, owner: User, share: str) -> None:
+        self.ocs("DELETE", f"/apps/files_sharing/api/v1/shares/{share}", owner)
+
+    def enable(self, user: User, *, enabled: bool) -> None:
+        what = "enable" if enabled else "disable"
+        self.ocs("PUT", f"/cloud/users/{quote(user.uid, safe='')}/{what}", self.admin)
+
+    def make_anew(self, user: User) -> User:
+        """Deleted, and somebody else made under the same login."""
+        self.ocs("DELETE", f"/cloud/users/{quote(user.uid, safe='')}", self.admin)
+        self.users.remove(user)
+        return self.make_user(user.uid, "Somebody else", f"other.{user.email}", user.language)
+
+    def run_jobs(self) -> None:
+        """What the instance does in the background, events among it: once through."""
+        found = json.loads(self.occ("background-job:list", "--output", "json", "--limit", "1000"))
+        for job in found:
+            if job["class"].endswith("WebhookCall"):
+                self.occ("background-job:execute", str(job["id"]), "--force-execute")
 
     # ---- files ------------------------------------------------------------------------------------------------------
     def dav(self, user: User, method: str, path: str, **more: Any) -> requests.Response:
@@ -221,6 +243,7 @@ class Installed:
             "PARAPHEUR_SMTP_PORT": str(self.catcher.port),
             "PARAPHEUR_MAIL_FROM": "sidecar@example.org",
             "PARAPHEUR_SWEEP_EVERY_S": "5",
+            "PARAPHEUR_PATROL_EVERY_S": "5",
             "PARAPHEUR_LOG_LEVEL": "debug",
         }
         gunicorn = [str(Path(sys.executable).parent / "gunicorn"), "--bind", f"127.0.0.1:{self.port}"]
