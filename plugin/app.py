@@ -25,6 +25,7 @@ from hooks.lifecycle import lifecycle
 from pdfops.sandbox import Workshop
 from pdfops.signer import KeySigner, make_organisation_certificate
 from plugin.actions.context import Context, Identity, Limits
+from plugin.actions.hands import troubles
 from plugin.actions.rebuild import Report, rebuild
 from plugin.actions.suspend import look_after
 from plugin.actions.sweep import Patrol, catch_up, clear_launches, look_at, sweep
@@ -49,7 +50,7 @@ from plugin.adapters.vault import SqlVault
 from plugin.demo.host import EmbeddedHost
 from plugin.demo.server import APP_VERSION, DataInUse, Sidecar, Wiring, address, app_secret
 from plugin.demo.wire import APP_ID
-from plugin.flow.errors import ParapheurError
+from plugin.flow.errors import IndexMissing, ParapheurError
 from plugin.ports import Platform, Trouble
 from plugin.settings import Settings, StartRefused, from_environment
 from plugin.web import api_flows, api_host, api_link, errors, headers, pages, service
@@ -144,7 +145,15 @@ def create_app(
     )
     run_rebuild = partial(rebuild, files, directory, store)
     works = host_takes_writes or partial(_host_answers, directory)
-    health = Health(keys, index, companion, mailer, works, vault.count_troubled, waits=host_takes_writes is not None)
+    health = Health(
+        keys,
+        index,
+        companion,
+        mailer,
+        works,
+        lambda: _count_troubled(vault, index),
+        waits=host_takes_writes is not None,
+    )
     if with_jobs:
         jobs.start()
 
@@ -202,7 +211,7 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
     index = SqlIndex(database, keys.link_key, vault.postponed)
     store = Store(files, database, keys, vault, index, leases, HomeAccounts(directory, files))
     try:
-        yield Operator(partial(rebuild, files, directory, store), keys.export, vault.troubles)
+        yield Operator(partial(rebuild, files, directory, store), keys.export, partial(troubles, vault, index))
     finally:
         leases.close()
         database.close()
@@ -383,6 +392,13 @@ class Health:
                 self._asked_at = now
                 self._worked_once = self._worked_once or self._works
             return self._works
+
+
+def _count_troubled(vault: SqlVault, index: SqlIndex) -> int:
+    try:
+        return len({trouble.flow_id for trouble in troubles(vault, index)})
+    except IndexMissing:
+        return 0  # its own check tells
 
 
 def _check(name: str, works: bool, reason: str) -> Check:

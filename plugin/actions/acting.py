@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from plugin.actions.accounts import creators_account
 from plugin.actions.context import Context
 from plugin.flow.decide import check_turn, is_repeat
 from plugin.flow.errors import AccountOut, Conflict, NotFound, OutOfReach
@@ -92,10 +93,6 @@ def load_for(ctx: Context, flow_id: str, uid: str) -> Loaded:
     for reason, who in others:
         ctx.vault.note_trouble(flow_id, reason, who, ctx.clock())
     return load(ctx, flow_id) if others else loaded
-
-
-def creators_account(flow: Flow) -> str | None:
-    return flow.creator.account.value if flow.creator.account is not None else None
 
 
 def blocked_by(ctx: Context, loaded: Loaded, error: AccountOut | OutOfReach) -> SuspendReason | None:

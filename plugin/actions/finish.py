@@ -5,6 +5,7 @@ May run any number of times, and after a crash anywhere: a copy that is there al
 
 from __future__ import annotations
 
+from plugin.actions.accounts import check_creators_account
 from plugin.actions.acting import MAX_TRIES, load
 from plugin.actions.context import Context
 from plugin.actions.documents import put_new
@@ -41,6 +42,8 @@ def _copy(ctx: Context, loaded: Loaded, document: Document) -> SignedCopy:
     folder = ""
     if not document.kept_at_home:
         original = ctx.files.by_id(owner, document.file_id)
+        if original is None:
+            check_creators_account(ctx, loaded)
         if original is not None:
             folder = original.path.rpartition("/")[0]
         elif document.folder.value and ctx.files.stat(owner, document.folder.value) is not None:

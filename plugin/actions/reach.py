@@ -22,10 +22,12 @@ def check_reach(ctx: Context, flow_id: str) -> Loaded:
     loaded = ctx.flows.load(flow_id)
     if loaded is None:
         raise NotFound
+    first = loaded.flow.documents[0].folder.value
+    lies_beside_first = loaded.place.folder != revision_folder("", flow_id)
     for folder, file_ids in _folders(loaded.flow).items():
         kept = revision_folder(folder, flow_id)
-        if kept == loaded.place.folder:
-            continue
+        if kept == loaded.place.folder or (lies_beside_first and folder == first):
+            continue  # the state file is there, wherever that folder was moved to
         owner = loaded.place.owner
         if all(ctx.files.by_id(owner, one) is None for one in file_ids) and ctx.files.stat(owner, kept) is None:
             raise OutOfReach

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
+from plugin.actions.accounts import check_creators_account
 from plugin.actions.context import Context
 from plugin.flow.errors import HostUnavailable, OutOfReach
 from plugin.flow.model import Document
@@ -89,6 +90,7 @@ def add(ctx: Context, loaded: Loaded, document: Document, data: bytes) -> str:
             break
     else:
         _check_in_reach(ctx, loaded, document)
+        check_creators_account(ctx, loaded)
         ctx.files.make_folder(owner, folder)
     return store(ctx, owner, folder, data)
 

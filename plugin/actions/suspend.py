@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import structlog
 
-from plugin.actions.acting import MAX_TRIES, blocked_by, creators_account, load, suspension_in
+from plugin.actions.accounts import creators_account
+from plugin.actions.acting import MAX_TRIES, blocked_by, load, suspension_in
 from plugin.actions.context import Context
 from plugin.actions.reach import check_reach, note_absences
 from plugin.actions.resume import resume

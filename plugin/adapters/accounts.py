@@ -39,7 +39,8 @@ class HomeAccounts:
         self._states: dict[str, tuple[float, Account]] = {}
 
     def id(self, uid: str) -> str | None:
-        """The host makes the home of somebody who never opened his files."""
+        """The host makes the home of somebody who never opened his files. While it does not answer, what was known
+        last still holds: lists and pages can be read then."""
         with self._lock:
             at, kept = self._ids.get(uid, (0.0, ""))
         if kept and self._monotonic() - at < self._kept_for_s:
@@ -48,6 +49,10 @@ class HomeAccounts:
             home = self._files.stat(uid, "")
         except AccountOut:
             home = None
+        except HostUnavailable:
+            if kept:
+                return kept
+            raise
         if home is None and self._registry.account(uid) is not Account.GONE:
             raise HostUnavailable
         with self._lock:

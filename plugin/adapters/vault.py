@@ -170,11 +170,6 @@ class SqlVault:
             rows = connection.execute(wanted).all()
         return [Trouble(row.flow_id, row.reason, row.person, from_instant(row.since)) for row in rows]
 
-    def count_troubled(self) -> int:
-        """Flows, however many reasons each has."""
-        with self._database.vault() as connection:
-            return int(connection.scalar(sa.select(sa.func.count(troubles.c.flow_id.distinct()))) or 0)
-
     def end_trouble(self, flow_id: str, reason: str, person: str) -> None:
         mine = (troubles.c.flow_id == flow_id, troubles.c.reason == reason, troubles.c.person == person)
         with self._database.vault_writing() as connection:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, g, jsonify, request
 
 from plugin.actions.acting import load_for
 from plugin.actions.evidence import evidence
+from plugin.actions.hands import troubled_flows
 from plugin.actions.launch import launch
 from plugin.actions.resume import resume
 from plugin.actions.revisions import fetch
@@ -71,8 +72,7 @@ def listing() -> Response:
     box = request.args.get("box", "sent")
     ctx = office().ctx
     if box == "hand" and is_admin(g.uid):
-        troubled = dict.fromkeys(trouble.flow_id for trouble in ctx.vault.troubles())
-        rows = ctx.index.listed(list(troubled)[:PAGE_SIZE])
+        rows = troubled_flows(ctx.vault, ctx.index, PAGE_SIZE)
     elif box in BOXES:
         text, state = request.args.get("q", "")[:200], request.args.get("state", "")[:20]
         account = ctx.accounts.id(g.uid)

@@ -94,6 +94,28 @@ def test_documents_out_of_reach_suspend_the_flow_and_nothing_of_a_signature_is_k
     assert [m["to"] for m in world.mails(flow_id, "resumed")] == ["bob@example.org"]
 
 
+def test_an_original_deleted_and_its_folder_renamed_suspend_nothing(world: World, alice: Browser) -> None:
+    folder, flow_id = launched(world, alice)
+    assert world.dav("alice", "DELETE", f"{folder}/Bail.pdf").status_code == 204
+    to = {"Destination": f"{world.demo.host.url}/remote.php/dav/files/alice/{folder} (2)"}
+    assert world.dav("alice", "MOVE", folder, headers=to).status_code == 201
+    patrolled(world, flow_id)
+    assert alice.get(f"flows/{flow_id}").json()["state"] == "running"
+    assert world.recipient("bob", flow_id).sign().status_code == 200
+    patrolled(world, flow_id)
+    assert alice.get(f"flows/{flow_id}").json()["state"] == "running"
+
+
+def test_lists_can_be_read_while_the_host_is_out(world: World, alice: Browser) -> None:
+    _, flow_id = launched(world, alice)
+    assert flow_id in alice.get("flows?box=sent").text
+    accounts = world.office.ctx.accounts
+    accounts._ids = {uid: (at - 3600, home) for uid, (at, home) in accounts._ids.items()}
+    with world.host_gate.shut():
+        assert flow_id in alice.get("flows?box=sent").text
+        assert alice.get(f"flows/{flow_id}").status_code == 200
+
+
 def test_what_is_back_goes_on_by_itself(world: World, alice: Browser, tmp_path: Path) -> None:
     folder, flow_id = launched(world, alice, kind="validation")
     with Away(world, folder, tmp_path):
@@ -200,12 +222,16 @@ def test_whoever_is_made_anew_under_a_recipients_login_inherits_nothing(
     world.office.ctx.vault.end_trouble(flow_id, "recipient-gone", "r1")
 
 
+@pytest.mark.parametrize("is_at_home", [True, False])
 @pytest.mark.parametrize("is_seen", [True, False])
 def test_nothing_is_put_into_the_home_of_whoever_bears_the_creators_login_later(
-    world: World, accounts: Any, is_seen: bool
+    world: World, accounts: Any, is_seen: bool, is_at_home: bool
 ) -> None:
     carol = world.login("carol")
-    folder, flow_id = launched(world, carol, "carol")
+    folder = "" if is_at_home else world.folder("carol")
+    file_id = world.put(f"{folder}/Bail {is_seen}.pdf", pdf(), "carol")
+    flow_id = world.signature(carol, [file_id], [{"user": "bob"}, {"email": "paul@example.org"}])["id"]
+    world.settled(flow_id)
     bob = world.recipient("bob", flow_id)
     bob.flow()
     accounts.deleted.add("carol")
@@ -226,4 +252,3 @@ def test_nothing_is_put_into_the_home_of_whoever_bears_the_creators_login_later(
     read = admin.get(f"flows/{flow_id}").json()
     assert (read["state"], read["suspension"]["reason"]) == ("suspended", "creator-gone")
     assert admin.post(f"flows/{flow_id}/resume", {"choice": "continue"}).json()["code"] == "creator-gone"
-    assert folder not in world.names("", "carol")
