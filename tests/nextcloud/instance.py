@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 APP = "parapheur"
 COMPANION = "parapheur_companion"
 VERSION = "0.1.0"
+WEBHOOK_CALL = "OCA\\WebhookListeners\\BackgroundJobs\\WebhookCall"
 Json = Any
 
 
@@ -137,12 +138,13 @@ class Nextcloud:
         self.users.remove(user)
         return self.make_user(user.uid, "Somebody else", f"other.{user.email}", user.language)
 
-    def run_jobs(self) -> None:
-        """What the instance does in the background, events among it: once through."""
-        found = json.loads(self.occ("background-job:list", "--output", "json", "--limit", "1000"))
-        for job in found:
-            if job["class"].endswith("WebhookCall"):
-                self.occ("background-job:execute", str(job["id"]), "--force-execute")
+    def run_events(self, about: str) -> int:
+        """Sends what the instance would send of its own accord within minutes: events that name ``about``."""
+        listed = ("background-job:list", "--output", "json", "--limit", "100000", "--class", WEBHOOK_CALL)
+        mine = [job for job in json.loads(self.occ(*listed)) if about in job["argument"]]
+        for job in mine:
+            self.occ("background-job:execute", str(job["id"]), "--force-execute")
+        return len(mine)
 
     # ---- files ------------------------------------------------------------------------------------------------------
     def dav(self, user: User, method: str, path: str, **more: Any) -> requests.Response:

@@ -144,9 +144,8 @@ def test_the_platforms_own_events_keep_a_flow_findable(
     to = {"Destination": f"{nextcloud.url}/remote.php/dav/files/{alice.uid}/{folder} moved"}
     assert nextcloud.dav(alice, "MOVE", folder, headers=to).status_code == 201
     before = app.log.count('"event": "event.heeded"')
-    nextcloud.run_jobs()
-    until(lambda: app.log.count('"event": "event.heeded"') > before, within_s=60)
+    assert nextcloud.run_events(f"{folder} moved") > 0
+    until(lambda: '"flows": 1' in app.log and app.log.count('"event": "event.heeded"') > before, within_s=60)
     assert app.recipient(bob, flow["id"]).sign().status_code == 200
     assert ended(creator, flow)["documents"][0]["signed"]["path"] == f"{folder} moved/plan (signé).pdf"
-    assert nextcloud.dav(alice, "DELETE", f"{folder} moved").status_code == 204
-    nextcloud.run_jobs()
+    assert nextcloud.run_events(folder) > 0  # late, and of what has ended: nothing comes of it
