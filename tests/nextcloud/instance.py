@@ -228,10 +228,10 @@ class Installed:
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
 
-    def start(self) -> None:
-        environment = {
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(self.folder),
+    @property
+    def environment(self) -> dict[str, str]:
+        """What an operator sets."""
+        return {
             "APP_ID": APP,
             "APP_VERSION": VERSION,
             "APP_SECRET": self.secret,
@@ -246,6 +246,9 @@ class Installed:
             "PARAPHEUR_PATROL_EVERY_S": "5",
             "PARAPHEUR_LOG_LEVEL": "debug",
         }
+
+    def start(self) -> None:
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), **self.environment}
         gunicorn = [str(Path(sys.executable).parent / "gunicorn"), "--bind", f"127.0.0.1:{self.port}"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
