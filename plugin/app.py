@@ -282,6 +282,7 @@ def _flask(
 ) -> Flask:
     app = Flask("plugin", root_path=str(Path(__file__).parent), static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # or "//" is a redirect, which the host's proxy would follow by itself
     app.extensions[EXTENSION] = Office(
         ctx=ctx,
         secrets=Secrets(keys.link_key, keys.csrf_key, keys.request_key),

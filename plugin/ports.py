@@ -441,8 +441,8 @@ class Blobs(Protocol):
         """Verified on the way out."""
         ...
 
-    def put(self, data: bytes) -> str:
-        """Returns: the SHA-256, hex."""
+    def put(self, data: bytes, sha256: str | None = None) -> str:
+        """``sha256`` of whoever has just computed it. Returns: the SHA-256, hex."""
         ...
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from plugin.actions.accounts import check_creators_account
 from plugin.actions.context import Context
+from plugin.actions.together import together
 from plugin.flow.errors import HostUnavailable, OutOfReach
 from plugin.flow.model import Document
 from plugin.ports import Loaded, PreconditionFailed
@@ -57,7 +58,7 @@ def fetch(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> byte
     for folder in _places(ctx, loaded, document):
         data = ctx.files.read(loaded.place.owner, f"{folder}/{sha256}")
         if data is not None and hashlib.sha256(data).hexdigest() == sha256:
-            ctx.blobs.put(data)
+            ctx.blobs.put(data, sha256)
             return data
     _check_in_reach(ctx, loaded, document)
     raise HostUnavailable("revision-missing", n=document.n)
@@ -102,20 +103,26 @@ def store(ctx: Context, owner: str, folder: str, data: bytes) -> str:
     """
     sha256 = hashlib.sha256(data).hexdigest()
     path = f"{folder}/{sha256}"
-    try:
-        written = ctx.files.write(owner, path, data, only_new=True)
-    except PreconditionFailed:
-        stored = None
-    else:
-        stored = written.sha256
-    if stored is None:
-        there = ctx.files.read(owner, path)
-        stored = hashlib.sha256(there).hexdigest() if there is not None else ""
+    stored, _ = together(
+        [lambda: _uploaded(ctx, owner, path, data), lambda: ctx.blobs.put(data, sha256)],
+    )
     if stored != sha256:
         ctx.files.delete(owner, path)
         raise HostUnavailable("half-written")
-    ctx.blobs.put(data)
     return sha256
+
+
+def _uploaded(ctx: Context, owner: str, path: str, data: bytes) -> str:
+    """Returns: the SHA-256 of what lies there now; "" for nothing."""
+    try:
+        written = ctx.files.write(owner, path, data, only_new=True)
+    except PreconditionFailed:
+        pass
+    else:
+        if written.sha256 is not None:
+            return written.sha256
+    there = ctx.files.read(owner, path)
+    return hashlib.sha256(there).hexdigest() if there is not None else ""
 
 
 def tidy(ctx: Context, loaded: Loaded) -> None:

@@ -214,6 +214,7 @@ class Installed:
     port: int = field(default_factory=free_port)
     browsers: list[Browser] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
+    log_level: str = "debug"
 
     @property
     def url(self) -> str:
@@ -244,7 +245,7 @@ class Installed:
             "PARAPHEUR_MAIL_FROM": "sidecar@example.org",
             "PARAPHEUR_SWEEP_EVERY_S": "5",
             "PARAPHEUR_PATROL_EVERY_S": "5",
-            "PARAPHEUR_LOG_LEVEL": "debug",
+            "PARAPHEUR_LOG_LEVEL": self.log_level,
         }
 
     def start(self) -> None:
@@ -252,7 +253,7 @@ class Installed:
         gunicorn = [str(Path(sys.executable).parent / "gunicorn"), "--bind", f"127.0.0.1:{self.port}"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*gunicorn, "--workers", "1", "--threads", "16", "plugin.wsgi:create()"],
+                [*gunicorn, "--workers", "1", "--threads", "32", "plugin.wsgi:create()"],
                 cwd=ROOT,
                 env=environment,
                 stdout=log,
