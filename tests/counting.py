@@ -36,7 +36,9 @@ class Call:
     def kind(self) -> str:
         """What it is to the budget."""
         if "/dav" in self.path:
-            return f"{self.method} {_kind_of_file(self.path.rsplit('/', 1)[-1])}".strip()
+            below = self.path.partition("/dav/files/")[2].partition("/")[2]
+            is_home = self.method == "PROPFIND" and not below
+            return f"{self.method} {'home' if is_home else _kind_of_file(below.rsplit('/', 1)[-1])}".strip()
         return f"{self.method} {self.path.rsplit('/', 1)[-1]}"
 
 

@@ -24,7 +24,7 @@ def install(app: Flask) -> None:
 
 
 def _check_ending() -> None:
-    """The host's proxy puts its nonce into every script of an answer on such a path: nothing is there, no page even."""
+    """The host's proxy puts its nonce into every script of an answer on such a path: nothing lies there."""
     if request.path.endswith(".html"):
         raise NotFound
 
