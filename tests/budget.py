@@ -163,6 +163,21 @@ def approval(ledger: Ledger, stage: Stage, act: Callable[[Actor], Any], what: st
         assert act(colleague).status_code == 200
 
 
+def several_folders(ledger: Ledger, stage: Stage) -> None:
+    """Each document's revisions lie beside it, so every folder gets one of its own."""
+    ids = [stage.put(f"Budget folder {n}/{n}.pdf", pdf()) for n in range(3)]
+    order = {
+        "kind": "signature",
+        "documents": [{"file_id": file_id} for file_id in ids],
+        "recipients": [{"user": stage.colleagues[0]}],
+        "placements": stamps(3, (0,)),
+    }
+    with ledger.row("launching, 3 documents of 3 folders", 5 + 4 * 3):
+        launched(stage.creator, order)
+    made = [call for call in ledger.rows[-1].within.calls if call.method == "MKCOL"]
+    assert made == []  # the first file of each makes them
+
+
 def launched(who: Browser, order: Json) -> str:
     answer = who.post("flows", order)
     assert answer.status_code == 201, answer.text

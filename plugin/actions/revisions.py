@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 
 from plugin.actions.accounts import check_creators_account
 from plugin.actions.context import Context
@@ -96,26 +97,34 @@ def add(ctx: Context, loaded: Loaded, document: Document, data: bytes) -> str:
     return store(ctx, owner, folder, data)
 
 
-def store(ctx: Context, owner: str, folder: str, data: bytes) -> str:
+def store_first(ctx: Context, owner: str, folder: str, data: bytes) -> str:
+    """As ``store``, where the folder may have to be made: by the same call on a host that can."""
+    try:
+        return store(ctx, owner, folder, data, make_folders=True)
+    except HostUnavailable:
+        ctx.files.make_folder(owner, folder)
+    return store(ctx, owner, folder, data)
+
+
+def store(ctx: Context, owner: str, folder: str, data: bytes, *, make_folders: bool = False) -> str:
     """Writes a revision under its hash and makes sure that it arrived whole. Returns: its SHA-256.
 
     The same revision already there is fine. The folder must exist.
     """
     sha256 = hashlib.sha256(data).hexdigest()
     path = f"{folder}/{sha256}"
-    stored, _ = together(
-        [lambda: _uploaded(ctx, owner, path, data), lambda: ctx.blobs.put(data, sha256)],
-    )
+    upload = partial(_uploaded, ctx, owner, path, data, make_folders)
+    stored, _ = together([upload, partial(ctx.blobs.put, data, sha256)])
     if stored != sha256:
         ctx.files.delete(owner, path)
         raise HostUnavailable("half-written")
     return sha256
 
 
-def _uploaded(ctx: Context, owner: str, path: str, data: bytes) -> str:
+def _uploaded(ctx: Context, owner: str, path: str, data: bytes, make_folders: bool) -> str:
     """Returns: the SHA-256 of what lies there now; "" for nothing."""
     try:
-        written = ctx.files.write(owner, path, data, only_new=True)
+        written = ctx.files.write(owner, path, data, only_new=True, make_folders=make_folders)
     except PreconditionFailed:
         pass
     else:

@@ -151,7 +151,14 @@ class DavFiles:
         raise HostUnavailable
 
     def write(
-        self, user: str, path: str, data: bytes, *, if_match: str | None = None, only_new: bool = False
+        self,
+        user: str,
+        path: str,
+        data: bytes,
+        *,
+        if_match: str | None = None,
+        only_new: bool = False,
+        make_folders: bool = False,
     ) -> Written:
         address = self._address(user, path)
         if address is None:
@@ -161,6 +168,8 @@ class DavFiles:
             headers.append(f'If-Match: "{bare_etag(if_match)}"')
         if only_new:
             headers.append("If-None-Match: *")
+        if make_folders:
+            headers.append("X-NC-WebDAV-Auto-Mkcol: 1")
         try:
             for attempt in _again(_Locked):
                 with attempt, self._sent(user, "upload", address, data, headers) as response:

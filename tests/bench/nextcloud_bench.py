@@ -61,6 +61,10 @@ class Writer:
             "X-Hash": "sha256",
         }
 
+    def connect_anew(self) -> None:
+        """The host ends connections on which nothing came for a while."""
+        self._connection.close()
+
     def size(self, path: str) -> int:
         return int(self._ask("HEAD", path, None, {})["Content-Length"])
 
@@ -165,6 +169,7 @@ class Bench:
         until(recorded, within_s=60)
 
     def _writes(self, flow_id: str, folder: str, *, is_last: bool) -> dict[str, float]:
+        self.writer.connect_anew()
         flow = self.creator.get(f"flows/{flow_id}").json()
         where, aside = f"{folder}/.flows/{flow_id}", f"{folder}/.flows/{secrets.token_hex(8)}"
         revision = os.urandom(self.writer.size(f"{where}/{flow['documents'][0]['current_sha256']}"))

@@ -11,7 +11,7 @@ from cheroot.wsgi import Server
 
 from plugin.app import create_app
 from plugin.settings import from_environment
-from tests.budget import OUTSIDE, Ledger, approval, signature
+from tests.budget import OUTSIDE, Ledger, approval, several_folders, signature
 from tests.counting import CountingProxy
 from tests.nextcloud.instance import Catcher, Installed, Nextcloud, User
 from tests.world import Actor, Browser
@@ -74,4 +74,9 @@ def test_signing_asks_the_host_no_more_often_than_the_budget_says(
 def test_approving_and_refusing_ask_the_host_three_times_at_most(counted: tuple[Ledger, OnNextcloud]) -> None:
     approval(*counted, Actor.approve, "approving")
     approval(*counted, Actor.refuse, "refusing")
+    counted[0].check()
+
+
+def test_documents_of_several_folders_cost_no_more_to_launch(counted: tuple[Ledger, OnNextcloud]) -> None:
+    several_folders(*counted)
     counted[0].check()
