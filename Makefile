@@ -7,7 +7,7 @@ UI     := plugin/static/ui/manifest.json
 export PATH := $(CURDIR)/.venv/node:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt ui test-ui test-dav bench lock clean
+.PHONY: help setup run test check fmt ui test-ui test-dav bench bench-nextcloud lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 12
@@ -44,6 +44,9 @@ test-dav: setup ## the file area alone
 
 bench: setup ## what a signature costs, beside a peer and the limit
 	$(BIN)/python -m tests.bench.seal_bench
+
+bench-nextcloud: setup ## the same on a real Nextcloud: NEXTCLOUD_URL=… as in docs/testing-nextcloud.md
+	$(BIN)/python -m tests.bench.nextcloud_bench
 
 lock: .venv/.dev ## the pinned requirements again, from pyproject.toml
 	$(BIN)/python tools/lock.py

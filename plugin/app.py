@@ -168,7 +168,7 @@ def create_app(
     return Product(_flask(settings, ctx, keys, platform, health.checks), ctx, run_rebuild, close)
 
 
-def demo_sidecar(wiring: Wiring) -> Sidecar:
+def demo_sidecar(wiring: Wiring, *, with_jobs: bool = True) -> Sidecar:
     """The product as the embedded host runs it."""
     public = urlsplit(wiring.public_url)
     settings = from_environment(
@@ -186,7 +186,7 @@ def demo_sidecar(wiring: Wiring) -> Sidecar:
         smtp_port=wiring.smtp_port,
         mail_from="parapheur@example.org",
     )
-    product = create_app(settings, host_takes_writes=wiring.host_takes_writes)
+    product = create_app(settings, host_takes_writes=wiring.host_takes_writes, with_jobs=with_jobs)
     return Sidecar(product.app, product.close)
 
 
@@ -282,6 +282,7 @@ def _flask(
 ) -> Flask:
     app = Flask("plugin", root_path=str(Path(__file__).parent), static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # or "//" is a redirect, which the host's proxy would follow by itself
     app.extensions[EXTENSION] = Office(
         ctx=ctx,
         secrets=Secrets(keys.link_key, keys.csrf_key, keys.request_key),

@@ -72,9 +72,19 @@ class Files(Protocol):
         ...
 
     def write(
-        self, user: str, path: str, data: bytes, *, if_match: str | None = None, only_new: bool = False
+        self,
+        user: str,
+        path: str,
+        data: bytes,
+        *,
+        if_match: str | None = None,
+        only_new: bool = False,
+        make_folders: bool = False,
     ) -> Written:
-        """PUT. Asks the host to hash what it stored; parent folders must exist (HostUnavailable otherwise)."""
+        """PUT. Asks the host to hash what it stored; parent folders must exist (HostUnavailable otherwise).
+
+        ``make_folders``: they need not, where the host can make them by the same call.
+        """
         ...
 
     def make_folder(self, user: str, path: str) -> None:
@@ -441,8 +451,8 @@ class Blobs(Protocol):
         """Verified on the way out."""
         ...
 
-    def put(self, data: bytes) -> str:
-        """Returns: the SHA-256, hex."""
+    def put(self, data: bytes, sha256: str | None = None) -> str:
+        """``sha256`` of whoever has just computed it. Returns: the SHA-256, hex."""
         ...
 
 

@@ -67,7 +67,14 @@ class MemoryFiles:
         return None if data is None else data[:length]
 
     def write(
-        self, user: str, path: str, data: bytes, *, if_match: str | None = None, only_new: bool = False
+        self,
+        user: str,
+        path: str,
+        data: bytes,
+        *,
+        if_match: str | None = None,
+        only_new: bool = False,
+        make_folders: bool = False,
     ) -> Written:
         with self._called():
             area, clean = self._area(user), _clean(path)

@@ -24,8 +24,12 @@ def act(
     recipient: str,
     trace: Trace | None,
     decide_on: Callable[[Loaded], Sequence[Event]],
+    *,
+    asks_for_jobs: bool = True,
 ) -> Loaded:
     """Loads, checks the turn, decides, appends. The same act after success changes nothing and succeeds again.
+
+    ``asks_for_jobs`` false: the caller goes on with what the flow then owes, and asks for them himself.
 
     Raises: NotFound, Conflict, Invalid, Unavailable.
     """
@@ -44,7 +48,8 @@ def act(
                     raise
                 ctx.jobs.look_after(flow_id)
                 raise Conflict("flow-suspended") from error
-            ctx.jobs.look_at(flow_id)
+            if asks_for_jobs:
+                ctx.jobs.look_at(flow_id)
             return loaded
     raise Conflict("state-changed")
 

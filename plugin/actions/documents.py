@@ -138,25 +138,28 @@ def put_new(ctx: Context, user: str, folder: str, name: str, data: bytes) -> Sto
     wanted = hashlib.sha256(data).hexdigest()
     for number in range(1, MAX_NAME_TRIES):
         path = join(folder, next_name(name, number))
-        try:
-            written = ctx.files.write(user, path, data, only_new=True)
-        except PreconditionFailed:
-            there = ctx.files.stat(user, path)
-            if there is None or there.size_bytes != len(data):
-                continue
-            if _hash_of(ctx, user, path) == wanted:
-                return Stored(path, there.file_id)
-            continue
-        if (written.sha256 or _hash_of(ctx, user, path)) != wanted:
-            raise HostUnavailable("half-written")
-        file_id = written.file_id
-        if file_id is None:
-            there = ctx.files.stat(user, path)
-            if there is None:
-                raise HostUnavailable("half-written")
-            file_id = there.file_id
-        return Stored(path, file_id)
+        there = ctx.files.stat(user, path) if number > 1 else None  # where one name is taken, more may be
+        if there is None:
+            try:
+                return _put(ctx, user, path, data, wanted)
+            except PreconditionFailed:
+                there = ctx.files.stat(user, path)
+        if there is not None and there.size_bytes == len(data) and _hash_of(ctx, user, path) == wanted:
+            return Stored(path, there.file_id)
     raise Invalid("name", "no-free-name")
+
+
+def _put(ctx: Context, user: str, path: str, data: bytes, wanted: str) -> Stored:
+    """Raises: PreconditionFailed, where the name is taken; HostUnavailable."""
+    written = ctx.files.write(user, path, data, only_new=True)
+    if (written.sha256 or _hash_of(ctx, user, path)) != wanted:
+        raise HostUnavailable("half-written")
+    if written.file_id is not None:
+        return Stored(path, written.file_id)
+    there = ctx.files.stat(user, path)
+    if there is None:
+        raise HostUnavailable("half-written")
+    return Stored(path, there.file_id)
 
 
 def _limit_mb(ctx: Context) -> int:

@@ -5,12 +5,16 @@ May run any number of times, and after a crash anywhere: a copy that is there al
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import chain
+
 from plugin.actions.accounts import check_creators_account
 from plugin.actions.acting import MAX_TRIES, load
 from plugin.actions.context import Context
 from plugin.actions.documents import put_new
 from plugin.actions.names import signed_name
 from plugin.actions.revisions import fetch
+from plugin.actions.together import together
 from plugin.flow.commands import Finish
 from plugin.flow.decide import decide
 from plugin.flow.errors import Conflict
@@ -25,14 +29,28 @@ def finish(ctx: Context, flow_id: str) -> Loaded:
             loaded = load(ctx, flow_id)
             if loaded.flow.state is not FlowState.RUNNING or not loaded.flow.all_decided:
                 return loaded
-            copies = tuple(_copy(ctx, loaded, document) for document in loaded.flow.documents if document.revisions)
+            finish_with = Finish(_copies(ctx, loaded))
             try:
-                loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, Finish(copies)), "system", ctx.clock())
+                loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, finish_with), "system", ctx.clock())
             except ChainMoved:
                 continue
             ctx.jobs.look_at(flow_id)
             return loaded
     raise Conflict("state-changed")
+
+
+def _copies(ctx: Context, loaded: Loaded) -> tuple[SignedCopy, ...]:
+    """Side by side; but those of one name one after another, since they may meet in one folder."""
+    same_name: dict[str, list[Document]] = {}
+    for document in loaded.flow.documents:
+        if document.revisions:
+            same_name.setdefault((document.name.value or "").casefold(), []).append(document)
+
+    def laid(documents: list[Document]) -> list[SignedCopy]:
+        return [_copy(ctx, loaded, document) for document in documents]
+
+    done = together([partial(laid, documents) for documents in same_name.values()])
+    return tuple(sorted(chain.from_iterable(done), key=lambda copy: copy.n))
 
 
 def _copy(ctx: Context, loaded: Loaded, document: Document) -> SignedCopy:

@@ -19,7 +19,7 @@ from pdfops.stamp import undrawable
 from plugin.actions.context import Context
 from plugin.actions.names import clean_line, stem_of
 from plugin.actions.papers import unusable
-from plugin.actions.revisions import revision_folder, store
+from plugin.actions.revisions import revision_folder, store_first
 from plugin.flow.commands import Launch
 from plugin.flow.decide import decide
 from plugin.flow.errors import HostBusy, HostUnavailable, Invalid, Unavailable, UnusableDocument
@@ -119,8 +119,6 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
     attempt = LaunchAttempt(flow_id, user, tuple(dict.fromkeys(folders)))
     ctx.vault.begin_launch(attempt, ctx.clock())
     try:
-        for folder in attempt.folders:
-            ctx.files.make_folder(user, folder)
         pinned = tuple(
             _pin(ctx, user, plan, document, content, folder, at_home)
             for document, content, folder, at_home in zip(plan.documents, contents, folders, homes, strict=True)
@@ -336,7 +334,7 @@ def _pin(
             data = ctx.workshop.prepare(data, places)
         except PdfError as error:
             raise unusable(error, document.file_id, document.name.value or "") from error
-    sha256 = store(ctx, user, folder, data)
+    sha256 = store_first(ctx, user, folder, data)
     prepared = sha256 if plan.kind is not Kind.VALIDATION else None
     return replace(document, prepared_sha256=prepared, kept_at_home=at_home)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 
 from plugin.actions.accounts import check_creators_account
 from plugin.actions.context import Context
+from plugin.actions.together import together
 from plugin.flow.errors import HostUnavailable, OutOfReach
 from plugin.flow.model import Document
 from plugin.ports import Loaded, PreconditionFailed
@@ -57,7 +59,7 @@ def fetch(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> byte
     for folder in _places(ctx, loaded, document):
         data = ctx.files.read(loaded.place.owner, f"{folder}/{sha256}")
         if data is not None and hashlib.sha256(data).hexdigest() == sha256:
-            ctx.blobs.put(data)
+            ctx.blobs.put(data, sha256)
             return data
     _check_in_reach(ctx, loaded, document)
     raise HostUnavailable("revision-missing", n=document.n)
@@ -95,27 +97,41 @@ def add(ctx: Context, loaded: Loaded, document: Document, data: bytes) -> str:
     return store(ctx, owner, folder, data)
 
 
-def store(ctx: Context, owner: str, folder: str, data: bytes) -> str:
+def store_first(ctx: Context, owner: str, folder: str, data: bytes) -> str:
+    """As ``store``, where the folder may have to be made: by the same call on a host that can."""
+    try:
+        return store(ctx, owner, folder, data, make_folders=True)
+    except HostUnavailable:
+        ctx.files.make_folder(owner, folder)
+    return store(ctx, owner, folder, data)
+
+
+def store(ctx: Context, owner: str, folder: str, data: bytes, *, make_folders: bool = False) -> str:
     """Writes a revision under its hash and makes sure that it arrived whole. Returns: its SHA-256.
 
     The same revision already there is fine. The folder must exist.
     """
     sha256 = hashlib.sha256(data).hexdigest()
     path = f"{folder}/{sha256}"
-    try:
-        written = ctx.files.write(owner, path, data, only_new=True)
-    except PreconditionFailed:
-        stored = None
-    else:
-        stored = written.sha256
-    if stored is None:
-        there = ctx.files.read(owner, path)
-        stored = hashlib.sha256(there).hexdigest() if there is not None else ""
+    upload = partial(_uploaded, ctx, owner, path, data, make_folders)
+    stored, _ = together([upload, partial(ctx.blobs.put, data, sha256)])
     if stored != sha256:
         ctx.files.delete(owner, path)
         raise HostUnavailable("half-written")
-    ctx.blobs.put(data)
     return sha256
+
+
+def _uploaded(ctx: Context, owner: str, path: str, data: bytes, make_folders: bool) -> str:
+    """Returns: the SHA-256 of what lies there now; "" for nothing."""
+    try:
+        written = ctx.files.write(owner, path, data, only_new=True, make_folders=make_folders)
+    except PreconditionFailed:
+        pass
+    else:
+        if written.sha256 is not None:
+            return written.sha256
+    there = ctx.files.read(owner, path)
+    return hashlib.sha256(there).hexdigest() if there is not None else ""
 
 
 def tidy(ctx: Context, loaded: Loaded) -> None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+
+import structlog
 
 from pdfops.errors import PdfError
 from pdfops.seal import SealOrder
@@ -17,12 +20,15 @@ from plugin.actions.finish import finish
 from plugin.actions.names import clean_line
 from plugin.actions.papers import unusable
 from plugin.actions.revisions import add, fetch
+from plugin.actions.together import together
 from plugin.flow.commands import Sign
 from plugin.flow.decide import decide
 from plugin.flow.errors import Invalid, ParapheurError
 from plugin.flow.events import Consent, Event, SealedRevision, Trace
 from plugin.flow.model import Document, Recipient
 from plugin.ports import Loaded
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +67,24 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
     def seal_and_decide(loaded: Loaded) -> list[Event]:
         decide(loaded.flow, command)
         now = ctx.clock()
-        sealed = tuple(_seal(ctx, loaded, document, command, ink_png, now) for document in loaded.flow.documents)
-        return decide(loaded.flow, replace(command, sealed=sealed))
+        documents = loaded.flow.documents
+        after = [_seal(ctx, loaded, document, command, ink_png, now) for document in documents]
+        lay = [partial(_laid, ctx, loaded, *each, command) for each in zip(documents, after, strict=True)]
+        sealed = together(lay)
+        return decide(loaded.flow, replace(command, sealed=tuple(sealed)))
 
-    loaded = act(ctx, flow_id, recipient, trace, seal_and_decide)
-    if loaded.flow.all_decided and not loaded.flow.is_finished:
-        try:
+    loaded = act(ctx, flow_id, recipient, trace, seal_and_decide, asks_for_jobs=False)
+    try:
+        if loaded.flow.all_decided and not loaded.flow.is_finished:
             return finish(ctx, flow_id)
-        except ParapheurError:
-            return loaded
+    except ParapheurError as error:
+        log.warning("finish.later", flow=flow_id, reason=error.code)
+    ctx.jobs.look_at(flow_id)  # not before: a job would compete with this request for the lease and the host
     return loaded
 
 
-def _seal(
-    ctx: Context, loaded: Loaded, document: Document, command: Sign, ink_png: bytes, now: datetime
-) -> SealedRevision:
+def _seal(ctx: Context, loaded: Loaded, document: Document, command: Sign, ink_png: bytes, now: datetime) -> bytes:
+    """Returns: the new revision, checked."""
     before = fetch(ctx, loaded, document, document.current_sha256)
     recipient = loaded.flow.recipient(command.recipient)
     order = _order(ctx, loaded, document, recipient, ink_png, now)
@@ -85,6 +94,11 @@ def _seal(
         raise unusable(error, document.file_id, document.name.value or "") from error
     if len(after) - len(before) > ctx.limits.growth_bytes:
         raise Invalid("signature.png_base64", "too-much-growth")
+    return after
+
+
+def _laid(ctx: Context, loaded: Loaded, document: Document, after: bytes, command: Sign) -> SealedRevision:
+    """Uploads a new revision and makes sure of it: the chain speaks of nothing that is not there."""
     sha256 = add(ctx, loaded, document, after)
     return SealedRevision(document.n, command.shown[document.n], sha256, len(after))
 

@@ -38,8 +38,9 @@ class FolderBlobs:
             return None
         return data
 
-    def put(self, data: bytes) -> str:
-        sha256 = hashlib.sha256(data).hexdigest()
+    def put(self, data: bytes, sha256: str | None = None) -> str:
+        if sha256 is None:
+            sha256 = hashlib.sha256(data).hexdigest()
         path = self._folder / sha256
         if self.get(sha256) is not None:
             return sha256

@@ -7,7 +7,6 @@ header, a path or a body. Reads are tried again on a failure of the host, anythi
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -29,7 +28,7 @@ from webdav3.exceptions import (
 )
 
 from plugin.adapters import dav_xml
-from plugin.adapters.host_session import Timeout, host_session
+from plugin.adapters.host_session import Timeout, host_pool, host_session
 from plugin.flow.errors import AccountOut, HostBusy, HostFull, HostUnavailable
 from plugin.ports import FileInfo, PreconditionFailed, Written
 
@@ -90,6 +89,7 @@ class DavFiles:
         self._auth_for = auth_for
         self._timeout_s = timeout_s
         self._ca_file = ca_file
+        self._pool = host_pool()
         self._local = threading.local()
 
     # -- looking ------------------------------------------------------------------------------------------------------
@@ -151,7 +151,14 @@ class DavFiles:
         raise HostUnavailable
 
     def write(
-        self, user: str, path: str, data: bytes, *, if_match: str | None = None, only_new: bool = False
+        self,
+        user: str,
+        path: str,
+        data: bytes,
+        *,
+        if_match: str | None = None,
+        only_new: bool = False,
+        make_folders: bool = False,
     ) -> Written:
         address = self._address(user, path)
         if address is None:
@@ -161,10 +168,12 @@ class DavFiles:
             headers.append(f'If-Match: "{bare_etag(if_match)}"')
         if only_new:
             headers.append("If-None-Match: *")
+        if make_folders:
+            headers.append("X-NC-WebDAV-Auto-Mkcol: 1")
         try:
             for attempt in _again(_Locked):
                 with attempt, self._sent(user, "upload", address, data, headers) as response:
-                    return _written(response, data)
+                    return _written(response)
         except (_Missing, _Denied, _Unsupported) as refused:
             raise HostUnavailable from refused
         raise HostUnavailable
@@ -297,7 +306,7 @@ class DavFiles:
         if client is None:
             client = Client({"webdav_hostname": self._base_url, "webdav_override_methods": {"search": "SEARCH"}})
             client.session.close()
-            client.session = host_session(self._ca_file)
+            client.session = host_session(self._pool, self._ca_file)
             client.session.hooks["response"].append(_drain_failure)
             client.verify = self._ca_file or True
             client.timeout = self._timeout_s
@@ -356,12 +365,11 @@ def _drain_failure(response: requests.Response, *_: Any, **__: Any) -> requests.
     return response
 
 
-def _written(response: requests.Response, data: bytes) -> Written:
+def _written(response: requests.Response) -> Written:
+    """As the host says; whether the hash is the right one is for whoever knows what was sent."""
     stored = response.headers.get("X-Hash-SHA256")
     etag = response.headers.get("OC-ETag") or response.headers.get("ETag", "")
     file_id = re.match(r"[0-9]+", response.headers.get("OC-FileId", ""))
-    if stored is not None and stored.lower() != hashlib.sha256(data).hexdigest():
-        _log.error("host.files.stored_something_else", size_bytes=len(data))
     return Written(
         bare_etag(etag), str(int(file_id.group())) if file_id is not None else None, stored.lower() if stored else None
     )

@@ -7,15 +7,23 @@ proxy or credential is taken from the environment. Cookies are refused, or one u
 from __future__ import annotations
 
 from http.cookiejar import DefaultCookiePolicy
+from typing import Final
 
 import requests
 from requests.adapters import HTTPAdapter
 
 Timeout = tuple[float, float]
 """Connect and read, in seconds."""
+_KEPT_CONNECTIONS: Final = 40
+"""As many as threads ask the host at once."""
 
 
-def host_session(ca_file: str | None = None) -> requests.Session:
+def host_pool() -> HTTPAdapter:
+    """Connections that stand, for the sessions of many threads: a request rarely finds the thread of the last one."""
+    return HTTPAdapter(max_retries=0, pool_maxsize=_KEPT_CONNECTIONS)
+
+
+def host_session(pool: HTTPAdapter, ca_file: str | None = None) -> requests.Session:
     """A session of one thread. ``ca_file``: a PEM bundle for a host with a certificate of its own authority."""
     session = requests.Session()
     session.trust_env = False
@@ -24,7 +32,6 @@ def host_session(ca_file: str | None = None) -> requests.Session:
     session.headers["Accept-Encoding"] = "identity"
     session.headers["User-Agent"] = "parapheur"
     session.verify = ca_file or True
-    adapter = HTTPAdapter(max_retries=0)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
+    session.mount("http://", pool)
+    session.mount("https://", pool)
     return session

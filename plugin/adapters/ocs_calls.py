@@ -22,7 +22,7 @@ from nextcloud.exceptions import NextCloudConnectionError
 from nextcloud.session import Session
 from requests.auth import AuthBase
 
-from plugin.adapters.host_session import Timeout, host_session
+from plugin.adapters.host_session import Timeout, host_pool, host_session
 from plugin.flow.errors import HostUnavailable
 
 _METHODS: Final = {"POST": "post/json", "PUT": "put/json", "DELETE": "delete/json"}
@@ -86,6 +86,7 @@ class OcsCalls:
         self._auth_for = auth_for
         self._timeout_s = timeout_s
         self._ca_file = ca_file
+        self._pool = host_pool()
         self._local = threading.local()
 
     def get(self, user: str, path: str, params: Mapping[str, str] | None = None) -> Any:
@@ -127,5 +128,5 @@ class OcsCalls:
     def _http(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = host_session(self._ca_file)
+            session = self._local.session = host_session(self._pool, self._ca_file)
         return session

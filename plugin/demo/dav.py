@@ -9,6 +9,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -148,12 +149,20 @@ class Dav:
         spooled = self._area.incoming()
         try:
             digests = _spool(environ, spooled)
+            if environ.get("HTTP_X_NC_WEBDAV_AUTO_MKCOL") == "1":
+                self._make_folders(user, parts[:-1])
             node, is_new = self._area.put(user, parts, spooled, condition_of(environ))
         finally:
             spooled.unlink(missing_ok=True)
         wanted = str(environ.get("HTTP_X_HASH", "")).lower()
         hashes = [(f"X-Hash-{name.upper()}", value) for name, value in digests.items() if wanted in (name, "all")]
         return answer(start_response, 201 if is_new else 204, headers=[*node_headers(node), *hashes])
+
+    def _make_folders(self, user: str, parts: Parts) -> None:
+        for depth in range(1, len(parts) + 1):
+            if self._area.node(user, parts[:depth]) is None:
+                with suppress(AreaError):  # made by somebody else meanwhile, or the file cannot be stored either
+                    self._area.make_folder(user, parts[:depth])
 
     def _make_folder(self, user: str, parts: Parts, environ: Environ, start_response: StartResponse) -> list[bytes]:
         _no_body(environ)

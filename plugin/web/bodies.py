@@ -74,13 +74,18 @@ def _field(item: ErrorDetails, sent: Any) -> tuple[str, str]:
 
 
 def trace(recipient: str, act: str) -> Trace:
-    """From where an act came, and a digest that tells the same submit from another one."""
+    """From where an act came, and a digest that tells the same submit from another one.
+
+    Not every proxy of the host names the visitor's address: what is known then is that of the proxy, and said to be
+    unverified.
+    """
     found = office()
-    address = request.headers.get("X-Origin-Ip") or request.remote_addr
+    named = request.headers.get("X-Origin-Ip")
+    address = named or request.remote_addr
     agent = request.headers.get("User-Agent", "")[:300]
     return Trace(
         ip=Personal(recipient, address) if address else None,
-        ip_source="trusted proxy" if found.trust_origin_ip else "unverified",
+        ip_source="trusted proxy" if named and found.trust_origin_ip else "unverified",
         user_agent=Personal(recipient, agent) if agent else None,
         request=request_digest(found.secrets.request_key, act, raw_body(JSON_LIMIT)),
         request_key=idempotency_key(act),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from plugin.actions.rebuild import rebuild
+from plugin.adapters.dav import DavFiles
+from plugin.ports import Written
 from tests.world import Browser, World, pdf
 
 
@@ -132,3 +135,24 @@ def test_two_folders_each_renamed_keep_their_own_revisions(world: World, alice: 
     assert f".flows/{flow_id}/{second.current_sha256}" in world.names(f"{two} (2)")
     assert f".flows/{flow_id}/{second.current_sha256}" not in world.names(f"{one} (2)")
     assert not {d.sha256 for d in (first, second)} & {name[-64:] for name in world.names(f"{two} (2)")}
+
+
+class _NoFoldersByTheWay:
+    """The file area of a host that does not know that a file may bring its folders along."""
+
+    def __init__(self, files: DavFiles) -> None:
+        self._files = files
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+    def write(self, user: str, path: str, data: bytes, *, make_folders: bool = False, **more: Any) -> Written:
+        return self._files.write(user, path, data, **more)
+
+
+def test_a_host_that_makes_no_folders_by_the_way_is_told_to_make_each(world: World, alice: Browser) -> None:
+    folder = world.folder()
+    file_id = world.put(f"{folder}/Bail.pdf", pdf())
+    with world.handed(files=_NoFoldersByTheWay(world.office.ctx.files)):
+        flow_id = world.signature(alice, [file_id], [{"user": "bob"}])["id"]
+    assert len(hidden(world, folder, flow_id)) == 3  # the state, its salts, the prepared document

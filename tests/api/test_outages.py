@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import requests
 
@@ -97,7 +98,8 @@ def test_a_flow_that_could_not_be_finished_is_finished_later_with_one_copy(world
     world.settled(flow_id)
     body = signing(link.flow())
     with contextlib.ExitStack() as outage:
-        with world.handed(jobs=_Outage(lambda: outage.enter_context(world.host_gate.shut()))):
+        gone = _GoneWhenFinishing(world.office.ctx.files, lambda: outage.enter_context(world.host_gate.shut()))
+        with world.handed(files=gone):
             answer = link.act("sign", body)
         assert [name for name in world.names(folder) if name.endswith(".pdf")] == ["Bail.pdf"]
     assert answer.status_code == 200, answer.text
@@ -110,14 +112,19 @@ def test_a_flow_that_could_not_be_finished_is_finished_later_with_one_copy(world
     assert [name for name in world.names(folder) if name.endswith(".pdf")] == ["Bail (signé).pdf", "Bail.pdf"]
 
 
-class _Outage:
-    """Asked to look at a flow, which is what follows an act at once, it lets something else happen instead."""
+class _GoneWhenFinishing:
+    """The file area; where the original lies is asked first when a flow is finished, and by then it is out."""
 
-    def __init__(self, happen: Callable[[], object]) -> None:
+    def __init__(self, files: Any, happen: Callable[[], object]) -> None:
+        self._files = files
         self._happen = happen
 
-    def look_at(self, flow_id: str) -> None:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+    def by_id(self, user: str, file_id: str) -> Any:
         self._happen()
+        return self._files.by_id(user, file_id)
 
 
 def test_reading_pages_and_lists_goes_on_without_the_file_area(world: World, alice: Browser) -> None:

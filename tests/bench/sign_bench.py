@@ -78,7 +78,7 @@ def measure(label: str, size_bytes: int, runs: int, host: Host, alice: Person, b
             click_ms.append(click * 1000)
             host_ms.append(alone * 1000)
     ratio = statistics.median(click_ms) / statistics.median(host_ms)
-    return f"{label}: click {_shown(click_ms)}, host {_shown(host_ms)} ({ratio:.1f}x)"
+    return f"{label}: click {_shown(click_ms)}, host {_shown(host_ms)} ({ratio:.2f} x)"
 
 
 def _launched(alice: Person, bob: Person, file_id: str) -> tuple[str, dict[str, object]]:

@@ -216,6 +216,7 @@ class Installed:
     port: int = field(default_factory=free_port)
     browsers: list[Browser] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
+    log_level: str = "debug"
 
     @property
     def url(self) -> str:
@@ -230,10 +231,10 @@ class Installed:
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
 
-    def start(self) -> None:
-        environment = {
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(self.folder),
+    @property
+    def environment(self) -> dict[str, str]:
+        """What an operator sets."""
+        return {
             "APP_ID": APP,
             "APP_VERSION": VERSION,
             "APP_SECRET": self.secret,
@@ -246,12 +247,15 @@ class Installed:
             "PARAPHEUR_MAIL_FROM": "sidecar@example.org",
             "PARAPHEUR_SWEEP_EVERY_S": "5",
             "PARAPHEUR_PATROL_EVERY_S": "5",
-            "PARAPHEUR_LOG_LEVEL": "debug",
+            "PARAPHEUR_LOG_LEVEL": self.log_level,
         }
+
+    def start(self) -> None:
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), **self.environment}
         gunicorn = [str(Path(sys.executable).parent / "gunicorn"), "--bind", f"127.0.0.1:{self.port}"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*gunicorn, "--workers", "1", "--threads", "16", "plugin.wsgi:create()"],
+                [*gunicorn, "--workers", "1", "--threads", "32", "plugin.wsgi:create()"],
                 cwd=ROOT,
                 env=environment,
                 stdout=log,

@@ -10,11 +10,14 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.nextcloud.instance import Installed, Nextcloud, User
-from tests.world import Browser
+from tests.nextcloud.instance import Catcher, Installed, Nextcloud, User
+from tests.world import Actor, Browser, pdf, signing, stamps
 
 LINK = "s/" + "A" * 43
-TURNS = ["../", "%2e%2e/", "..%2f", "..\\", "..%5c", "..;/", "%2e%2e%2f", "....//", "./../"]
+TURNS = [
+    "../", "%2e%2e/", ".%2e/", "..%2f", "%2e%2e%2f", "./../", "....//", "..;/", "..%3b/", "..\\", "..%5c", "%2e%2e%5c",
+    "%252e%252e/", "/", "/../", "%00../", "..%00/",
+]  # fmt: skip
 INNER = ["enabled?enabled=0", "init", "heartbeat", "events/files", "healthz", "metrics"]
 
 
@@ -35,22 +38,57 @@ def raw(app: Installed, method: str, path: str, auth: str = "") -> tuple[int, by
 
 
 @pytest.mark.parametrize("turn", TURNS)
+def reached(app: Installed, before: int) -> list[str]:
+    """The routes of ours that did something since then, by our own log; the host's own look at us apart."""
+    told = re.findall(r'"route": "([a-z_.]+)", "status": 2..', app.log[before:])
+    return [route for route in told if route != "lifecycle.heartbeat"]
+
+
+@pytest.mark.parametrize("turn", TURNS)
 def test_no_way_round_through_the_proxy_reaches_what_is_the_hosts_alone(app: Installed, turn: str) -> None:
     before = len(app.log)
     for inner in INNER:
         for start in (f"{LINK}/{turn}{turn}", f"static/ui/{turn}{turn}", f"{LINK}/x/{turn}{turn}{turn}"):
             for method in ("GET", "POST", "PUT") if inner.startswith(("enabled", "init", "events")) else ("GET",):
-                status, body, _ = raw(app, method, start + inner)
+                status, body, headers = raw(app, method, start + inner)
                 assert status >= 400, (method, start + inner, status, body[:100])
-    reached = re.findall(r'"route": "(lifecycle\.[a-z]+|service\.[a-z]+)", "status": (2..)', app.log[before:])
-    assert reached == []
+                assert "location" not in headers, (method, start + inner)
+                assert b'"checks"' not in body, (method, start + inner)
+    assert reached(app, before) == []
     assert requests.get(f"{app.url}/{LINK}", timeout=60).status_code == 404  # still enabled: our own page says so
 
 
-def test_undeclared_paths_are_not_there(app: Installed, alice: User) -> None:
+@pytest.mark.parametrize("who", ["nobody", "a user"])
+def test_a_forged_event_does_not_come_through_the_proxy(app: Installed, alice: User, who: str) -> None:
+    before = len(app.log)
+    event = {
+        "event": {"class": "OCP\\Files\\Events\\Node\\BeforeNodeDeletedEvent", "node": {"id": 1, "path": "/x"}},
+        "user": {"uid": alice.uid},
+        "time": 1,
+    }
+    for path in ("events/files", "EVENTS/files", "events/files/", f"{LINK}/../../events/files", "events%2Ffiles"):
+        answer = requests.post(
+            f"{app.url}/{path}", json=event, auth=alice.auth if who == "a user" else None, timeout=60
+        )
+        assert answer.status_code == 404, path
+    assert reached(app, before) == []
+
+
+def test_undeclared_paths_and_methods_are_not_there(app: Installed, alice: User) -> None:
     for path in ("enabled?enabled=0", "init", "heartbeat", "events/files", "healthz", "metrics", "", "x.html"):
         assert raw(app, "GET", path, alice.basic)[0] == 404, path
-    assert raw(app, "PATCH", "api/v1/me", alice.basic)[0] == 405
+    for method in ("PATCH", "OPTIONS", "PROPFIND"):
+        assert raw(app, method, "api/v1/me", alice.basic)[0] in (404, 405), method
+    for path in ("%23", "%3F", "%3Fx=1", "%2F", "%00", "%23/flow.json"):
+        assert raw(app, "GET", LINK + path)[0] in (400, 404), path
+
+
+def test_whoever_is_not_logged_in_gets_no_page_of_a_user_and_no_way_to_one(app: Installed) -> None:
+    for path in ("api/v1/me", "js/main.js", "f/" + "0" * 36, "api/v1/flows"):
+        status, body, headers = raw(app, "GET", path)
+        assert status == 404, path
+        assert "location" not in headers, path
+        assert b"csrf_token" not in body, path
 
 
 def test_headers_that_a_client_sends_make_nobody_of_him(app: Installed, nextcloud: Nextcloud, alice: User) -> None:
@@ -101,8 +139,70 @@ def test_a_page_comes_as_it_is_and_by_no_redirect(app: Installed) -> None:
     assert status == 404
     assert b"<html" in body
     assert headers["content-type"].startswith("text/html")
-    for path in (f"{LINK}/", f"{LINK}//flow.json", f"{LINK}?x=1"):
-        assert raw(app, "GET", path)[0] == 404, path
+    for path in (f"{LINK}/", f"{LINK}//flow.json", f"/{LINK}", f"{LINK}?x=1"):
+        status, _, headers = raw(app, "GET", path)
+        assert (status, "location" in headers) == (404, False), path
+
+
+def test_nothing_rendered_lies_on_a_path_that_ends_in_html(app: Installed, alice: User) -> None:
+    for path in (f"{LINK}/x.html", f"{LINK}/.html", "api/v1/x.html", "api/v1/flows/x.html"):
+        status, body, headers = raw(app, "GET", path, alice.basic)
+        assert status == 404, path
+        assert headers["content-type"].startswith("application/problem+json"), path
+        assert b"nonce" not in body, path
+        assert "no-store" in headers["cache-control"], path
+
+
+@pytest.fixture(scope="module")
+def outside(app: Installed, nextcloud: Nextcloud, catcher: Catcher, creator: Browser, alice: User) -> Actor:
+    """Whoever holds the link of a signature that waits for two people."""
+    order = {
+        "kind": "signature",
+        "documents": [{"file_id": nextcloud.put(alice, "Guard/a.pdf", pdf())}],
+        "recipients": [{"email": "zoe@example.com"}, {"email": "yves@example.com"}],
+        "placements": stamps(1, (0, 1)),
+    }
+    return app.follow(catcher.link(app.launch(creator, order)["id"], "zoe@"))
+
+
+def test_what_is_told_is_kept_nowhere_and_a_picture_is_asked_about_each_time(outside: Actor) -> None:
+    for path in ("", "flow.json", "documents/0"):
+        whole, head = outside.get(path), outside.send("HEAD", path)
+        assert (head.status_code, head.content) == (200, b""), path
+        for answer in (whole, head):
+            assert answer.headers["Cache-Control"] == "no-store, private", path
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"], path
+    document = outside.get("documents/0").headers
+    assert document["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert document["Content-Disposition"].startswith("attachment")
+    picture = outside.get("documents/0/pages/1?w=240")
+    assert picture.headers["Cache-Control"] == "private, no-cache"
+    same = outside.get("documents/0/pages/1?w=240", headers={"If-None-Match": picture.headers["ETag"]})
+    assert (same.status_code, same.content) == (304, b"")
+    assert same.headers["Cache-Control"] == "private, no-cache"  # the host would make it an hour
+    assert "default-src 'none'" in same.headers["Content-Security-Policy"]
+
+
+def test_the_address_in_the_evidence_is_the_one_that_the_host_saw(outside: Actor, creator: Browser) -> None:
+    forged = dict.fromkeys(("X-Origin-IP", "X-Forwarded-For", "X-Real-IP", "Client-IP"), "203.0.113.9")
+    flow = outside.flow()
+    assert outside.post("sign", signing(flow), headers=forged).status_code == 200
+    record = creator.get(f"flows/{flow['id']}/evidence").json()
+    traces = [event["data"]["trace"] for event in record["events"] if event["type"] == "recipient.signed"]
+    assert [trace["ip_source"] for trace in traces] == ["trusted proxy"]
+    assert "203.0.113.9" not in str(record)
+
+
+def test_an_uploaded_file_is_named_by_its_part_since_the_query_is_lost(
+    app: Installed, nextcloud: Nextcloud, creator: Browser, alice: User
+) -> None:
+    beside = nextcloud.put(alice, "Uploads/first.pdf", pdf())
+    sent = {"file": ("Pièce n° 1.pdf", pdf(2), "application/pdf")}
+    placed = creator.post(f"documents/beside/{beside}?name=lost.pdf", files=sent)
+    assert (placed.status_code, placed.json().get("name")) == (201, "Pièce n° 1.pdf")
+    assert nextcloud.read(alice, "Uploads/Pièce n° 1.pdf") == pdf(2)
+    raw_body = creator.post(f"documents/beside/{beside}?name=raw.pdf", data=pdf())
+    assert (raw_body.status_code, raw_body.json().get("name")) == (201, "raw.pdf")
 
 
 def test_nothing_that_opens_an_account_is_in_the_log(app: Installed, alice: User, creator: Browser) -> None:

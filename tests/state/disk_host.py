@@ -38,7 +38,14 @@ class DiskFiles:
         return None if data is None else (data, hashlib.sha256(data).hexdigest())
 
     def write(
-        self, user: str, path: str, data: bytes, *, if_match: str | None = None, only_new: bool = False
+        self,
+        user: str,
+        path: str,
+        data: bytes,
+        *,
+        if_match: str | None = None,
+        only_new: bool = False,
+        make_folders: bool = False,
     ) -> Written:
         target = self._root / user / path
         before = self.read_with_etag(user, path)

@@ -79,7 +79,14 @@ class FaultyFiles(MemoryFiles):
         super().__init__()
 
     def write(
-        self, user: str, path: str, data: bytes, *, if_match: str | None = None, only_new: bool = False
+        self,
+        user: str,
+        path: str,
+        data: bytes,
+        *,
+        if_match: str | None = None,
+        only_new: bool = False,
+        make_folders: bool = False,
     ) -> Written:
         if self.before_write is not None and path.endswith("flow.jsonl"):
             hook, self.before_write = self.before_write, None
@@ -87,7 +94,7 @@ class FaultyFiles(MemoryFiles):
         self.writes.append(path)
         if if_match is not None and self.refuses_conditions:
             raise PreconditionFailed
-        written = super().write(user, path, data, if_match=if_match, only_new=only_new)
+        written = super().write(user, path, data, if_match=if_match, only_new=only_new, make_folders=make_folders)
         if self.after_write is not None and path.endswith("flow.jsonl"):
             hook, self.after_write = self.after_write, None
             hook(path, data)
