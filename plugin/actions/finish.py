@@ -45,7 +45,7 @@ def _copy(ctx: Context, loaded: Loaded, document: Document) -> SignedCopy:
         if original is None:
             check_creators_account(ctx, loaded)
         if original is not None:
-            folder = original.path.rpartition("/")[0]
+            folder = original.folder
         elif document.folder.value and ctx.files.stat(owner, document.folder.value) is not None:
             folder = document.folder.value
     name = signed_name(document.name.value or "document.pdf", loaded.flow.language)

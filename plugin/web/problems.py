@@ -81,6 +81,9 @@ SENTENCES: dict[str, str] = {
     "host-busy": _("The file is in use at the moment. Please try again shortly."),
     "flow-busy": _("Somebody else is acting on this workflow right now. Please try again shortly."),
     "host-full": _("There is no room left in the owner's files."),
+    "read-only": _(
+        "The sender can no longer write in the document's folder. Nothing was lost; please try again later."
+    ),
     "half-written": _("The platform did not store the file whole. Nothing was lost; please try again."),
     "revision-missing": _("The document cannot be reached at the moment. The sender has to look at it."),
     "storage-unavailable": _("The server cannot store anything at the moment. Nothing was lost; please try again."),
