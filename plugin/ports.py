@@ -17,7 +17,7 @@ from plugin.flow.events import Event
 from plugin.flow.model import Flow
 
 READ_ONLY = "read-only"
-"""The code of a HostUnavailable: the host answers, and does not let this user write there (403)."""
+"""The code of an OutOfReach: the host answers, and does not let this user write there (403)."""
 
 
 # ---- the host's file area -------------------------------------------------------------------------------------------
@@ -58,8 +58,8 @@ class PreconditionFailed(Exception):
 class Files(Protocol):
     """The host's files, by WebDAV, in a user's name.
 
-    Raises HostUnavailable (no answer, 5xx, nonsense; of it AccountOut for 401, READ_ONLY where a write is denied),
-    HostBusy (423, 429), HostFull (507), PreconditionFailed (412).
+    Raises HostUnavailable (no answer, 5xx, nonsense; of it AccountOut for 401, OutOfReach(READ_ONLY) where a write is
+    denied), HostBusy (423, 429), HostFull (507), PreconditionFailed (412).
     A file that is not there, or not this user's to see, is None.
     """
 

@@ -34,6 +34,13 @@ def kept_at_home(ctx: Context, user: str, chosen: Sequence[FileInfo]) -> list[bo
     return [not writable[info.folder] for info in chosen]
 
 
+def may_write(ctx: Context, loaded: Loaded) -> bool:
+    """Whether the creator can still add to what lies beside the documents, as far as that is where it was."""
+    folders = [loaded.place.folder, *(folder_of(loaded, document) for document in loaded.flow.documents)]
+    found = (ctx.files.stat(loaded.place.owner, folder) for folder in dict.fromkeys(folders))
+    return all(folder is None or folder.can_write for folder in found)
+
+
 def folder_of(loaded: Loaded, document: Document) -> str:
     """Where the revisions were laid at launch."""
     home_or_beside = "" if document.kept_at_home else (document.folder.value or "")
@@ -157,7 +164,7 @@ def _delete(ctx: Context, owner: str, path: str) -> None:
     """As far as the creator may: a folder can be shared to write in and not to delete from."""
     try:
         ctx.files.delete(owner, path)
-    except HostUnavailable as error:
+    except OutOfReach as error:
         if error.code != READ_ONLY:
             raise
         log.info("revision.left_behind")

@@ -166,7 +166,7 @@ class DavFiles:
                 with attempt, self._sent(user, "upload", address, data, headers) as response:
                     return _written(response, data)
         except _Denied as denied:
-            raise HostUnavailable(READ_ONLY) from denied
+            raise OutOfReach(READ_ONLY) from denied
         except (_Missing, _Unsupported) as refused:
             raise HostUnavailable from refused
         raise HostUnavailable
@@ -194,7 +194,7 @@ class DavFiles:
         except _Missing:
             return
         except _Denied as denied:
-            raise HostUnavailable(READ_ONLY) from denied
+            raise OutOfReach(READ_ONLY) from denied
         except _Unsupported as refused:
             raise HostUnavailable from refused
 
@@ -219,7 +219,7 @@ class DavFiles:
             info = self.stat(user, path)
             if info is not None and info.is_folder:
                 return True
-            raise HostUnavailable(READ_ONLY) from denied
+            raise OutOfReach(READ_ONLY) from denied
         return False
 
     def _propfind(self, user: str, path: str, *, depth: int) -> Infos:

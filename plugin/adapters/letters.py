@@ -148,8 +148,8 @@ class Letters:
             preheader=title["title"],
             greeting=self._greeting(flow, CREATOR, words),
             lead=_(
-                "“%(title)s” is suspended: you have no access to its documents any more, so nobody can decide. "
-                "Nothing is lost. It goes on by itself once you have access again."
+                "“%(title)s” is suspended: you have no access to its documents any more, or only to read, so "
+                "nobody can decide. Nothing is lost. It goes on by itself once you have access again."
             )
             % title,
             documents=_documents(flow, words),

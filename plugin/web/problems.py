@@ -32,7 +32,9 @@ SENTENCES: dict[str, str] = {
     "not-suspended": _("This workflow is not suspended."),
     "creator-out": _("The sender’s account is disabled. The workflow goes on once it is enabled."),
     "creator-gone": _("The sender’s account was deleted. The workflow cannot go on."),
-    "no-access": _("The sender has no access to the documents any more. The workflow goes on once it is back."),
+    "no-access": _(
+        "The sender has no access to the documents any more, or only to read. The workflow goes on once it is back."
+    ),
     "account-out": _("The platform does not let this account act at the moment."),
     "documents-changed": _("The documents have changed since you opened this page. Please read them again."),
     "state-changed": _("Somebody else was faster. Please look again."),

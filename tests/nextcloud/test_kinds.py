@@ -51,10 +51,10 @@ def personal(nextcloud: Nextcloud, alice: User, bob: User, name: str) -> Kind:
 
 def folder_shared(permissions: int, *, home: bool) -> object:
     def make(nextcloud: Nextcloud, alice: User, bob: User, name: str) -> Kind:
-        file_id = nextcloud.put(bob, f"{name}/x.pdf", pdf())
+        file_id = nextcloud.put(bob, f"{name}/{name}.pdf", pdf())
         hosted.share(nextcloud, bob, name, alice, permissions)
-        signed = "x (signé).pdf" if home else f"{name}/x (signé).pdf"
-        return Kind(file_id, f"{name}/x.pdf", signed, "home" if home else "beside", bob, name)
+        signed = f"{name} (signé).pdf" if home else f"{name}/{name} (signé).pdf"
+        return Kind(file_id, f"{name}/{name}.pdf", signed, "home" if home else "beside", bob, name)
 
     return make
 

@@ -132,7 +132,7 @@ def test_without_room_nothing_is_launched_and_it_is_said_why(
         assert said(refused.json()) == ("host-full", "There is no room left in the owner's files.")
     finally:
         hosted.set_quota(nextcloud, alice, "none")
-    assert [name for name in nextcloud.names(alice, f"{folder}/.flows")] == []
+    assert nextcloud.names(alice, f"{folder}/.flows") == []
     assert creator.get(f"files/{file_id}/flows").json() == {"flows": []}
 
 
@@ -171,7 +171,7 @@ def waits(app: Installed, flow: Json, reason: str) -> bool:
 
 
 # ---- read-only all of a sudden --------------------------------------------------------------------------------------
-def test_a_share_turned_read_only_loses_no_signature_and_goes_on_when_it_is_writable_again(
+def test_a_share_turned_read_only_suspends_the_flow_and_loses_no_signature(
     app: Installed, nextcloud: Nextcloud, creator: Browser, alice: User, bob: User, carol: User
 ) -> None:
     folder = f"Turned {app.port}"
@@ -181,15 +181,16 @@ def test_a_share_turned_read_only_loses_no_signature_and_goes_on_when_it_is_writ
     assert app.recipient(bob, flow["id"]).sign().status_code == 200
     until(lambda: creator.get(f"flows/{flow['id']}").json()["steps"][1]["recipients"][0]["delivery"])
     hosted.reshare(nextcloud, bob, shared, hosted.READ)
-    state = nextcloud.read(bob, state_of(flow, folder))
-    refused = app.recipient(carol, flow["id"]).sign(headers={"Accept-Language": "en"})
-    assert refused.status_code == 503
-    assert said(refused.json()) == (
-        "read-only",
-        "The sender can no longer write in the document's folder. Nothing was lost; please try again later.",
-    )
-    assert nextcloud.read(bob, state_of(flow, folder)) == state
+    refused = app.recipient(carol, flow["id"]).sign()
+    assert (refused.status_code, refused.json()["code"]) == (409, "flow-suspended")
+    read = ended(creator, flow, "suspended")
+    assert read["suspension"]["reason"] == "no-access"
+    assert "lire" in read["warnings"][0]
+    still = creator.post(f"flows/{flow['id']}/resume", {"choice": "continue"})
+    assert (still.status_code, still.json()["code"]) == (409, "no-access")
     hosted.reshare(nextcloud, bob, shared, hosted.ALL)
+    assert creator.post(f"flows/{flow['id']}/resume", {"choice": "continue"}).status_code == 200
     assert app.recipient(carol, flow["id"]).sign().status_code == 200
     copy = ended(creator, flow)["documents"][0]["signed"]
+    assert copy["path"] == f"{folder}/x (signé).pdf"
     assert nextcloud.read(bob, copy["path"]).count(b"/ByteRange") == 2
