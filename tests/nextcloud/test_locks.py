@@ -185,7 +185,7 @@ def test_a_share_turned_read_only_suspends_the_flow_and_loses_no_signature(
     assert (refused.status_code, refused.json()["code"]) == (409, "flow-suspended")
     read = ended(creator, flow, "suspended")
     assert read["suspension"]["reason"] == "no-access"
-    assert "lire" in read["warnings"][0]
+    assert "lecture seule" in read["warnings"][0]
     still = creator.post(f"flows/{flow['id']}/resume", {"choice": "continue"})
     assert (still.status_code, still.json()["code"]) == (409, "no-access")
     hosted.reshare(nextcloud, bob, shared, hosted.ALL)
