@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -118,6 +119,21 @@ def test_a_folder_turned_read_only_suspends_its_flow_and_loses_no_signature(worl
         1,
         1,
     ]
+
+
+def test_an_original_moved_to_where_its_sender_only_reads_gets_its_copy_where_it_was(
+    world: World, alice: Browser
+) -> None:
+    folder, other = world.folder(), world.folder()
+    file_id = world.put(f"{folder}/Avis.pdf", pdf())
+    flow = world.signature(alice, [file_id], [{"user": "bob"}])
+    to = {"Destination": f"{world.demo.host.url}/remote.php/dav/files/alice/{quote(other)}/Avis.pdf"}
+    assert world.dav("alice", "MOVE", f"{folder}/Avis.pdf", headers=to).status_code == 201
+    with read_only(world, other):
+        assert world.recipient("bob", flow["id"]).sign().json()["state"] == "completed"
+        world.settled(flow["id"])
+    assert world.names(other) == ["Avis.pdf"]
+    assert "Avis (signé).pdf" in world.names(folder)
 
 
 # ---- in somebody's editor -------------------------------------------------------------------------------------------
