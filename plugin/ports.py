@@ -16,6 +16,9 @@ from typing import Any, Protocol
 from plugin.flow.events import Event
 from plugin.flow.model import Flow
 
+READ_ONLY = "read-only"
+"""The code of an OutOfReach: the host answers, and does not let this user write there (403)."""
+
 
 # ---- the host's file area -------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,12 @@ class FileInfo:
     is_folder: bool
     modified_at: datetime
     can_write: bool
-    """Files: may be overwritten. Folders: new files may be made in them."""
+    """Files: may be overwritten. Folders: new files may be made in them, and written again later."""
+
+    @property
+    def folder(self) -> str:
+        """The path of the folder that it lies in; "" for the user's root."""
+        return self.path.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +58,8 @@ class PreconditionFailed(Exception):
 class Files(Protocol):
     """The host's files, by WebDAV, in a user's name.
 
-    Raises HostUnavailable (no answer, 5xx, nonsense; of it AccountOut for 401), HostBusy (423, 429), HostFull (507),
-    PreconditionFailed (412).
+    Raises HostUnavailable (no answer, 5xx, nonsense; of it AccountOut for 401, OutOfReach(READ_ONLY) where a write is
+    denied), HostBusy (423, 429), HostFull (507), PreconditionFailed (412).
     A file that is not there, or not this user's to see, is None.
     """
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from plugin.actions.accounts import creators_account
 from plugin.actions.context import Context
+from plugin.actions.revisions import may_write
 from plugin.flow.decide import check_turn, is_repeat
 from plugin.flow.errors import AccountOut, Conflict, NotFound, OutOfReach
 from plugin.flow.events import Event, Trace
 from plugin.flow.model import CREATOR, Flow, FlowState, Personal, SuspendReason, Suspension
-from plugin.ports import Account, ChainMoved, Loaded, Trouble
+from plugin.ports import READ_ONLY, Account, ChainMoved, Loaded, Trouble
 
 MAX_TRIES = 4
 RECIPIENT_GONE = "recipient-gone"
@@ -101,11 +102,14 @@ def load_for(ctx: Context, flow_id: str, uid: str) -> Loaded:
 
 
 def blocked_by(ctx: Context, loaded: Loaded, error: AccountOut | OutOfReach) -> SuspendReason | None:
-    """Notes why nothing can be done in the creator's name; None where it is the host that believes nobody.
+    """Notes why nothing can be done in the creator's name; None where it is the host that believes nobody, or that
+    refuses one thing in a folder of which it says that all may be written there.
 
     Raises: Unavailable, where that cannot be found out.
     """
     reason = SuspendReason.NO_ACCESS
+    if error.code == READ_ONLY and may_write(ctx, loaded):
+        return None
     if isinstance(error, AccountOut):
         account = ctx.accounts.state(loaded.place.owner, creators_account(loaded.flow))
         if account is Account.ACTIVE:

@@ -12,12 +12,14 @@ from plugin.actions.bell import ring
 from plugin.actions.context import Context
 from plugin.flow.commands import RecordMail
 from plugin.flow.decide import decide
-from plugin.flow.errors import Conflict, Unavailable
+from plugin.flow.errors import Conflict, ParapheurError, Unavailable
 from plugin.flow.events import Event
 from plugin.flow.owed import MailWork, owed
-from plugin.ports import ChainMoved, Loaded, MailRefused
+from plugin.ports import ChainBroken, ChainMoved, Loaded, MailRefused
 
 CLAIM_TTL_S = 120
+HANDED_OVER = "handed-over"
+"""Why a piece of work waits that only lacks its line in the chain: a full quota must not send a mail every minute."""
 RECORD_AFTER = timedelta(seconds=CLAIM_TTL_S / 2)
 """A slow server must not let the first claims run out before their mails are recorded."""
 
@@ -49,11 +51,14 @@ def deliver(ctx: Context, flow_id: str) -> None:
 
 def _hand_over(ctx: Context, loaded: Loaded, work: MailWork, key: str) -> RecordMail | None:
     flow_id = loaded.flow.id
-    if key not in ctx.vault.attempts(flow_id):  # with the first try only
+    attempts = ctx.vault.attempts(flow_id)
+    if key not in attempts:  # with the first try only
         ring(ctx, loaded, work)
     letter = ctx.compose(loaded, work)
     if letter is None:
         return RecordMail(work.mail, work.person, work.round, "", "no-address")
+    if key in attempts and attempts[key][1] == HANDED_OVER:
+        return RecordMail(work.mail, work.person, work.round, letter.message_id)
     try:
         ctx.mailer.send(letter)
     except MailRefused as refusal:
@@ -68,10 +73,16 @@ def _hand_over(ctx: Context, loaded: Loaded, work: MailWork, key: str) -> Record
 
 
 def _record(ctx: Context, flow_id: str, outcomes: Mapping[str, RecordMail]) -> None:
-    """One line each, in one write; then the claims are let go."""
+    """One line each, in one write; then the claims are let go. Where nothing can be written now, the lines wait."""
     if not outcomes:
         return
-    _append(ctx, flow_id, outcomes.values())
+    try:
+        _append(ctx, flow_id, outcomes.values())
+    except (ParapheurError, ChainBroken):
+        for key, outcome in outcomes.items():
+            if outcome.reason is None:
+                ctx.vault.postpone(flow_id, key, ctx.clock(), HANDED_OVER)
+        raise
     for key in outcomes:
         ctx.vault.release(flow_id, key)
 

@@ -11,7 +11,7 @@ from pdfops.preview import ImageFormat
 from plugin.actions.context import Context
 from plugin.actions.names import next_name, safe_name
 from plugin.actions.papers import unusable
-from plugin.actions.revisions import join
+from plugin.actions.revisions import join, kept_at_home
 from plugin.flow.errors import HostUnavailable, Invalid, NotFound, UnusableDocument
 from plugin.ports import FileInfo, PreconditionFailed
 
@@ -23,7 +23,8 @@ PDF_START = b"%PDF-"
 class Examined:
     """One selected file. ``problem`` is the code of why it cannot be signed; None when it can.
 
-    ``page`` is the page that the problem is with, where it is with one.
+    ``page`` is the page that the problem is with, where it is with one. ``at_home``: its folder takes no new files, so
+    what is made of it goes into the user's own root.
     """
 
     file_id: str
@@ -31,6 +32,7 @@ class Examined:
     inspection: Inspection | None
     problem: str | None
     page: int | None = None
+    at_home: bool = False
 
 
 def examine(ctx: Context, user: str, file_ids: list[str]) -> list[Examined]:
@@ -46,7 +48,9 @@ def examine(ctx: Context, user: str, file_ids: list[str]) -> list[Examined]:
         else:
             total_bytes += size_bytes
         examined.append(one)
-    return examined
+    fit = [one.info for one in examined if one.problem is None and one.info is not None]
+    homes = dict(zip((info.file_id for info in fit), kept_at_home(ctx, user, fit), strict=True))
+    return [replace(one, at_home=homes.get(one.file_id, False)) for one in examined]
 
 
 def _examine_one(ctx: Context, user: str, file_id: str) -> Examined:
@@ -111,10 +115,7 @@ def put_beside(ctx: Context, user: str, file_id: str | None, name: str, data: by
         beside = ctx.files.by_id(user, file_id)
         if beside is None:
             raise NotFound
-        folder = beside.path.rpartition("/")[0]
-        own = ctx.files.stat(user, folder) if folder else None
-        if own is not None and not own.can_write:
-            folder = ""
+        folder = "" if kept_at_home(ctx, user, [beside])[0] else beside.folder
     clean = safe_name(name)
     try:
         ctx.workshop.check_renders(data, ctx.workshop.inspect(data).pages)

@@ -13,7 +13,7 @@ from plugin.actions.acting import MAX_TRIES, load
 from plugin.actions.context import Context
 from plugin.actions.documents import put_new
 from plugin.actions.names import signed_name
-from plugin.actions.revisions import fetch
+from plugin.actions.revisions import fetch, kept_at_home
 from plugin.actions.together import together
 from plugin.flow.commands import Finish
 from plugin.flow.decide import decide
@@ -54,18 +54,21 @@ def _copies(ctx: Context, loaded: Loaded) -> tuple[SignedCopy, ...]:
 
 
 def _copy(ctx: Context, loaded: Loaded, document: Document) -> SignedCopy:
-    """Beside the original wherever it was moved to; where both it and its folder are gone, in the creator's root."""
     data = fetch(ctx, loaded, document, document.current_sha256)
-    owner = loaded.place.owner
-    folder = ""
-    if not document.kept_at_home:
-        original = ctx.files.by_id(owner, document.file_id)
-        if original is None:
-            check_creators_account(ctx, loaded)
-        if original is not None:
-            folder = original.path.rpartition("/")[0]
-        elif document.folder.value and ctx.files.stat(owner, document.folder.value) is not None:
-            folder = document.folder.value
     name = signed_name(document.name.value or "document.pdf", loaded.flow.language)
-    stored = put_new(ctx, owner, folder, name, data)
+    stored = put_new(ctx, loaded.place.owner, _folder_for_copy(ctx, loaded, document), name, data)
     return SignedCopy(document.n, stored.file_id, Personal(CREATOR, stored.path), document.current_sha256)
+
+
+def _folder_for_copy(ctx: Context, loaded: Loaded, document: Document) -> str:
+    """That of the original wherever it was moved to, unless the creator may not write there; then where it was at
+    launch, as long as that is there; else the creator's root."""
+    if document.kept_at_home:
+        return ""
+    owner, at_launch = loaded.place.owner, document.folder.value or ""
+    original = ctx.files.by_id(owner, document.file_id)
+    if original is None:
+        check_creators_account(ctx, loaded)
+    elif original.folder == at_launch or not kept_at_home(ctx, owner, [original])[0]:
+        return original.folder
+    return at_launch if at_launch and ctx.files.stat(owner, at_launch) is not None else ""

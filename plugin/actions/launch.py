@@ -19,7 +19,7 @@ from pdfops.stamp import undrawable
 from plugin.actions.context import Context
 from plugin.actions.names import clean_line, stem_of
 from plugin.actions.papers import unusable
-from plugin.actions.revisions import revision_folder, store_first
+from plugin.actions.revisions import kept_at_home, revision_folder, store_first
 from plugin.flow.commands import Launch
 from plugin.flow.decide import decide
 from plugin.flow.errors import HostBusy, HostUnavailable, Invalid, Unavailable, UnusableDocument
@@ -112,10 +112,8 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
     plan = _plan(ctx, flow_id, creator, order, chosen, contents)
     check_launch(plan)
     _check_glyphs(plan)
-    homes = _homes(ctx, user, chosen)
-    folders = [
-        revision_folder("" if home else _folder(info), flow_id) for info, home in zip(chosen, homes, strict=True)
-    ]
+    homes = kept_at_home(ctx, user, chosen)
+    folders = [revision_folder("" if home else info.folder, flow_id) for info, home in zip(chosen, homes, strict=True)]
     attempt = LaunchAttempt(flow_id, user, tuple(dict.fromkeys(folders)))
     ctx.vault.begin_launch(attempt, ctx.clock())
     try:
@@ -212,7 +210,7 @@ def _plan(
             n=number,
             file_id=info.file_id,
             name=Personal(CREATOR, info.name),
-            folder=Personal(CREATOR, _folder(info)),
+            folder=Personal(CREATOR, info.folder),
             size_bytes=len(content.data),
             mime=info.mime,
             sha256=content.sha256,
@@ -301,17 +299,6 @@ def _millionths(fraction: float) -> int:
     return round(max(-10.0, min(10.0, fraction)) * MILLION)
 
 
-def _homes(ctx: Context, user: str, chosen: list[FileInfo]) -> list[bool]:
-    """Whether each document's revisions must lie in the creator's home: its own folder takes no new files."""
-    writable = {"": True}
-    for info in chosen:
-        folder = _folder(info)
-        if folder not in writable:
-            there = ctx.files.stat(user, folder)
-            writable[folder] = there is not None and there.can_write
-    return [not writable[_folder(info)] for info in chosen]
-
-
 def forget(ctx: Context, attempt: LaunchAttempt) -> None:
     """Nothing stays of a launch that failed or was cut off. Raises: Unavailable: the sweep tries again."""
     for folder in attempt.folders:
@@ -366,10 +353,6 @@ def _page_sizes(inspection: Inspection) -> tuple[PageSize, ...]:
         if not sizes or (sizes[-1].width_mpt, sizes[-1].height_mpt) != (width, height):
             sizes.append(PageSize(page, width, height))
     return tuple(sizes)
-
-
-def _folder(info: FileInfo) -> str:
-    return info.path.rpartition("/")[0]
 
 
 def _text(person: str, value: str | None) -> Personal | None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from plugin.actions.acting import RECIPIENT_GONE
 from plugin.actions.context import Context
-from plugin.actions.revisions import revision_folder
+from plugin.actions.revisions import may_write, revision_folder
 from plugin.flow.errors import NotFound, OutOfReach
 from plugin.flow.model import Flow
-from plugin.ports import Account, Loaded
+from plugin.ports import READ_ONLY, Account, Loaded
 
 RECIPIENT_OUT = "recipient-out"
 """The account of somebody whose turn it is was disabled."""
 
 
 def check_reach(ctx: Context, flow_id: str) -> Loaded:
-    """Looks at the state file, which is taken in or put right, and at every folder that holds a document.
+    """Looks at the state file, which is taken in or put right, and at every folder that holds a document: what lies
+    there must be there for the creator, and his to write.
 
     Raises: AccountOut, OutOfReach; NotFound; ChainBroken; Unavailable.
     """
@@ -31,6 +32,8 @@ def check_reach(ctx: Context, flow_id: str) -> Loaded:
         owner = loaded.place.owner
         if all(ctx.files.by_id(owner, one) is None for one in file_ids) and ctx.files.stat(owner, kept) is None:
             raise OutOfReach
+    if not may_write(ctx, loaded):
+        raise OutOfReach(READ_ONLY)
     return loaded
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+
+import structlog
 
 from plugin.actions.accounts import check_creators_account
 from plugin.actions.context import Context
 from plugin.actions.together import together
 from plugin.flow.errors import HostUnavailable, OutOfReach
 from plugin.flow.model import Document
-from plugin.ports import Loaded, PreconditionFailed
+from plugin.ports import READ_ONLY, FileInfo, Loaded, PreconditionFailed
+
+log = structlog.get_logger()
 
 
 def join(folder: str, name: str) -> str:
@@ -20,6 +24,23 @@ def join(folder: str, name: str) -> str:
 
 def revision_folder(document_folder: str, flow_id: str) -> str:
     return join(document_folder, f".flows/{flow_id}")
+
+
+def kept_at_home(ctx: Context, user: str, chosen: Sequence[FileInfo]) -> list[bool]:
+    """Whether each document's revisions must lie in the creator's home: its own folder takes no new files."""
+    writable = {"": True}
+    for info in chosen:
+        if info.folder not in writable:
+            there = ctx.files.stat(user, info.folder)
+            writable[info.folder] = there is not None and there.can_write
+    return [not writable[info.folder] for info in chosen]
+
+
+def may_write(ctx: Context, loaded: Loaded) -> bool:
+    """Whether the creator can still add to what lies beside the documents, as far as that is where it was."""
+    folders = [loaded.place.folder, *(folder_of(loaded, document) for document in loaded.flow.documents)]
+    found = (ctx.files.stat(loaded.place.owner, folder) for folder in dict.fromkeys(folders))
+    return all(folder is None or folder.can_write for folder in found)
 
 
 def folder_of(loaded: Loaded, document: Document) -> str:
@@ -42,7 +63,7 @@ def _places(ctx: Context, loaded: Loaded, document: Document) -> Iterator[str]:
         return
     original = ctx.files.by_id(loaded.place.owner, document.file_id)
     if original is not None:
-        beside = revision_folder(original.path.rpartition("/")[0], loaded.flow.id)
+        beside = revision_folder(original.folder, loaded.flow.id)
         if beside not in places:
             yield beside
 
@@ -150,6 +171,16 @@ def tidy(ctx: Context, loaded: Loaded) -> None:
             entries = ctx.files.list(owner, folder)
             for entry in entries:
                 if len(entry.name) == 64 and entry.name not in wanted:
-                    ctx.files.delete(owner, f"{folder}/{entry.name}")
+                    _delete(ctx, owner, f"{folder}/{entry.name}")
             if entries:
                 break
+
+
+def _delete(ctx: Context, owner: str, path: str) -> None:
+    """As far as the creator may: a folder can be shared to write in and not to delete from."""
+    try:
+        ctx.files.delete(owner, path)
+    except OutOfReach as error:
+        if error.code != READ_ONLY:
+            raise
+        log.info("revision.left_behind")

@@ -29,8 +29,8 @@ from webdav3.exceptions import (
 
 from plugin.adapters import dav_xml
 from plugin.adapters.host_session import Timeout, host_pool, host_session
-from plugin.flow.errors import AccountOut, HostBusy, HostFull, HostUnavailable
-from plugin.ports import FileInfo, PreconditionFailed, Written
+from plugin.flow.errors import AccountOut, HostBusy, HostFull, HostUnavailable, OutOfReach
+from plugin.ports import READ_ONLY, FileInfo, PreconditionFailed, Written
 
 _LONGEST_ID: Final = 18  # what fits 64 bits
 _ATTEMPTS: Final = 4
@@ -174,7 +174,9 @@ class DavFiles:
             for attempt in _again(_Locked):
                 with attempt, self._sent(user, "upload", address, data, headers) as response:
                     return _written(response)
-        except (_Missing, _Denied, _Unsupported) as refused:
+        except _Denied as denied:
+            raise OutOfReach(READ_ONLY) from denied
+        except (_Missing, _Unsupported) as refused:
             raise HostUnavailable from refused
         raise HostUnavailable
 
@@ -200,7 +202,9 @@ class DavFiles:
                     return
         except _Missing:
             return
-        except (_Denied, _Unsupported) as refused:
+        except _Denied as denied:
+            raise OutOfReach(READ_ONLY) from denied
+        except _Unsupported as refused:
             raise HostUnavailable from refused
 
     # -- requests -----------------------------------------------------------------------------------------------------
@@ -220,11 +224,11 @@ class DavFiles:
             raise HostUnavailable from None
         except _Missing:
             return False
-        except _Denied as refused:
+        except _Denied as denied:
             info = self.stat(user, path)
             if info is not None and info.is_folder:
                 return True
-            raise HostUnavailable from refused
+            raise OutOfReach(READ_ONLY) from denied
         return False
 
     def _propfind(self, user: str, path: str, *, depth: int) -> Infos:

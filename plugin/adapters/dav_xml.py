@@ -72,7 +72,7 @@ def _info(response: Element, root_path: str) -> FileInfo | None:
         mime=_text(told, f"{_D}getcontenttype").split(";", 1)[0].strip(),
         is_folder=is_folder,
         modified_at=_time(_text(told, f"{_D}getlastmodified")),
-        can_write=not permissions or ("CK" in permissions or "C" in permissions if is_folder else "W" in permissions),
+        can_write=not permissions or all(right in permissions for right in ("CV" if is_folder else "W")),
     )
 
 

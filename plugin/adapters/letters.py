@@ -148,8 +148,8 @@ class Letters:
             preheader=title["title"],
             greeting=self._greeting(flow, CREATOR, words),
             lead=_(
-                "“%(title)s” is suspended: you have no access to its documents any more, so nobody can decide. "
-                "Nothing is lost. It goes on by itself once you have access again."
+                "“%(title)s” is suspended: you have no access to its documents any more, or only to read, so "
+                "nobody can decide. Nothing is lost. It goes on by itself once you have access again."
             )
             % title,
             documents=_documents(flow, words),
@@ -211,9 +211,7 @@ class Letters:
             lead = _("“%(title)s” is finished: everyone has signed.") % title
         button = _("Open the workflow")
         if work.person == CREATOR and flow.kind is not Kind.VALIDATION:
-            lead += " " + words.ngettext(
-                "The signed copy lies beside the original.", "The signed copies lie beside the originals.", count
-            )
+            lead += " " + _where_the_copies_are(flow, words)
         elif work.with_copies and flow.kind is not Kind.VALIDATION:
             lead += " " + words.ngettext(
                 "You can download the signed copy for 30 days.",
@@ -286,6 +284,23 @@ class StampWording:
     def seal_name(self, language: str, name: str) -> str:
         words = translations(known(language) or "en")
         return words.gettext("Seal of the organisation, put for %(name)s") % {"name": name}
+
+
+def _where_the_copies_are(flow: Flow, words: Words) -> str:
+    count, at_home = len(flow.documents), sum(document.kept_at_home for document in flow.documents)
+    if at_home == 0:
+        return words.ngettext(
+            "The signed copy lies beside the original.", "The signed copies lie beside the originals.", count
+        )
+    if at_home == count:
+        return words.ngettext(
+            "The signed copy is at the top of your own files.",
+            "The signed copies are at the top of your own files.",
+            count,
+        )
+    return words.gettext(
+        "The signed copies lie beside the originals, or at the top of your own files where a folder takes none."
+    )
 
 
 def _documents(flow: Flow, words: Words) -> tuple[tuple[str, str], ...]:

@@ -96,6 +96,10 @@ class Area:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._database = database
         self._locks = {uid: threading.RLock() for uid in PEOPLE}
+        self.held: set[tuple[str, str]] = set()
+        """(owner, path) of what is open in somebody's editor: it can be read, and is not changed by anybody else."""
+        self.room_bytes: dict[str, int] = {}
+        """What each owner's quota leaves; whoever is not in it has room without end."""
 
     # -- looking ------------------------------------------------------------------------------------------------------
     def node(self, owner: str, parts: Parts) -> Node | None:
@@ -174,6 +178,8 @@ class Area:
             self._parent_takes_writes(owner, parts, before)
             if before is not None and (before.is_folder or not before.can_write):
                 raise AreaError(409 if before.is_folder else 403)
+            self._free(owner, parts)
+            self._take_room(owner, spooled.stat().st_size - (before.size_bytes if before is not None else 0))
             spooled.chmod(0o600)
             spooled.replace(path)
             _sync_folder(path.parent)
@@ -206,6 +212,7 @@ class Area:
                 raise AreaError(403)
             if not condition.holds(node):
                 raise AreaError(412)
+            self._free(owner, parts)
             doomed = self.incoming()
             self._on_disk(owner, parts).rename(doomed)
             self._forget(owner, parts)
@@ -219,6 +226,7 @@ class Area:
             node, is_new = self._way_is_free(owner, source, target, overwrite)
             if not node.can_write:
                 raise AreaError(403)
+            self._free(owner, source)
             if not is_new:
                 self.delete(owner, target)
             with self._database.transaction():
@@ -265,6 +273,18 @@ class Area:
             raise AreaError(409)
         if before is None and not parent.can_write:
             raise AreaError(403)
+
+    def _free(self, owner: str, parts: Parts) -> None:
+        if (owner, "/".join(parts)) in self.held:
+            raise AreaError(423)
+
+    def _take_room(self, owner: str, size_bytes: int) -> None:
+        left = self.room_bytes.get(owner)
+        if left is None:
+            return
+        if size_bytes > left:
+            raise AreaError(507)
+        self.room_bytes[owner] = left - size_bytes
 
     def _way_is_free(self, owner: str, source: Parts, target: Parts, overwrite: bool) -> tuple[Node, bool]:
         node = self.node(owner, source)

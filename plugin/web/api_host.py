@@ -127,6 +127,7 @@ def _inspected(one: Examined, lang: str) -> Inspected:
         pages=inspection.pages if inspection else None,
         page_sizes_pt=list(inspection.page_sizes_pt) if inspection else [],
         signatures=inspection.signatures if inspection else 0,
+        saved_in="home" if one.at_home else "beside",
         problems=problems,
     )
 

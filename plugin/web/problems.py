@@ -32,7 +32,9 @@ SENTENCES: dict[str, str] = {
     "not-suspended": _("This workflow is not suspended."),
     "creator-out": _("The sender’s account is disabled. The workflow goes on once it is enabled."),
     "creator-gone": _("The sender’s account was deleted. The workflow cannot go on."),
-    "no-access": _("The sender has no access to the documents any more. The workflow goes on once it is back."),
+    "no-access": _(
+        "The sender has no access to the documents any more, or only to read. The workflow goes on once it is back."
+    ),
     "account-out": _("The platform does not let this account act at the moment."),
     "documents-changed": _("The documents have changed since you opened this page. Please read them again."),
     "state-changed": _("Somebody else was faster. Please look again."),
@@ -81,6 +83,9 @@ SENTENCES: dict[str, str] = {
     "host-busy": _("The file is in use at the moment. Please try again shortly."),
     "flow-busy": _("Somebody else is acting on this workflow right now. Please try again shortly."),
     "host-full": _("There is no room left in the owner's files."),
+    "read-only": _(
+        "The sender can no longer write in the document's folder. Nothing was lost; please try again later."
+    ),
     "half-written": _("The platform did not store the file whole. Nothing was lost; please try again."),
     "revision-missing": _("The document cannot be reached at the moment. The sender has to look at it."),
     "storage-unavailable": _("The server cannot store anything at the moment. Nothing was lost; please try again."),

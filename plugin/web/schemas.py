@@ -185,6 +185,8 @@ class Inspected(Answer):
     pages: int | None
     page_sizes_pt: list[tuple[float, float]]
     signatures: int
+    saved_in: Literal["beside", "home"]
+    """Where the signed copy will be: beside the document, or in the caller's root where that folder takes no files."""
     problems: list[DocumentProblem]
 
 

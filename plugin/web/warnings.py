@@ -14,14 +14,14 @@ TO_CREATOR = {
     SuspendReason.CREATOR_OUT: _("Suspended: your account was out of service. It goes on by itself in a moment."),
     SuspendReason.CREATOR_GONE: _("Suspended: this account is not the one that sent it."),
     SuspendReason.NO_ACCESS: _(
-        "Suspended: you have no access to its documents any more. It goes on once you have it again."
+        "Suspended: you have no access to its documents any more, or only to read. It goes on once you have it again."
     ),
 }
 TO_OTHERS = {
     SuspendReason.CREATOR_OUT: _("Suspended: {name}’s account is disabled. It goes on once the account is enabled."),
     SuspendReason.CREATOR_GONE: _("Suspended: {name}’s account was deleted, and the documents with it."),
     SuspendReason.NO_ACCESS: _(
-        "Suspended: {name} has no access to its documents any more. It goes on once that access is back."
+        "Suspended: {name} has no access to its documents any more, or only to read. It goes on once it is back."
     ),
 }
 OF_RECIPIENTS = {

@@ -10,7 +10,7 @@ import structlog
 
 from plugin.adapters.appapi import AppApi
 from plugin.adapters.dav import DavFiles, bare_etag
-from plugin.flow.errors import HostBusy, HostFull, HostUnavailable
+from plugin.flow.errors import HostBusy, HostFull, HostUnavailable, OutOfReach
 from plugin.ports import PreconditionFailed
 from tests.dav.scripted import Answer, Script, scripted
 
@@ -78,6 +78,46 @@ def test_other_refusals_have_their_own_error_and_are_asked_once(
     with pytest.raises(error):
         files.read("alice", "a")
     assert len(script.seen) == 1
+
+
+@pytest.mark.parametrize("act", ["write", "make_folder", "delete"])
+def test_what_the_host_denies_is_told_as_a_place_to_read_only(script: Script, files: DavFiles, act: str) -> None:
+    script.answers = [Answer(403)]
+    with pytest.raises(OutOfReach) as denied:
+        getattr(files, act)(*(("alice", "a/b", b"x") if act == "write" else ("alice", "a/b")))
+    assert denied.value.code == "read-only"
+
+
+@pytest.mark.parametrize(
+    ("permissions", "is_folder", "can_write"),
+    [
+        ("RGDNVCK", True, True),
+        ("SRGDNVCK", True, True),  # shared with all rights
+        ("SGDNVCK", True, True),  # to change and to create, not to delete
+        ("RMGDNVCK", True, True),  # external storage
+        ("SGDNCK", True, False),  # to create only: a state file could not be written a second time
+        ("SGDNV", True, False),  # to change only
+        ("SGDN", True, False),
+        ("SGD", True, False),  # the same on 32
+        ("", True, True),  # a host that tells none
+        ("RGDNVW", False, True),
+        ("SG", False, False),
+    ],
+)
+def test_rights_are_read_as_the_host_writes_them(
+    script: Script, files: DavFiles, permissions: str, is_folder: bool, can_write: bool
+) -> None:
+    kind = "<d:collection/>" if is_folder else ""
+    body = (
+        '<d:multistatus xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:response>'
+        "<d:href>/remote.php/dav/files/alice/a</d:href><d:propstat><d:prop>"
+        f"<d:resourcetype>{kind}</d:resourcetype><oc:permissions>{permissions}</oc:permissions>"
+        "</d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response></d:multistatus>"
+    )
+    script.answers = [Answer(207, body.encode())]
+    info = files.stat("alice", "a")
+    assert info is not None
+    assert info.can_write is can_write
 
 
 def test_a_host_that_does_not_answer_in_time_is_unavailable(script: Script, files: DavFiles) -> None:

@@ -110,6 +110,29 @@ def test_an_approval_is_asked_for_in_three_steps(people: People, look: Look) -> 
     expect(by(alice, "sent")).to_contain_text("Carol Nguyen")
 
 
+def test_the_recap_says_where_the_copy_of_a_read_only_folder_will_be(people: People, look: Look) -> None:
+    files = people.demo.host.area
+    files.make_folder("alice", ("Partagé",))
+    people.put("Partagé/Avis.pdf", people.content(CONTRACT))
+    (files._files / "alice" / "Partagé").chmod(0o500)
+    alice = people.sit_down("alice")
+    alice.goto(new(people, "Partagé/Avis.pdf", CONTRACT))
+    by(alice, "next").click()
+    acts.add_person(alice, "bob", option="Bob Leroy")
+    by(alice, "next").click()
+    for number in range(2):
+        by(alice, f"place-doc-{number}").click()
+        by(alice, "place-cart-0").click()
+        alice.mouse.click(*acts.on_sheet(alice, 1, 0.3, 0.3))
+        expect(by(alice, f"place-doc-{number}")).to_have_attribute("data-ready", "true")
+    by(alice, "next").click()
+    said = by(alice, "saved-at-home")
+    expect(said).to_have_count(1)
+    expect(alice.get_by_role("listitem").filter(has_text="Avis.pdf").filter(has=said)).to_have_count(1)
+    expect(said).to_contain_text("à la racine de vos fichiers")
+    look(alice, "05-recap-read-only", phone=True)
+
+
 @pytest.mark.parametrize("zone", ["America/Montreal", "UTC"])
 def test_people_of_other_time_zones_send_too(people: People, zone: str) -> None:
     alice = people.sit_down("alice", zone=zone)

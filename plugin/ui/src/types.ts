@@ -40,6 +40,7 @@ export interface Inspected {
   pages: number | null;
   page_sizes_pt: [number, number][];
   signatures: number;
+  saved_in: "beside" | "home";
   problems: { code: string; message: string }[];
 }
 

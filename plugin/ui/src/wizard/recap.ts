@@ -35,7 +35,8 @@ export function recapStep(o: { draft: Draft; documents: Inspected[]; placeholder
           const stamps = draft.stamps.filter((s) => s.file_id === d.file_id);
           const pages = [...new Set(stamps.map((s) => s.page))].sort((a, b) => a - b);
           return html`<li>${sheetIcon(d.name)}<div class="grow col tight"><span class="b ell">${d.name}</span>
-            ${signing ? html`<span class="sm mute">${tn("{n} stamp", "{n} stamps", stamps.length)}, ${tn("page {pages}", "pages {pages}", pages.length, { pages: pages.join(", ") })}</span>` : nothing}</div>
+            ${signing ? html`<span class="sm mute">${tn("{n} stamp", "{n} stamps", stamps.length)}, ${tn("page {pages}", "pages {pages}", pages.length, { pages: pages.join(", ") })}</span>` : nothing}
+            ${signing && d.saved_in === "home" ? html`<span class="sm" data-test="saved-at-home">${t("Its folder takes no new files: the signed copy will be at the top of your own files.")}</span>` : nothing}</div>
             <span class="pf-tag ok">${icon("check", "s14")}${t("Ready")}</span></li>`;
         })}</ul></section>
       <section class="pf-card pad col"><h2>${t("E-mail that will be sent")}</h2>
