@@ -85,6 +85,8 @@ def from_environment(environment: Mapping[str, str] = os.environ, **ours: object
     values: dict[str, object] = {
         field: environment[name] for name, field in APPAPI_NAMES.items() if environment.get(name)
     }
+    if "host_url" in values:  # as somebody typed it into a daemon's form
+        values["host_url"] = environment["NEXTCLOUD_URL"].rstrip("/").removesuffix("/index.php")
     for name, value in environment.items():
         if not name.startswith(PREFIX) or name in LAUNCHER:
             continue
