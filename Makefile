@@ -5,9 +5,10 @@ DATA   ?= data
 BIN    := .venv/bin
 UI     := plugin/static/ui/manifest.json
 export PATH := $(CURDIR)/.venv/node:$(PATH)
+export REGISTRY IMAGE BUGS_URL WEBSITE_URL REPOSITORY_URL SCREENSHOTS_URL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt ui test-ui test-dav bench bench-nextcloud lock clean
+.PHONY: help setup run test check fmt ui test-ui test-dav bench bench-nextcloud package lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 12
@@ -21,13 +22,16 @@ test: setup ## the whole suite
 	@$(BIN)/python tools/needs.py
 	$(BIN)/pytest
 
-check: setup ## style, types, imports, translations
+check: setup ## style, types, imports, translations, manifests and container files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	cd plugin/ui && npm run --silent check
 	$(BIN)/python tools/i18n.py check
+	$(BIN)/python tools/manifest.py
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 fmt: .venv/.dev ## format and fix what can be fixed
 	$(BIN)/ruff format .
@@ -47,6 +51,9 @@ bench: setup ## what a signature costs, beside a peer and the limit
 
 bench-nextcloud: setup ## the same on a real Nextcloud: NEXTCLOUD_URL=… as in docs/testing-nextcloud.md
 	$(BIN)/python -m tests.bench.nextcloud_bench
+
+package: setup ## build/package: wheel, image context, both apps (REGISTRY=… IMAGE=… BUGS_URL=… and more: tools/package.py)
+	@$(BIN)/python tools/package.py
 
 lock: .venv/.dev ## the pinned requirements again, from pyproject.toml
 	$(BIN)/python tools/lock.py

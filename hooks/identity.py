@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """``uid`` is empty for an anonymous visitor or the host itself. ``came_by_proxy``: a browser stands behind it."""
+    """``uid`` is empty for an anonymous visitor or the host itself. ``came_by_proxy``: a browser stands behind it.
+
+    ``origin_ip``: the browser's address as the host tells it; None where nobody trustworthy does.
+    """
 
     uid: str
     came_by_proxy: bool
@@ -22,11 +25,20 @@ class NotTheHost(Exception):
 
 
 def calling_user(
-    authorization: Sequence[str], app_id: Sequence[str], origin_ip: Sequence[str], *, expected_id: str, secret: str
+    authorization: Sequence[str],
+    app_id: Sequence[str],
+    origin_ip: Sequence[str],
+    harp_key: Sequence[str] = (),
+    *,
+    expected_id: str,
+    secret: str,
+    expected_harp_key: str = "",
 ) -> Caller:
-    """``authorization``, ``app_id``, ``origin_ip``: every value of that header as it arrived.
+    """``authorization``, ``app_id``, ``origin_ip``, ``harp_key``: every value of that header as it arrived.
 
-    Raises: NotTheHost. The secret is compared in constant time.
+    Behind HaRP (``expected_harp_key``) a browser may reach us past the platform, with valid headers that HaRP puts on
+    but with the other ones as the browser wrote them: only the platform itself sends HaRP's key along.
+    Raises: NotTheHost. Secrets are compared in constant time.
     """
     if len(authorization) != 1 or len(app_id) != 1 or len(origin_ip) > 1:
         raise NotTheHost
@@ -39,4 +51,10 @@ def calling_user(
     uid, _, given = decoded.rpartition(":")
     if not hmac.compare_digest(given.encode(), secret.encode()):
         raise NotTheHost
+    if expected_harp_key and not is_harp_key(harp_key, expected_harp_key):
+        return Caller(uid, came_by_proxy=True, origin_ip=None)
     return Caller(uid, bool(origin_ip), origin_ip[0] if origin_ip else None)
+
+
+def is_harp_key(given: Sequence[str], expected: str) -> bool:
+    return len(given) == 1 and hmac.compare_digest(given[0].encode(), expected.encode())

@@ -6,13 +6,17 @@ all the same is refused. Source: AppAPI, "Ex-App lifecycle".
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import structlog
 from flask import Blueprint, Response, jsonify, request
 
+from hooks.preparing import set_up
 from plugin.flow.errors import HostUnavailable, Invalid
+from plugin.i18n import mark
 from plugin.ports import Platform
 from plugin.web.callers import direct, platform
 from plugin.web.office import office
@@ -20,13 +24,16 @@ from plugin.web.office import office
 lifecycle = Blueprint("lifecycle", __name__)
 log = structlog.get_logger()
 
+Entry = tuple[str, Mapping[str, object]]
 PAGE = "workflow"
-ENTRIES: tuple[tuple[str, dict[str, object]], ...] = (
+LABEL = mark("Workflow")
+"""The host translates it itself, by what tools/package.py makes of the catalogue."""
+ENTRIES: tuple[Entry, ...] = (
     (
         "v2/ui/files-actions-menu",
         {
             "name": PAGE,
-            "displayName": "Workflow",
+            "displayName": LABEL,
             "actionHandler": "api/v1/menu",
             "icon": "img/app.svg",
             "mime": "/",
@@ -34,11 +41,14 @@ ENTRIES: tuple[tuple[str, dict[str, object]], ...] = (
             "order": 5,
         },
     ),
-    ("v1/ui/top-menu", {"name": PAGE, "displayName": "Workflow", "icon": "img/app.svg", "adminRequired": 0}),
+    ("v1/ui/top-menu", {"name": PAGE, "displayName": LABEL, "icon": "img/app.svg", "adminRequired": 0}),
     ("v1/ui/script", {"type": "top_menu", "name": PAGE, "path": "js/main"}),
     ("v1/ui/style", {"type": "top_menu", "name": PAGE, "path": "css/embed"}),
 )
 """Scripts and styles are named without their ending."""
+
+KEPT = "entries"
+"""Under this name the host keeps what we registered there."""
 
 EVENTS = (
     "OCP\\Files\\Events\\Node\\NodeRenamedEvent",
@@ -56,16 +66,11 @@ def heartbeat() -> Response:
 @lifecycle.post("/init")
 @platform
 def init() -> Response:
-    """Nothing is downloaded or migrated here: the start did it. The host wants to be told so, after this answer."""
-    threading.Thread(target=_report_ready, args=(office().platform,), name="init", daemon=True).start()
+    """After an installation and after an update. The host wants an answer at once, and the progress told later."""
+    found = office()
+    run = partial(set_up, found.ctx, found.platform)
+    threading.Thread(target=run, name="init", daemon=True).start()
     return jsonify({})
-
-
-def _report_ready(host: Platform) -> None:
-    try:
-        host.report_progress(100)
-    except HostUnavailable as error:
-        log.warning("init.not_reported", reason=error.code)
 
 
 @lifecycle.put("/enabled")
@@ -80,24 +85,61 @@ def enabled() -> Response:
 
 
 def hook_in(host: Platform) -> list[str]:
-    """Returns: what could not be registered; events are hints, so their lack is logged alone."""
+    """Also after an update: what an earlier version registered and this one does not know is taken away.
+
+    Returns: what could not be registered or removed; events are hints, so their lack is logged alone.
+    """
+    stale = _stale(host)
+    left = _try(stale or (), host.remove_entry)
     failed = _try(ENTRIES, host.put_entry)
+    if stale is not None:  # else the host would forget what it could not tell just now
+        _remember(host, [*ENTRIES, *(one for one in stale if one[0] in left)])
     for event in EVENTS:
         try:
             host.subscribe(event, "/events/files")
         except HostUnavailable as error:
             log.warning("events.not_subscribed", reason=error.code)
-    return failed
+    return [*left, *failed]
 
 
 def take_out(host: Platform) -> list[str]:
     """Flows stay where they are; only the entries go. Returns: what could not be removed."""
-    return _try(tuple(reversed(ENTRIES)), host.remove_entry)
+    return _try((*(_stale(host) or ()), *reversed(ENTRIES)), host.remove_entry)
 
 
-def _try(
-    entries: tuple[tuple[str, dict[str, object]], ...], act: Callable[[str, dict[str, object]], None]
-) -> list[str]:
+def _stale(host: Platform) -> tuple[Entry, ...] | None:
+    """Entries of earlier versions that this one does not put; None where the host does not tell."""
+    try:
+        kept = json.loads(host.recall(KEPT) or "[]")
+        earlier = [(str(what), dict(body)) for what, body in kept]
+    except HostUnavailable as error:
+        log.warning("entries.not_recalled", reason=error.code)
+        return None
+    except (ValueError, TypeError):
+        log.warning("entries.malformed")
+        return ()
+    ours = [_known_by(*entry) for entry in ENTRIES]
+    return tuple(entry for entry in earlier if _known_by(*entry) not in ours)
+
+
+def _remember(host: Platform, entries: Sequence[Entry]) -> None:
+    try:
+        host.remember(KEPT, json.dumps([[what, _named(body)] for what, body in entries]))
+    except HostUnavailable as error:
+        log.warning("entries.not_remembered", reason=error.code)
+
+
+def _named(body: Mapping[str, object]) -> dict[str, object]:
+    """What tells an entry from others of its kind."""
+    return {name: body[name] for name in ("type", "name", "path") if name in body}
+
+
+def _known_by(what: str, body: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+    """Whichever version of the host's interface put it."""
+    return what.partition("/")[2], _named(body)
+
+
+def _try(entries: Sequence[Entry], act: Callable[[str, Mapping[str, object]], None]) -> list[str]:
     failed = []
     for what, body in entries:
         try:

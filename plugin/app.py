@@ -288,6 +288,7 @@ def _flask(
         secrets=Secrets(keys.link_key, keys.csrf_key, keys.request_key),
         app_id=settings.app_id,
         app_secret=settings.app_secret.get_secret_value(),
+        harp_key=settings.harp_key.get_secret_value(),
         public_url=settings.public_url,
         origins=frozenset({origin_of(settings.public_url), *settings.extra_origins}),
         organisation=settings.organisation,

@@ -16,6 +16,7 @@ from pathlib import Path
 from plugin.app import Operator, demo_operator, open_operator, put_keys_back
 from plugin.flow.errors import ParapheurError
 from plugin.logs import configure
+from plugin.serve import CannotServe, serve
 from plugin.settings import BadSettings, StartRefused, from_environment
 
 
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
             return int(chosen.run(chosen))
         with _operator(chosen.data) as operator:
             return int(chosen.run(operator, chosen))
-    except BadSettings as error:
+    except (BadSettings, CannotServe) as error:
         print(f"settings: {error}", file=sys.stderr)
         return 2
     except (StartRefused, OSError) as error:
@@ -58,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(without_operator=False)
     parser.add_argument("--data", type=Path, help="the data folder of a `make run` (default: $DATA, else data)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    server = commands.add_parser("serve", help="the sidecar's server, on APP_HOST:APP_PORT or behind HaRP")
+    server.set_defaults(run=lambda _: serve(os.environ), without_operator=True)
     rebuild = commands.add_parser("rebuild", help="make the index again from the state files on the host")
     rebuild.add_argument("--json", action="store_true", help="the report as JSON")
     rebuild.set_defaults(run=_rebuild)

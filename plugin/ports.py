@@ -181,6 +181,14 @@ class Platform(Protocol):
         """Asks for a kind of event at a path of ours. Again is fine."""
         ...
 
+    def recall(self, key: str) -> str:
+        """What the host keeps for us under a key; "" where it keeps nothing."""
+        ...
+
+    def remember(self, key: str, value: str) -> None:
+        """Lets the host keep a short text for us, readable by its administrators."""
+        ...
+
 
 # ---- mail -----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -11,7 +12,13 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 PREFIX = "PARAPHEUR_"
-LAUNCHER = {"PARAPHEUR_DIE_WITH_PARENT", "PARAPHEUR_EXPORT_PASSPHRASE", "PARAPHEUR_KILLS", "PARAPHEUR_SHOTS"}
+LAUNCHER = {
+    "PARAPHEUR_DIE_WITH_PARENT",
+    "PARAPHEUR_EXPORT_PASSPHRASE",
+    "PARAPHEUR_KILLS",
+    "PARAPHEUR_SHOTS",
+    "PARAPHEUR_THREADS",
+}
 """Names that speak to the programs around us, not to us."""
 
 APPAPI_NAMES = {
@@ -20,6 +27,7 @@ APPAPI_NAMES = {
     "APP_SECRET": "app_secret",
     "APP_PERSISTENT_STORAGE": "data",
     "NEXTCLOUD_URL": "host_url",
+    "HP_SHARED_KEY": "harp_key",
 }
 """What a deploying host puts into the environment; our own names win over these."""
 
@@ -46,8 +54,9 @@ class Settings(BaseModel):
     host_url: Annotated[str, Field(pattern=r"^https?://[^\s]+[^/\s]$")]
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s]+[^/\s]$")]
     app_id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = "parapheur"
-    app_version: str = "0.1.0"
+    app_version: str = version("parapheur")
     app_secret: SecretStr
+    harp_key: SecretStr = SecretStr("")
     organisation: Annotated[str, Field(min_length=1, max_length=64)] = "Parapheur"
     vault_url: str = ""
     index_url: str = ""
@@ -76,6 +85,8 @@ def from_environment(environment: Mapping[str, str] = os.environ, **ours: object
     values: dict[str, object] = {
         field: environment[name] for name, field in APPAPI_NAMES.items() if environment.get(name)
     }
+    if "host_url" in values:  # as somebody typed it into a daemon's form
+        values["host_url"] = environment["NEXTCLOUD_URL"].rstrip("/").removesuffix("/index.php")
     for name, value in environment.items():
         if not name.startswith(PREFIX) or name in LAUNCHER:
             continue

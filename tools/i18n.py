@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel import Locale
@@ -138,6 +139,7 @@ def compile_() -> None:
     subsets: dict[str, dict[str, dict[str, str | list[str]]]] = {}
     for language in LANGUAGES:
         catalogue = read(language)
+        catalogue.creation_date = catalogue.revision_date = datetime(1980, 1, 1, tzinfo=UTC)  # else: now
         with po_path(language).with_suffix(".mo").open("wb") as file:
             write_mo(file, catalogue)
         texts = {_singular(m): m.string for m in catalogue if m.id and m.string}

@@ -1,4 +1,4 @@
-"""What the tests need of the machine: Debian's chromium and poppler-utils. Installed as root on Debian, else named."""
+"""What the tests need of the machine: chromium, poppler-utils and php-cli. Installed as root on Debian, else named."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ import shutil
 import subprocess
 import sys
 
-NEEDS = {"chromium": ("chromium", "chromium-browser"), "poppler-utils": ("pdfsig",), "fonts-dejavu-core": ()}
+NEEDS = {
+    "chromium": ("chromium", "chromium-browser"),
+    "poppler-utils": ("pdfsig",),
+    "php-cli": ("php",),
+    "fonts-dejavu-core": (),
+}
 
 
 def missing() -> list[str]:

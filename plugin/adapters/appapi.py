@@ -59,6 +59,7 @@ class AppApi:
 
 
 __all__ = ["AppApi", "AppApiAuth"]
+_CONFIG = "/apps/app_api/api/v1/ex-app/config"
 
 
 class AppApiPlatform:
@@ -79,6 +80,16 @@ class AppApiPlatform:
     def remove_entry(self, what: str, body: Mapping[str, object]) -> None:
         """Everything is removed at the first version of its route, whichever version put it there."""
         self._calls.send("DELETE", "", f"/apps/app_api/api/v1/{what.partition('/')[2]}", body)
+
+    def recall(self, key: str) -> str:
+        kept = self._calls.send("POST", "", f"{_CONFIG}/get-values", {"configKeys": [key]})
+        for one in kept if isinstance(kept, list) else ():
+            if isinstance(one, dict) and one.get("configkey") == key:
+                return str(one.get("configvalue") or "")
+        return ""
+
+    def remember(self, key: str, value: str) -> None:
+        self._calls.send("POST", "", _CONFIG, {"configKey": key, "configValue": value})
 
     def subscribe(self, event: str, path: str) -> None:
         """The host calls a relative address of an app directly, with AppAPI headers, without a declared route."""

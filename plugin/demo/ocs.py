@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
+from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from plugin.demo.bell import Bell, TooLong
+from plugin.demo.entries import Hooked
 from plugin.demo.people import PEOPLE, Accounts, DemoPerson
 from plugin.demo.wire import APP_ID, Environ, StartResponse, answer, appapi_user, basic_user, raw_path, read_body
 
@@ -24,7 +26,13 @@ _MESSAGES: Final = {
     403: "Logged in account must be an admin",
 }
 _Json = Any
-COMPANION_VERSION: Final = "0.1.0"
+COMPANION_VERSION: Final = version("parapheur")
+HOOKS: Final = (
+    "/apps/app_api/api/v1/ui/",
+    "/apps/app_api/api/v2/ui/",
+    "/apps/app_api/api/v1/ex-app/config",
+    "/apps/webhook_listeners/",
+)
 
 
 class Refusal(Exception):
@@ -42,8 +50,9 @@ class Ocs:
         self._accounts = accounts
         self._keep_mail = keep_mail
         self.bell = Bell()
-        self.app_progress: int | None = None
-        """What the app last told about its start, by the status route."""
+        self.hooked = Hooked()
+        self.told: list[tuple[int, str]] = []
+        """What the app told about its set-up: percent, and an error or nothing."""
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = raw_path(environ)
@@ -81,8 +90,10 @@ class Ocs:
         is_app = "HTTP_AUTHORIZATION_APP_API" in environ
         match method, path.rstrip("/"):
             case "PUT", "/apps/app_api/ex-app/status" if is_app:
-                self.app_progress = _progress(environ)
+                self.told.append(_progress(environ))
                 return []
+            case _, hook if is_app and not user and hook.startswith(HOOKS):
+                return self._hook(method, hook, environ)
             case "GET", "/apps/app_api/api/v1/users" if is_app:
                 return [uid for uid in PEOPLE if uid not in self._accounts.deleted]
             case "GET", "/apps/parapheur_companion/status" if is_app:
@@ -110,6 +121,12 @@ class Ocs:
                 return _suggestions((query.get("search") or [""])[0], (query.get("limit") or ["10"])[0])
             case _:
                 raise Refusal(404, 998)
+
+    def _hook(self, method: str, path: str, environ: Environ) -> _Json:
+        try:
+            return self.hooked.answer(method, path, {} if method == "GET" else _body(environ))
+        except LookupError as missing:
+            raise Refusal(404, 404) from missing
 
     def _ring(self, user: str, wanted: dict[str, _Json]) -> _Json:
         try:
@@ -175,9 +192,11 @@ def _suggestions(text: str, limit: str) -> list[_Json]:
     return found[: int(limit) if limit.isdigit() else 10]
 
 
-def _progress(environ: Environ) -> int | None:
-    value = _body(environ).get("progress")
-    return value if isinstance(value, int) else None
+def _progress(environ: Environ) -> tuple[int, str]:
+    body = _body(environ)
+    if not isinstance(body.get("progress"), int):
+        raise Refusal(400, 400)
+    return body["progress"], str(body.get("error", ""))
 
 
 def _body(environ: Environ) -> dict[str, _Json]:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Final
 
@@ -21,7 +22,7 @@ from plugin.demo.pages import create_pages
 from plugin.demo.proxy import AppApiProxy
 from plugin.demo.wire import App, Environ, StartResponse, raw_path
 
-APP_VERSION: Final = "0.1.0"
+APP_VERSION: Final = version("parapheur")
 _THREADS: Final = 40
 _ADDRESS: Final = "address"
 _log = structlog.get_logger()

@@ -12,6 +12,7 @@ from plugin.flow.errors import Invalid, Refused
 from plugin.flow.events import Trace
 from plugin.flow.model import Personal
 from plugin.flow.tokens import request_digest
+from plugin.web.callers import host_caller
 from plugin.web.office import office
 
 M = TypeVar("M", bound=BaseModel)
@@ -80,12 +81,12 @@ def trace(recipient: str, act: str) -> Trace:
     unverified.
     """
     found = office()
-    named = request.headers.get("X-Origin-Ip")
-    address = named or request.remote_addr
+    told = host_caller().origin_ip
+    address = told or request.remote_addr
     agent = request.headers.get("User-Agent", "")[:300]
     return Trace(
         ip=Personal(recipient, address) if address else None,
-        ip_source="trusted proxy" if named and found.trust_origin_ip else "unverified",
+        ip_source="trusted proxy" if told and found.trust_origin_ip else "unverified",
         user_agent=Personal(recipient, agent) if agent else None,
         request=request_digest(found.secrets.request_key, act, raw_body(JSON_LIMIT)),
         request_key=idempotency_key(act),

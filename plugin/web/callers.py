@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from flask import g, request
 
-from hooks.identity import Caller, NotTheHost, calling_user
+from hooks.identity import Caller, NotTheHost, calling_user, is_harp_key
 from plugin.actions.acting import load
 from plugin.flow.errors import Conflict, Forbidden, NotFound, ParapheurError
 from plugin.flow.model import Recipient
@@ -35,6 +35,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 USER_TOKEN_TTL = timedelta(hours=12)
 TOKEN_LENGTH = 43
+HARP_HEADER = "Harp-Shared-Key"
 
 
 def anyone(view: View) -> View:
@@ -46,7 +47,7 @@ def direct(view: View) -> View:
 
     @functools.wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        if request.headers.getlist("X-Origin-Ip"):
+        if request.headers.getlist("X-Origin-Ip") or _came_past_the_platform():
             raise NotFound
         return view(*args, **kwargs)
 
@@ -137,11 +138,20 @@ def host_caller() -> Caller:
             request.headers.getlist("Authorization-App-Api"),
             request.headers.getlist("Ex-App-Id"),
             request.headers.getlist("X-Origin-Ip"),
+            request.headers.getlist(HARP_HEADER),
             expected_id=found.app_id,
             secret=found.app_secret,
+            expected_harp_key=found.harp_key,
         )
     except NotTheHost as error:
         raise ParapheurError("not-the-host") from error
+
+
+def _came_past_the_platform() -> bool:
+    """By HaRP from a browser: HaRP puts the app's own headers on everything it forwards."""
+    key = office().harp_key
+    is_forwarded = "Authorization-App-Api" in request.headers
+    return bool(key) and is_forwarded and not is_harp_key(request.headers.getlist(HARP_HEADER), key)
 
 
 def follow(token: str) -> tuple[Loaded, Recipient, int]:

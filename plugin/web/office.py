@@ -30,6 +30,8 @@ class Office:
     secrets: Secrets
     app_id: str
     app_secret: str
+    harp_key: str
+    """What the platform proves itself with behind HaRP; empty where no HaRP stands before us."""
     public_url: str
     origins: frozenset[str]
     organisation: str
