@@ -49,7 +49,7 @@ test-dav: setup ## the file area alone
 bench: setup ## what a signature costs, beside a peer and the limit
 	$(BIN)/python -m tests.bench.seal_bench
 
-package: setup ## build/package: wheel, image context, both apps (REGISTRY=… IMAGE=… BUGS_URL=… and more: tools/package.py)
+package: .venv/.run $(UI) ## build/package: wheel, image context, both apps (REGISTRY=… IMAGE=… BUGS_URL=… and more: tools/package.py)
 	@$(BIN)/python tools/package.py
 
 lock: .venv/.dev ## the pinned requirements again, from pyproject.toml
