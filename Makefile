@@ -52,7 +52,7 @@ bench: setup ## what a signature costs, beside a peer and the limit
 bench-nextcloud: setup ## the same on a real Nextcloud: NEXTCLOUD_URL=… as in docs/testing-nextcloud.md
 	$(BIN)/python -m tests.bench.nextcloud_bench
 
-package: setup ## build/package: wheel, image context, both apps (REGISTRY=… IMAGE=… BUGS_URL=… and more: tools/package.py)
+package: .venv/.run $(UI) ## build/package: wheel, image context, both apps (REGISTRY=… IMAGE=… BUGS_URL=… and more: tools/package.py)
 	@$(BIN)/python tools/package.py
 
 lock: .venv/.dev ## the pinned requirements again, from pyproject.toml

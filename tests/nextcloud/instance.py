@@ -13,9 +13,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
+import tomllib
 import xml.sax.saxutils
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
@@ -30,7 +34,7 @@ from tests.world import Actor, Browser, until
 ROOT = Path(__file__).parents[2]
 APP = "parapheur"
 COMPANION = "parapheur_companion"
-VERSION = "0.1.0"
+VERSION = str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
 WEBHOOK_CALL = "OCA\\WebhookListeners\\BackgroundJobs\\WebhookCall"
 Json = Any
 
@@ -217,6 +221,7 @@ class Installed:
     browsers: list[Browser] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
     log_level: str = "debug"
+    version: str = VERSION
 
     @property
     def url(self) -> str:
@@ -236,7 +241,9 @@ class Installed:
         """What an operator sets."""
         return {
             "APP_ID": APP,
-            "APP_VERSION": VERSION,
+            "APP_PORT": str(self.port),
+            "PARAPHEUR_THREADS": "32",
+            "APP_VERSION": self.version,
             "APP_SECRET": self.secret,
             "APP_PERSISTENT_STORAGE": str(self.folder / "data"),
             "NEXTCLOUD_URL": self.nextcloud.url,
@@ -252,10 +259,9 @@ class Installed:
 
     def start(self) -> None:
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), **self.environment}
-        gunicorn = [str(Path(sys.executable).parent / "gunicorn"), "--bind", f"127.0.0.1:{self.port}"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*gunicorn, "--workers", "1", "--threads", "32", "plugin.wsgi:create()"],
+                [str(Path(sys.executable).parent / "parapheur"), "serve"],
                 cwd=ROOT,
                 env=environment,
                 stdout=log,
@@ -281,12 +287,23 @@ class Installed:
     def register(self) -> None:
         """From the manifest, with port and secret as a manual daemon wants them."""
         self.unregister()
+        with self._manifest() as manifest:
+            self.nextcloud.occ("app_api:app:register", APP, self.daemon, "--info-xml", manifest, "--wait-finish")
+
+    def update(self, to: str) -> str:
+        """The manifest of another version, as an administrator registers it. Returns: what the host says."""
+        with self._manifest(to) as manifest:
+            return self.nextcloud.occ("app_api:app:update", APP, "--info-xml", manifest, "--wait-finish")
+
+    @contextmanager
+    def _manifest(self, version: str = VERSION) -> Iterator[str]:
         own = f"<port>{self.port}</port><secret>{xml.sax.saxutils.escape(self.secret)}</secret></info>"
+        text = (ROOT / "appinfo" / "info.xml").read_text().replace("</info>", own)
         with tempfile.TemporaryDirectory() as shared:  # readable by the host's own account
             Path(shared).chmod(0o755)
             manifest = Path(shared) / "info.xml"
-            manifest.write_text((ROOT / "appinfo" / "info.xml").read_text().replace("</info>", own))
-            self.nextcloud.occ("app_api:app:register", APP, self.daemon, "--info-xml", str(manifest), "--wait-finish")
+            manifest.write_text(text.replace(f"<version>{VERSION}<", f"<version>{version}<"))
+            yield str(manifest)
 
     def unregister(self) -> None:
         self.nextcloud.occ("app_api:app:unregister", APP, "--force", check=False)
@@ -326,6 +343,21 @@ class Installed:
         answer = requests.get(f"{self.direct}/healthz", timeout=60)
         assert answer.status_code == 200, answer.text
         return {check["name"]: check for check in answer.json()["checks"]}
+
+
+def install_words(apps: str) -> Path:
+    """The translations that the host itself shows, as the package brings them. Returns: the folder that was made."""
+    target = Path(apps) / APP
+    with tempfile.TemporaryDirectory() as out:
+        subprocess.run(
+            [sys.executable, "tools/package.py", out], cwd=ROOT, check=True, capture_output=True, timeout=300
+        )
+        with tarfile.open(Path(out) / "parapheur.tar.gz") as archive:
+            words = [member for member in archive if member.name.startswith("parapheur/l10n/")]
+            archive.extractall(apps, words, filter="data")
+    for folder in (target, target / "l10n"):
+        folder.chmod(0o755)
+    return target
 
 
 def install_companion(nextcloud: Nextcloud, apps: str | None) -> None:

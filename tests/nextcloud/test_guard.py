@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.nextcloud.instance import Catcher, Installed, Nextcloud, User
+from tests.nextcloud.instance import VERSION, Catcher, Installed, Nextcloud, User
 from tests.world import Actor, Browser, pdf, signing, stamps
 
 LINK = "s/" + "A" * 43
@@ -93,7 +93,7 @@ def test_whoever_is_not_logged_in_gets_no_page_of_a_user_and_no_way_to_one(app: 
 
 def test_headers_that_a_client_sends_make_nobody_of_him(app: Installed, nextcloud: Nextcloud, alice: User) -> None:
     forged = {
-        "EX-APP-VERSION": "0.1.0",
+        "EX-APP-VERSION": VERSION,
         "AA-VERSION": "32.0.0",
         "AUTHORIZATION-APP-API": base64.b64encode(f"{nextcloud.admin.uid}:x".encode()).decode(),
         "X-Origin-IP": "203.0.113.9",

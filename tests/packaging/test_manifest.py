@@ -108,14 +108,15 @@ def test_one_version_everywhere() -> None:
     assert f"APP_VERSION: {said}" in (ROOT / "compose.yaml").read_text()
     assert f"parapheur:{said}" in (ROOT / "compose.yaml").read_text()
     assert f"parapheur-image-{said}.tar" in (ROOT / "Dockerfile").read_text()
-    assert f"APP_VERSION={said}" in (ROOT / "docs" / "install-nextcloud.md").read_text()
+    assert f"parapheur-image-{said}.tar" in (ROOT / "docs" / "install-nextcloud.md").read_text()
 
 
 NOT_OFFERED = {
     "PARAPHEUR_ONLY_INSTANCE": "a container is the only one on its volume",
     "PARAPHEUR_VAULT_URL": "the image holds no database driver",
     "PARAPHEUR_INDEX_URL": "the same",
-    "PARAPHEUR_SWEEP_EVERY_S": "for tests",
+    "PARAPHEUR_SWEEP_EVERY_S": "right as it is, but in tests",
+    "PARAPHEUR_PATROL_EVERY_S": "the same",
 }
 
 
