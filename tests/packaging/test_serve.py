@@ -158,6 +158,7 @@ def test_behind_harp_it_is_a_socket_file_with_a_tunnel_and_a_browser_is_no_platf
         for method, path in (
             ("POST", "/init"),
             ("PUT", "/enabled?enabled=0"),
+            ("POST", "/events/files"),
             ("GET", "/healthz"),
             ("GET", "/heartbeat"),
         ):
