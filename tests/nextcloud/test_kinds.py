@@ -193,15 +193,20 @@ def test_a_flow_whose_hidden_folder_was_thrown_away_is_restored_from_proof(
     assert "flow.jsonl" in nextcloud.names(alice, f"{folder}/.flows/{flow['id']}")
 
 
-def test_a_folder_in_the_trash_and_back_goes_on_where_it_was(
+def test_a_folder_in_the_trash_suspends_its_flow_and_back_from_there_it_goes_on(
     app: Installed, nextcloud: Nextcloud, creator: Browser, alice: User, bob: User, carol: User
 ) -> None:
     folder = f"Thrown {app.port}"
     file_id = nextcloud.put(alice, f"{folder}/x.pdf", pdf())
     flow = flow_by_two(app, creator, file_id, bob, carol)
     hosted.delete(nextcloud, alice, folder)
+    refused = app.recipient(bob, flow["id"]).approve("Good")
+    assert (refused.status_code, refused.json()["code"]) == (409, "flow-suspended")
+    assert ended(creator, flow, "suspended")["suspension"]["reason"] == "no-access"
+    assert folder not in nextcloud.names(alice, "")
     hosted.restore(nextcloud, alice, folder)
     assert hosted.file_id(nextcloud, alice, f"{folder}/x.pdf") == file_id
+    assert creator.post(f"flows/{flow['id']}/resume", {"choice": "continue"}).status_code == 200
     decided(app, flow, bob, carol)
     assert ended(creator, flow)["documents"][0]["signed"]["path"] == f"{folder}/x (signé).pdf"
 
