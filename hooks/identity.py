@@ -21,7 +21,11 @@ class Caller:
 
 
 class NotTheHost(Exception):
-    """The headers are missing, doubled, malformed or carry another secret."""
+    """The headers are missing, doubled or malformed, or speak to another app."""
+
+
+class OtherSecret(NotTheHost):
+    """All is as the host sends it, but for the secret."""
 
 
 def calling_user(
@@ -38,7 +42,7 @@ def calling_user(
 
     Behind HaRP (``expected_harp_key``) a browser may reach us past the platform, with valid headers that HaRP puts on
     but with the other ones as the browser wrote them: only the platform itself sends HaRP's key along.
-    Raises: NotTheHost. Secrets are compared in constant time.
+    Raises: NotTheHost; of it OtherSecret. Secrets are compared in constant time.
     """
     if len(authorization) != 1 or len(app_id) != 1 or len(origin_ip) > 1:
         raise NotTheHost
@@ -48,9 +52,11 @@ def calling_user(
         decoded = base64.b64decode(authorization[0], validate=True).decode()
     except ValueError as error:
         raise NotTheHost from error
-    uid, _, given = decoded.rpartition(":")
-    if not hmac.compare_digest(given.encode(), secret.encode()):
+    uid, colon, given = decoded.rpartition(":")
+    if not colon:
         raise NotTheHost
+    if not hmac.compare_digest(given.encode(), secret.encode()):
+        raise OtherSecret
     if expected_harp_key and not is_harp_key(harp_key, expected_harp_key):
         return Caller(uid, came_by_proxy=True, origin_ip=None)
     return Caller(uid, bool(origin_ip), origin_ip[0] if origin_ip else None)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import structlog
 from flask import Flask
 from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
@@ -28,13 +25,15 @@ from plugin.actions.context import Context, Identity, Limits
 from plugin.actions.hands import troubles
 from plugin.actions.rebuild import Report, rebuild
 from plugin.actions.suspend import look_after
-from plugin.actions.sweep import Patrol, catch_up, clear_launches, look_at, sweep
+from plugin.actions.sweep import FLOW_WAIT_S, look_at
 from plugin.adapters.accounts import HomeAccounts
 from plugin.adapters.appapi import AppApi, AppApiPlatform
 from plugin.adapters.bell import HostBell
 from plugin.adapters.blobs import FolderBlobs
 from plugin.adapters.dav import DavFiles
+from plugin.adapters.host_health import HostHealth
 from plugin.adapters.host_mail import ChosenMailer, Companion
+from plugin.adapters.host_probe import Probe
 from plugin.adapters.index import SqlIndex
 from plugin.adapters.jobs import HueyJobs
 from plugin.adapters.keys import Keys, restore_keys
@@ -44,24 +43,26 @@ from plugin.adapters.mail import SmtpMailer, SmtpServer
 from plugin.adapters.ocs import OcsDirectory
 from plugin.adapters.ocs_calls import OcsCalls
 from plugin.adapters.people import KeptPeople
+from plugin.adapters.registration import Registration
 from plugin.adapters.sql import Database
 from plugin.adapters.store import Store
 from plugin.adapters.vault import SqlVault
 from plugin.demo.host import EmbeddedHost
 from plugin.demo.server import APP_VERSION, DataInUse, Sidecar, Wiring, address, app_secret
 from plugin.demo.wire import APP_ID
-from plugin.flow.errors import IndexMissing, ParapheurError
+from plugin.flow.errors import IndexMissing
+from plugin.health import Health
+from plugin.patience import at_most
 from plugin.ports import Platform, Trouble
 from plugin.settings import Settings, StartRefused, from_environment
+from plugin.sweeper import Sweeper
 from plugin.web import api_flows, api_host, api_link, errors, headers, pages, service
 from plugin.web.callers import origin_of
 from plugin.web.office import EXTENSION, Office, Secrets
 from plugin.web.openapi import spec
 from plugin.web.schemas import Check
 
-log = structlog.get_logger()
-
-HOST_CHECK_EVERY_S = 5.0
+CONNECT_S = 3.0
 DEMO_ORGANISATION = "Demo organisation"
 
 
@@ -82,18 +83,23 @@ def create_app(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     with_jobs: bool = True,
 ) -> Product:
-    """``host_takes_writes``: how the host is probed for the health page; by a listing of users without one.
+    """``host_takes_writes``: what else is asked of the host for the health page; the start is finished when it has
+    been true once.
 
     Raises: KeysMissing when data knows keys that are not there.
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    api = AppApi(settings.app_secret.get_secret_value(), settings.app_version, settings.app_id)
-    files = DavFiles(settings.host_url, api)
-    registry = OcsDirectory(settings.host_url, api)
+    registration = Registration(settings.data / "registered-version", settings.app_version)
+    api = AppApi(settings.app_secret.get_secret_value(), registration.to_send, settings.app_id)
+    line = _line(settings, api, registration, host_takes_writes, clock)
+    files = DavFiles(settings.host_url, api, (CONNECT_S, settings.host_timeout_s), line=line)
+    calls = partial(OcsCalls, settings.host_url, api, line=line)
+    ocs_timeout_s = (CONNECT_S, min(15.0, settings.host_timeout_s))
+    registry = OcsDirectory(settings.host_url, api, ocs_timeout_s, line=line)
     directory, accounts = KeptPeople(registry), HomeAccounts(registry, files, settings.patrol_every_s)
     database = _database(settings)
     vault = SqlVault(database, only_instance=settings.only_instance)
-    companion = Companion(OcsCalls(settings.host_url, api, timeout_s=(3.0, 30.0)))
+    companion = Companion(calls((CONNECT_S, settings.host_timeout_s)))
     mailer = ChosenMailer(settings.mail, companion, _mailer(settings))
     is_first_start = not (settings.data / "keys").exists()
     keys = Keys.open(settings.data / "keys", settings.organisation, vault.knows_keys(), make_organisation_certificate)
@@ -105,11 +111,16 @@ def create_app(
         index.ready()
     store = Store(files, database, keys, vault, index, leases, accounts)
     workshop = Workshop(children=settings.pdf_children)
+
+    @at_most(FLOW_WAIT_S)
+    def tend(flow_id: str) -> None:
+        look_after(ctx, flow_id)
+
     jobs = HueyJobs(
         settings.data / "jobs.db",
         lambda flow_id: look_at(ctx, flow_id),
-        lambda flow_id: look_after(ctx, flow_id),
-        Sweeper(lambda: ctx, index, lambda: run_rebuild(), timedelta(seconds=settings.patrol_every_s)),
+        tend,
+        Sweeper(lambda: ctx, index.is_missing, lambda: run_rebuild(), timedelta(seconds=settings.patrol_every_s)),
         sweep_every_s=settings.sweep_every_s,
     )
     letters = Letters(
@@ -131,7 +142,7 @@ def create_app(
         jobs=jobs,
         mailer=mailer,
         compose=letters.compose,
-        bell=HostBell(OcsCalls(settings.host_url, api, timeout_s=(3.0, 5.0)), settings.app_id),
+        bell=HostBell(calls((CONNECT_S, 5.0)), settings.app_id),
         notice=letters.notice,
         workshop=workshop,
         signer=KeySigner(keys.seal_key_pem, keys.seal_cert_pem),
@@ -144,13 +155,12 @@ def create_app(
         version=version("parapheur"),
     )
     run_rebuild = partial(rebuild, files, directory, store)
-    works = host_takes_writes or partial(_host_answers, directory)
     health = Health(
-        keys,
-        index,
-        companion,
-        mailer,
-        works,
+        line.findings,
+        index.is_missing,
+        lambda: keys.exported,
+        companion.state,
+        mailer.problem,
         lambda: _count_troubled(vault, index),
         waits=host_takes_writes is not None,
     )
@@ -160,12 +170,13 @@ def create_app(
     def close() -> None:
         if with_jobs:
             jobs.stop()
+        line.close()
         leases.close()
         workshop.close()
         database.close()
 
-    platform = AppApiPlatform(OcsCalls(settings.host_url, api))
-    return Product(_flask(settings, ctx, keys, platform, health.checks), ctx, run_rebuild, close)
+    office = _office(settings, ctx, keys, AppApiPlatform(calls(ocs_timeout_s)), health.checks, line.heard)
+    return Product(_flask(office, settings.host_timeout_s), ctx, run_rebuild, close)
 
 
 def demo_sidecar(wiring: Wiring, *, with_jobs: bool = True) -> Sidecar:
@@ -202,7 +213,8 @@ class Operator:
 @contextmanager
 def open_operator(settings: Settings) -> Iterator[Operator]:
     """May run beside the server. Raises: KeysMissing, HostUnavailable."""
-    api = AppApi(settings.app_secret.get_secret_value(), settings.app_version, settings.app_id)
+    registration = Registration(settings.data / "registered-version", settings.app_version)
+    api = AppApi(settings.app_secret.get_secret_value(), registration.to_send, settings.app_id)
     files, directory = DavFiles(settings.host_url, api), OcsDirectory(settings.host_url, api)
     database = _database(settings)
     vault = SqlVault(database, only_instance=False)
@@ -277,13 +289,28 @@ def _identity(settings: Settings, keys: Keys) -> Identity:
     return Identity(settings.organisation, keys.active.kid, statement, keys.active.private.sign)
 
 
-def _flask(
-    settings: Settings, ctx: Context, keys: Keys, platform: Platform, checks: Callable[[], list[Check] | None]
-) -> Flask:
-    app = Flask("plugin", root_path=str(Path(__file__).parent), static_folder=None)
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.url_map.merge_slashes = False  # or "//" is a redirect, which the host's proxy would follow by itself
-    app.extensions[EXTENSION] = Office(
+def _line(
+    settings: Settings,
+    api: AppApi,
+    registration: Registration,
+    takes_writes: Callable[[], bool] | None,
+    clock: Callable[[], datetime],
+) -> HostHealth:
+    slow_after_s = settings.host_slow_after_s
+    timeout_s = (CONNECT_S, min(2 * slow_after_s, settings.host_timeout_s))
+    probe = Probe(settings.host_url, api, timeout_s, takes_writes=takes_writes, wall=lambda: clock().timestamp())
+    return HostHealth(probe, registration, slow_after_s)
+
+
+def _office(
+    settings: Settings,
+    ctx: Context,
+    keys: Keys,
+    platform: Platform,
+    checks: Callable[[], list[Check] | None],
+    heard: Callable[[str], None],
+) -> Office:
+    return Office(
         ctx=ctx,
         secrets=Secrets(keys.link_key, keys.csrf_key, keys.request_key),
         app_id=settings.app_id,
@@ -296,7 +323,16 @@ def _flask(
         public_keys={"keys": keys.public_jwks},
         platform=platform,
         checks=checks,
+        heard=heard,
     )
+
+
+def _flask(office: Office, patience_s: float) -> Flask:
+    app = Flask("plugin", root_path=str(Path(__file__).parent), static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # or "//" is a redirect, which the host's proxy would follow by itself
+    app.wsgi_app = at_most(patience_s)(app.wsgi_app)  # type: ignore[method-assign]
+    app.extensions[EXTENSION] = office
     headers.install(app)
     errors.install(app)
     app.register_error_handler(OperationalError, lambda _: errors.not_now("storage-unavailable"))
@@ -306,102 +342,8 @@ def _flask(
     return app
 
 
-class Sweeper:
-    """What runs every few seconds, and once at start. It also brings back an index that is gone: until then links
-    answer that the list is being rebuilt."""
-
-    def __init__(
-        self, ctx: Callable[[], Context], index: SqlIndex, run_rebuild: Callable[[], Report], patrol_every: timedelta
-    ) -> None:
-        self._ctx = ctx
-        self._index = index
-        self._run_rebuild = run_rebuild
-        self._caught_up = False
-        self._patrol = Patrol(patrol_every)
-
-    def __call__(self) -> None:
-        try:
-            clear_launches(self._ctx())  # first: a rebuild would take them in
-            if self._index.is_missing():
-                report = self._run_rebuild()
-                log.info(
-                    "rebuild.done", flows=report.flows, skipped=len(report.skipped), restored=len(report.restored)
-                )
-            elif not self._caught_up:
-                catch_up(self._ctx())
-            self._caught_up = True
-            sweep(self._ctx())
-            self._patrol(self._ctx())
-        except ParapheurError as error:
-            log.warning("sweep.later", reason=error.code)
-
-
-def _host_answers(directory: KeptPeople) -> bool:
-    try:
-        directory.users()
-    except ParapheurError:
-        return False
-    return True
-
-
-class Health:
-    """What works and what does not. The host is asked every few seconds at most, however often people ask here."""
-
-    def __init__(
-        self,
-        keys: Keys,
-        index: SqlIndex,
-        companion: Companion,
-        mailer: ChosenMailer,
-        host_works: Callable[[], bool],
-        troubled: Callable[[], int],
-        *,
-        waits: bool,
-    ) -> None:
-        """``waits``: the start is finished only when the host has worked once."""
-        self._keys = keys
-        self._index = index
-        self._companion = companion
-        self._mailer = mailer
-        self._host_works = host_works
-        self._troubled = troubled
-        self._lock = threading.Lock()
-        self._asked_at = -HOST_CHECK_EVERY_S
-        self._works = False
-        self._worked_once = not waits
-
-    def checks(self) -> list[Check] | None:
-        """None before the start is finished."""
-        works = self._host()
-        if not self._worked_once:
-            return None
-        companion = self._companion.state() if works else "ok"  # a host that is out says nothing of its apps
-        mail = self._mailer.problem() if works else None
-        return [
-            _check("host", works, "the platform's file area does not take writes"),
-            _check("index", not self._index.is_missing(), "the index is missing or being rebuilt"),
-            _check("keys-exported", self._keys.exported, "no protected backup of the keys: parapheur keys export"),
-            _check("companion", companion == "ok", companion),
-            _check("mail", mail is None, mail or ""),
-            _check("flows", not (troubled := self._troubled()), f"{troubled} need a hand: parapheur troubles"),
-        ]
-
-    def _host(self) -> bool:
-        with self._lock:
-            now = time.monotonic()
-            if now - self._asked_at >= HOST_CHECK_EVERY_S or not self._works:
-                self._works = self._host_works()
-                self._asked_at = now
-                self._worked_once = self._worked_once or self._works
-            return self._works
-
-
 def _count_troubled(vault: SqlVault, index: SqlIndex) -> int:
     try:
         return len({trouble.flow_id for trouble in troubles(vault, index)})
     except IndexMissing:
         return 0  # its own check tells
-
-
-def _check(name: str, works: bool, reason: str) -> Check:
-    return Check(name=name, state="ok" if works else "degraded", reason=None if works else reason)

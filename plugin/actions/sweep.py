@@ -15,18 +15,24 @@ from plugin.actions.finish import finish
 from plugin.actions.launch import forget
 from plugin.actions.revisions import tidy
 from plugin.actions.suspend import look_after
-from plugin.flow.errors import AccountOut, HostBusy, OutOfReach, ParapheurError
+from plugin.flow.errors import AccountOut, HostBusy, HostUnavailable, OutOfReach, ParapheurError
 from plugin.flow.owed import FinishWork, owed
+from plugin.patience import at_most
 from plugin.ports import ChainBroken
 
 SWEEP_LIMIT = 200
 CHECK_EVERY = timedelta(minutes=5)
 RECHECK_EVERY = timedelta(minutes=1)
 CHECK_LIMIT = 20
+FLOW_WAIT_S = 120.0
+"""How long one flow's work may wait for the host, before others are looked at."""
+OUT_AFTER = 3
+"""Flows in a row that the host does not serve: it is out, and the rest need not be tried."""
 
 log = structlog.get_logger()
 
 
+@at_most(FLOW_WAIT_S)
 def look_at(ctx: Context, flow_id: str) -> None:
     """Asks what is owed and does it. Harmless when asked twice, late, or for nothing."""
     loaded = load(ctx, flow_id)
@@ -50,25 +56,47 @@ def clear_launches(ctx: Context) -> None:
             log.info("launch.cleared", flow=attempt.flow_id)
 
 
-def catch_up(ctx: Context) -> None:
-    """At start: a line that reached the host just before the process died is taken in.
+class CatchUp:
+    """After a start: a line that reached the host just before the process died is taken in, for every running flow.
 
-    Raises: HostUnavailable when the host does not answer at all: to be asked again.
+    A flow that the host cannot serve is asked again at the next call; one that hangs holds up no other.
     """
-    for flow_id in ctx.index.running():
-        try:
-            ctx.flows.refresh(flow_id)
-        except (AccountOut, OutOfReach):
-            ctx.jobs.look_after(flow_id)
-        except (ChainBroken, HostBusy) as error:
-            log.warning("catch_up.later", flow=flow_id, reason=str(error))
+
+    def __init__(self) -> None:
+        self.is_done = False
+        self._left: list[str] | None = None
+
+    def __call__(self, ctx: Context) -> None:
+        """To be called again while ``is_done`` is false."""
+        if self.is_done:
+            return
+        if self._left is None:
+            self._left = list(ctx.index.running())
+        in_a_row = 0
+        for flow_id in tuple(self._left):
+            self._left.remove(flow_id)
+            try:
+                with at_most(FLOW_WAIT_S):
+                    ctx.flows.refresh(flow_id)
+                in_a_row = 0
+            except (AccountOut, OutOfReach):
+                ctx.jobs.look_after(flow_id)
+            except (ChainBroken, HostBusy) as error:
+                log.warning("catch_up.later", flow=flow_id, reason=str(error))
+            except HostUnavailable as error:
+                log.warning("catch_up.later", flow=flow_id, reason=str(error))
+                self._left.append(flow_id)
+                in_a_row += 1
+                if in_a_row == OUT_AFTER:
+                    break
+        self.is_done = not self._left
 
 
 class Patrol:
     """Asks the host now and then whether running flows are still what was written, and can still be served.
 
     Each of them about every ``every``, those in trouble every ``RECHECK_EVERY``, the one longest unchecked
-    first, ``CHECK_LIMIT`` of them a call.
+    first, ``CHECK_LIMIT`` of them a call; one that the host cannot serve has its turn again like the others.
     """
 
     def __init__(
@@ -91,7 +119,8 @@ class Patrol:
         for _, flow_id in stale[:CHECK_LIMIT]:
             self._checked[flow_id] = now
             try:
-                self._look_after(ctx, flow_id)
+                with at_most(FLOW_WAIT_S):
+                    self._look_after(ctx, flow_id)
             except (ChainBroken, HostBusy) as error:
                 log.warning("patrol.later", flow=flow_id, reason=str(error))
         return len(stale[:CHECK_LIMIT])

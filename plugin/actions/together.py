@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -20,6 +21,6 @@ def together(jobs: Sequence[Callable[[], T]]) -> list[T]:
     if len(jobs) < 2:
         return [job() for job in jobs]
     with ThreadPoolExecutor(min(len(jobs), AT_ONCE) - 1, thread_name_prefix="together") as pool:
-        others = [pool.submit(job) for job in jobs[1:]]
+        others = [pool.submit(copy_context().run, job) for job in jobs[1:]]  # which know how long they may wait
         first = jobs[0]()
     return [first, *(other.result() for other in others)]

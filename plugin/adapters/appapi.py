@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from requests import PreparedRequest
@@ -41,21 +41,20 @@ class AppApiAuth(AuthBase):
 class AppApi:
     """The app's own identity on the host. Calling it with a login gives the auth object for that user.
 
-    ``app_version`` must be exactly the registered one.
+    ``app_version`` must be exactly the registered one: a text, or what gives it.
     """
 
     secret: str
-    app_version: str
+    app_version: str | Callable[[], str]
     app_id: str = "parapheur"
     aa_version: str = "32.0.0"
 
     def __call__(self, user: str) -> AuthBase:
-        return AppApiAuth(
-            user, self.secret, app_id=self.app_id, app_version=self.app_version, aa_version=self.aa_version
-        )
+        version = self.app_version if isinstance(self.app_version, str) else self.app_version()
+        return AppApiAuth(user, self.secret, app_id=self.app_id, app_version=version, aa_version=self.aa_version)
 
     def __repr__(self) -> str:
-        return f"AppApi(app_id={self.app_id!r}, app_version={self.app_version!r})"
+        return f"AppApi(app_id={self.app_id!r})"
 
 
 __all__ = ["AppApi", "AppApiAuth"]

@@ -2,7 +2,8 @@
 
 Every call is one request made by ``execute_request``, which takes conditions and gives the answer's headers; the
 client's comfortable methods do neither. One client a thread. What is logged are methods and status codes, never a
-header, a path or a body. Reads are tried again on a failure of the host, anything on 423, nothing on 412 or 401.
+header, a path or a body. Reads are tried again on a failure of the host, anything on 423, nothing on 412 or 401, nor
+what was not answered in time or stands still for maintenance.
 """
 
 from __future__ import annotations
@@ -28,8 +29,16 @@ from webdav3.exceptions import (
 )
 
 from plugin.adapters import dav_xml
-from plugin.adapters.host_session import Timeout, host_pool, host_session
-from plugin.flow.errors import AccountOut, HostBusy, HostFull, HostUnavailable, OutOfReach
+from plugin.adapters.host_session import Line, Timeout, body_of, host_pool, host_session, is_maintenance
+from plugin.flow.errors import (
+    AccountOut,
+    HostBusy,
+    HostFull,
+    HostMaintenance,
+    HostSlow,
+    HostUnavailable,
+    OutOfReach,
+)
 from plugin.ports import READ_ONLY, FileInfo, PreconditionFailed, Written
 
 _LONGEST_ID: Final = 18  # what fits 64 bits
@@ -37,6 +46,7 @@ _ATTEMPTS: Final = 4
 _AGAIN_WITHIN_S: Final = 8.0
 _MAX_XML_BYTES: Final = 64_000_000
 _NO_HOME: Final = b"no home"
+_MAINTENANCE: Final = b"maintenance"
 Infos = list[FileInfo]
 """Named here because the class below has a method called ``list``."""
 Strings = list[str]
@@ -83,6 +93,7 @@ class DavFiles:
         auth_for: Callable[[str], AuthBase],
         timeout_s: Timeout = (3.0, 30.0),
         ca_file: str | None = None,
+        line: Line | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._dav_path = urlsplit(self._base_url).path + "/remote.php/dav"
@@ -90,6 +101,7 @@ class DavFiles:
         self._timeout_s = timeout_s
         self._ca_file = ca_file
         self._pool = host_pool()
+        self._line = line
         self._local = threading.local()
 
     # -- looking ------------------------------------------------------------------------------------------------------
@@ -125,7 +137,7 @@ class DavFiles:
         try:
             for attempt in _again(_Broken, _Locked):
                 with attempt, self._sent(user, "download", address) as response:
-                    data = response.content
+                    data = body_of(response)
                     announced = response.headers.get("Content-Length")
                     if announced is not None and announced != str(len(data)):
                         raise _Broken
@@ -142,8 +154,7 @@ class DavFiles:
         try:
             for attempt in _again(_Broken, _Locked):
                 with attempt, self._sent(user, "download", address, headers=wanted) as response:
-                    start: bytes = response.raw.read(length)
-                    return start
+                    return body_of(response, length)
         except _Empty:
             return b""
         except (_Missing, _Denied, _Unsupported):
@@ -260,7 +271,7 @@ class DavFiles:
     def _parsed(self, user: str, response: requests.Response) -> Infos:
         if response.status_code != 207:
             raise HostUnavailable
-        body = response.raw.read(_MAX_XML_BYTES + 1, decode_content=True)
+        body = body_of(response, _MAX_XML_BYTES + 1)
         if len(body) > _MAX_XML_BYTES:
             raise HostUnavailable
         return dav_xml.infos(body, f"{self._dav_path}/files/{user}")
@@ -293,24 +304,33 @@ class DavFiles:
         except ResponseErrorCode as failure:
             if failure.message == _NO_HOME:
                 raise _NoHome from None
-            raise _error_for(action, int(failure.code)) from None
+            if failure.message == _MAINTENANCE:
+                raise HostMaintenance from None
+            raise self._named(_error_for(action, int(failure.code))) from None
         except requests.RequestException as failure:
-            _log.warning("host.files.no_answer", action=action, error=type(failure).__name__)
-            raise _Broken from None  # the cause's text names the address
+            raise self._no_answer(action, failure) from None  # the cause's text names the address
         try:
             yield response
         except (requests.RequestException, OSError) as failure:
-            _log.warning("host.files.no_answer", action=action, error=type(failure).__name__)
-            raise _Broken from None
+            raise self._no_answer(action, failure) from None
         finally:
             response.close()
+
+    def _no_answer(self, action: str, failure: Exception) -> Exception:
+        _log.warning("host.files.no_answer", action=action, error=type(failure).__name__)
+        return self._named(HostSlow() if isinstance(failure, requests.ReadTimeout) else _Broken())
+
+    def _named(self, error: Exception) -> Exception:
+        """What is known of the host says more than one answer that failed."""
+        known = self._line.known() if self._line is not None and isinstance(error, HostUnavailable) else None
+        return known or error
 
     def _client(self) -> Any:
         client = getattr(self._local, "client", None)
         if client is None:
             client = Client({"webdav_hostname": self._base_url, "webdav_override_methods": {"search": "SEARCH"}})
             client.session.close()
-            client.session = host_session(self._pool, self._ca_file)
+            client.session = host_session(self._pool, self._ca_file, self._line)
             client.session.hooks["response"].append(_drain_failure)
             client.verify = self._ca_file or True
             client.timeout = self._timeout_s
@@ -361,10 +381,10 @@ def _error_for(action: str, status: int) -> Exception:
 def _drain_failure(response: requests.Response, *_: Any, **__: Any) -> requests.Response:
     """A refused request's body is read to its end, or the connection would be lost to the pool."""
     if response.status_code >= 400:
-        said = response.raw.read(100_000)
+        said = body_of(response, 100_000)
         nobody_home = response.request.method == "SEARCH" and b"<s:exception>OCP\\Files\\NotFoundException<" in said
         # the library puts the body into its exception: keep other people's text out of it
-        response._content = _NO_HOME if nobody_home else b""
+        response._content = _NO_HOME if nobody_home else _MAINTENANCE if is_maintenance(response, said) else b""
         response.close()
     return response
 

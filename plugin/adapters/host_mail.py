@@ -12,7 +12,9 @@ import structlog
 from plugin.adapters.mail import header_text
 from plugin.adapters.ocs_calls import OcsCalls
 from plugin.flow.errors import HostUnavailable
+from plugin.patience import left_s
 from plugin.ports import Mail, Mailer, MailRefused
+from plugin.ports_health import Finding
 
 PATH: Final = "/apps/parapheur_companion"
 OLDEST: Final = (0, 1, 0)
@@ -35,18 +37,23 @@ class Companion:
     def __init__(self, calls: OcsCalls, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._calls = calls
         self._monotonic = monotonic
+        self._asking = threading.Lock()
         self._lock = threading.Lock()
         self._state: State = "unknown"
         self._asked_at: float | None = None
 
     def state(self) -> State:
-        """ "unknown": it was never asked with success."""
-        with self._lock:
+        """ "unknown": it was never asked with success. Who has no time to wait for the answer gets the last one."""
+        if not self._asking.acquire(timeout=left_s(LOOK_EVERY_S)):
+            return self._state
+        try:
             now = self._monotonic()
             if self._asked_at is None or self._state == "unknown" or now - self._asked_at >= LOOK_EVERY_S:
                 self._asked_at = now
                 self._found(self._ask())
             return self._state
+        finally:
+            self._asking.release()
 
     def send(self, mail: Mail) -> None:
         """Raises: MailRefused, HostUnavailable; of it CompanionMissing, after which ``state`` says so."""
@@ -61,8 +68,7 @@ class Companion:
         }
         answer = self._calls.send("POST", "", f"{PATH}/mail", body)
         if answer is None:
-            with self._lock:
-                self._found("missing")
+            self._found("missing")
             raise CompanionMissing
         match answer.get("outcome") if isinstance(answer, dict) else None:
             case "accepted":
@@ -90,9 +96,10 @@ class Companion:
             return False
 
     def _found(self, state: State) -> None:
-        if state != self._state:
-            _log.info("companion", state=state, before=self._state)
-        self._state = state
+        with self._lock:
+            before, self._state = self._state, state
+        if state != before:
+            _log.info("companion", state=state, before=before)
 
 
 class ChosenMailer:
@@ -112,11 +119,14 @@ class ChosenMailer:
             raise
         self._failing = None
 
-    def problem(self) -> str | None:
+    def problem(self) -> Finding | None:
         """Why mails do not go out now, as far as is known: for the health page."""
         if self._wanted == "host" and (state := self._companion.state()) not in ("ok", "unknown"):
-            return f"mails go through the companion alone, and that is {state}"
-        return None if self._failing is None else f"the last mail was not taken: {self._failing}"
+            words = f"mails go through the companion app alone, and that is {state}: they wait until it works"
+            return Finding("mail-needs-companion", words)
+        if self._failing is None:
+            return None
+        return Finding("mail-not-taken", f"the last mail was not taken ({self._failing}): it is tried again by itself")
 
     def _send(self, mail: Mail) -> None:
         if self._wanted == "smtp":

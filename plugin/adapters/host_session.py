@@ -2,20 +2,30 @@
 
 The headers it carries open every account, so it goes to the configured address alone: no redirect is followed, no
 proxy or credential is taken from the environment. Cookies are refused, or one user's session would answer for another.
+
+It waits no longer than the work that asks has patience left, for bodies that drip as well; and it asks nothing while
+its ``Line`` says that nothing can come of it.
 """
 
 from __future__ import annotations
 
 from http.cookiejar import DefaultCookiePolicy
-from typing import Final
+from typing import Any, Final, Protocol
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from plugin.flow.errors import HostUnavailable
+from plugin.patience import left_s
 
 Timeout = tuple[float, float]
 """Connect and read, in seconds."""
 _KEPT_CONNECTIONS: Final = 40
 """As many as threads ask the host at once."""
+
+_LEAST_S: Final = 0.05
+_PIECE: Final = 1 << 16
 
 
 def host_pool() -> HTTPAdapter:
@@ -23,15 +33,91 @@ def host_pool() -> HTTPAdapter:
     return HTTPAdapter(max_retries=0, pool_maxsize=_KEPT_CONNECTIONS)
 
 
-def host_session(pool: HTTPAdapter, ca_file: str | None = None) -> requests.Session:
+class Line(Protocol):
+    """What is known of the host as a whole."""
+
+    def check(self) -> None:
+        """Before a call. Raises: HostUnavailable, where it would only wait, or be counted against us."""
+        ...
+
+    def failed(self) -> None:
+        """After a call that got no proper answer: have a look what is the matter."""
+        ...
+
+    def known(self) -> HostUnavailable | None:
+        """What was the matter a moment ago."""
+        ...
+
+
+class HostSession(requests.Session):
+    """Of one thread. Raises, beside what requests does: HostUnavailable, from the line."""
+
+    def __init__(self, pool: HTTPAdapter, ca_file: str | None, line: Line | None) -> None:
+        super().__init__()
+        self._line = line
+        self.trust_env = False
+        self.max_redirects = 0
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.headers["Accept-Encoding"] = "identity"
+        self.headers["User-Agent"] = "parapheur"
+        self.verify = ca_file or True
+        self.mount("http://", pool)
+        self.mount("https://", pool)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        if self._line is not None:
+            self._line.check()
+        is_streamed = kwargs.get("stream", False)
+        try:
+            response = super().send(request, **{**kwargs, "stream": True, "timeout": _clipped(kwargs.get("timeout"))})
+            if not is_streamed:
+                response._content = body_of(response)
+        except requests.RequestException:
+            self._has_failed()
+            raise
+        if response.status_code == 401 or response.status_code >= 500:
+            self._has_failed()
+        return response
+
+    def _has_failed(self) -> None:
+        if self._line is not None:
+            self._line.failed()
+
+
+def host_session(pool: HTTPAdapter, ca_file: str | None = None, line: Line | None = None) -> HostSession:
     """A session of one thread. ``ca_file``: a PEM bundle for a host with a certificate of its own authority."""
-    session = requests.Session()
-    session.trust_env = False
-    session.max_redirects = 0
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers["Accept-Encoding"] = "identity"
-    session.headers["User-Agent"] = "parapheur"
-    session.verify = ca_file or True
-    session.mount("http://", pool)
-    session.mount("https://", pool)
-    return session
+    return HostSession(pool, ca_file, line)
+
+
+def body_of(response: requests.Response, at_most: int | None = None) -> bytes:
+    """The body, or its first ``at_most`` bytes. Raises: requests.RequestException, when it is late or cut off."""
+    pieces, length = [], 0
+    try:
+        while at_most is None or length < at_most:
+            piece = response.raw.read1(_PIECE if at_most is None else min(_PIECE, at_most - length))
+            if not piece:
+                break
+            pieces.append(piece)
+            length += len(piece)
+            if left_s(_LEAST_S) <= 0:
+                raise requests.ReadTimeout("the answer came too slowly")
+    except ReadTimeoutError as late:
+        raise requests.ReadTimeout("the answer stopped") from late
+    except (HTTPError, OSError) as cut:
+        raise requests.ConnectionError("the answer was cut off") from cut
+    return b"".join(pieces)
+
+
+def is_maintenance(response: requests.Response, said: bytes = b"") -> bool:
+    """By header on OCS and on pages, by the name of the exception on WebDAV."""
+    return response.status_code == 503 and (
+        response.headers.get("X-Nextcloud-Maintenance-Mode") == "1" or b"\\ServerMaintenanceMode<" in said
+    )
+
+
+def _clipped(timeout: Any) -> Timeout:
+    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    left = left_s(max(connect, read))
+    if left < _LEAST_S:
+        raise requests.ReadTimeout("no time is left for this call")
+    return min(connect, left), min(read, left)

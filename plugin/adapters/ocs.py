@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from requests.auth import AuthBase
 
-from plugin.adapters.host_session import Timeout
+from plugin.adapters.host_session import Line, Timeout
 from plugin.adapters.ocs_calls import Denied, OcsCalls
 from plugin.ports import Account, Person, Suggestion
 
@@ -23,8 +23,9 @@ class OcsDirectory:
         auth_for: Callable[[str], AuthBase],
         timeout_s: Timeout = (3.0, 15.0),
         ca_file: str | None = None,
+        line: Line | None = None,
     ) -> None:
-        self._calls = OcsCalls(base_url, auth_for, timeout_s, ca_file)
+        self._calls = OcsCalls(base_url, auth_for, timeout_s, ca_file, line)
 
     def person(self, uid: str) -> Person | None:
         if not uid:

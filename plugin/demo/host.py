@@ -28,6 +28,7 @@ from plugin.demo.wire import Environ, StartResponse, answer, raw_path
 
 _THREADS: Final = 24
 _PROBE: Final = ".probe-"
+_STATUS: Final = b'{"installed": true, "maintenance": false, "needsDbUpgrade": false, "version": "34.0.0.0"}'
 _log = structlog.get_logger()
 
 
@@ -118,6 +119,8 @@ class EmbeddedHost:
             return self._dav(environ, start_response)
         if path.startswith(("/ocs/v1.php/", "/ocs/v2.php/")):
             return self.ocs(environ, start_response)
+        if path == "/status.php":
+            return answer(start_response, 200, _STATUS, [("Content-Type", "application/json")])
         return answer(start_response, 404)
 
 

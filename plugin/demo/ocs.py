@@ -92,6 +92,8 @@ class Ocs:
             case "PUT", "/apps/app_api/ex-app/status" if is_app:
                 self.told.append(_progress(environ))
                 return []
+            case "GET", "/apps/app_api/ex-app/state" if is_app:
+                return True
             case _, hook if is_app and not user and hook.startswith(HOOKS):
                 return self._hook(method, hook, environ)
             case "GET", "/apps/app_api/api/v1/users" if is_app:

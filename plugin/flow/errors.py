@@ -11,7 +11,10 @@
     ├── NotFound              unknown, or not for this caller: both look alike (404)
     ├── Forbidden             a foreign origin (403): never what honest use can do
     └── Unavailable           try again later (503, Retry-After)
-        ├── HostUnavailable     the file area does not answer, or answered nonsense
+        ├── HostUnavailable     the platform does not answer, or answered nonsense
+        │   ├── HostMaintenance   it says itself that it is being looked after
+        │   ├── HostSlow          it took the call, but did not answer in the time that people wait
+        │   ├── HostRefuses       it does not know this app, or not with this secret, or has it disabled
         │   ├── AccountOut        the host does not let us act as that user, or not at all
         │   └── OutOfReach        that user does not reach the flow's first document any more, nor its folder
         ├── HostBusy            the file is locked, or the flow is held by somebody else
@@ -84,6 +87,21 @@ class Unavailable(ParapheurError):
 
 class HostUnavailable(Unavailable):
     code = "host-unavailable"
+
+
+class HostMaintenance(HostUnavailable):
+    code = "host-maintenance"
+    retry_after_s = 30
+
+
+class HostSlow(HostUnavailable):
+    code = "host-slow"
+    retry_after_s = 20
+
+
+class HostRefuses(HostUnavailable):
+    code = "host-refuses"
+    retry_after_s = 60
 
 
 class AccountOut(HostUnavailable):

@@ -14,11 +14,12 @@ from datetime import timedelta
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
+import structlog
 from flask import g, request
 
-from hooks.identity import Caller, NotTheHost, calling_user, is_harp_key
+from hooks.identity import Caller, NotTheHost, OtherSecret, calling_user, is_harp_key
 from plugin.actions.acting import load
-from plugin.flow.errors import Conflict, Forbidden, NotFound, ParapheurError
+from plugin.flow.errors import Conflict, Forbidden, HostRefuses, NotFound, ParapheurError
 from plugin.flow.model import Recipient
 from plugin.flow.tokens import (
     link_page_token,
@@ -30,6 +31,8 @@ from plugin.flow.tokens import (
 )
 from plugin.ports import Loaded
 from plugin.web.office import office
+
+log = structlog.get_logger()
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -131,10 +134,14 @@ def _logged_in() -> str:
 
 
 def host_caller() -> Caller:
-    """Raises not-the-host (401) when the request did not come through the platform."""
+    """Raises not-the-host (401) when the request did not come through the platform.
+
+    Another secret is 503: it stands for a set-up that everybody suffers from, and a proxy that counts refusals would
+    shut honest people out.
+    """
     found = office()
     try:
-        return calling_user(
+        caller = calling_user(
             request.headers.getlist("Authorization-App-Api"),
             request.headers.getlist("Ex-App-Id"),
             request.headers.getlist("X-Origin-Ip"),
@@ -143,8 +150,15 @@ def host_caller() -> Caller:
             secret=found.app_secret,
             expected_harp_key=found.harp_key,
         )
+    except OtherSecret as error:
+        log.warning("host.other_secret", route=request.endpoint)
+        raise HostRefuses("wrong-secret") from error
     except NotTheHost as error:
         raise ParapheurError("not-the-host") from error
+    versions = request.headers.getlist("Ex-App-Version")
+    if len(versions) == 1 and not _came_past_the_platform():
+        found.heard(versions[0])
+    return caller
 
 
 def _came_past_the_platform() -> bool:

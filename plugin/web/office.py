@@ -41,6 +41,8 @@ class Office:
     platform: Platform
     checks: Callable[[], list[Check] | None]
     """What works and what does not; None before the start is finished."""
+    heard: Callable[[str], None]
+    """A call with the right secret came in, naming the version that the host has on record."""
 
 
 def office() -> Office:

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, g, make_response, render_template, request, send_from_directory
 
 from plugin.actions.acting import load_for
-from plugin.flow.errors import NotFound
+from plugin.flow.errors import NotFound, Unavailable
 from plugin.flow.model import Recipient
 from plugin.i18n import bundle_words, translations
 from plugin.ports import Loaded
@@ -20,6 +20,7 @@ from plugin.web.api_link import read_link
 from plugin.web.callers import anyone, follow, host_caller, is_admin, user_token
 from plugin.web.language import COOKIE, language, remember
 from plugin.web.office import office
+from plugin.web.problems import problem, sentence, status_of
 from plugin.web.reading import Reader, page_state, read_flow, read_for_recipient
 from plugin.web.schemas import LinkFlowOut
 
@@ -27,6 +28,7 @@ pages = Blueprint("pages", __name__)
 
 UI = Path(__file__).parent.parent / "static" / "ui"
 HOST_FILES = ("main.js", "embed.css", "i18n.json")
+AGAIN_AT_LEAST_S = 10
 A_YEAR = "public, max-age=31536000, immutable"
 
 
@@ -90,6 +92,22 @@ def _follow_page(loaded: Loaded, uid: str) -> Response:
     """Where the flow stands, for who launched it."""
     shown = {**read_flow(loaded, Reader(None, sees_all=True, uid=uid)).model_dump(), "me": {"id": "", "name": ""}}
     return _render("follow.html", flow=shown, external=False, api_base=f"../api/v1/flows/{loaded.flow.id}")
+
+
+@pages.errorhandler(Unavailable)
+def later(error: Unavailable) -> Response:
+    """A page for people instead of a problem for programs. It comes back by itself, script or not."""
+    if request.endpoint not in ("pages.invitation", "pages.for_user"):
+        return problem(error, language())
+    answer = _render(
+        "later.html",
+        external=request.endpoint == "pages.invitation",
+        sentence=sentence(error.code, language(), dict(error.values)),
+        again_in_s=max(AGAIN_AT_LEAST_S, error.retry_after_s),
+    )
+    answer.status_code = status_of(error)
+    answer.headers["Retry-After"] = str(error.retry_after_s)
+    return answer
 
 
 def _not_found(*, external: bool, who: str | None, status: int = 404) -> Response:

@@ -80,6 +80,16 @@ SENTENCES: dict[str, str] = {
     "too-much-growth": _("This image would make the document too large."),
     "no-free-name": _("Too many files have that name already."),
     "host-unavailable": _("The platform is not responding. Nothing was lost; please try again in a moment."),
+    "host-maintenance": _("The platform is in maintenance. Nothing was lost; please try again in a few minutes."),
+    "host-slow": _("The platform is very slow at the moment. Nothing was lost; please try again in a moment."),
+    "host-refuses": _(
+        "Parapheur is not connected to the platform at the moment. Nothing was lost; an administrator has to look at "
+        "it."
+    ),
+    "wrong-secret": _(
+        "The platform and Parapheur do not recognise each other at the moment. Nothing was lost; an administrator has "
+        "to look at it."
+    ),
     "host-busy": _("The file is in use at the moment. Please try again shortly."),
     "flow-busy": _("Somebody else is acting on this workflow right now. Please try again shortly."),
     "host-full": _("There is no room left in the owner's files."),

@@ -103,7 +103,8 @@ def test_a_host_whose_mailer_fails_is_asked_again_and_the_health_page_knows(
     script.answers = [THERE, enveloped(b'{"outcome": "later"}'), ACCEPTED]
     with pytest.raises(HostUnavailable, match="mail-later"):
         mailer.send(MAIL)
-    assert mailer.problem() == "the last mail was not taken: mail-later"
+    assert str(mailer.problem()).startswith("mail-not-taken: ")
+    assert "mail-later" in str(mailer.problem())
     mailer.send(MAIL)
     assert mailer.problem() is None
     assert smtp.sent == []
@@ -176,7 +177,8 @@ def test_with_the_host_alone_nothing_goes_another_way(script: Script, companion:
     with pytest.raises(HostUnavailable):
         mailer.send(MAIL)
     assert smtp.sent == []
-    assert mailer.problem() == "mails go through the companion alone, and that is missing"
+    assert str(mailer.problem()).startswith("mail-needs-companion: ")
+    assert "missing" in str(mailer.problem())
 
 
 def test_with_smtp_alone_the_host_is_not_asked(script: Script, companion: Companion, smtp: Smtp) -> None:

@@ -222,6 +222,8 @@ class Installed:
     process: subprocess.Popen[bytes] | None = None
     log_level: str = "debug"
     version: str = VERSION
+    differing: dict[str, str] = field(default_factory=dict)
+    """What stands differently in the environment."""
 
     @property
     def url(self) -> str:
@@ -255,6 +257,7 @@ class Installed:
             "PARAPHEUR_SWEEP_EVERY_S": "5",
             "PARAPHEUR_PATROL_EVERY_S": "5",
             "PARAPHEUR_LOG_LEVEL": self.log_level,
+            **self.differing,
         }
 
     def start(self) -> None:
@@ -277,6 +280,11 @@ class Installed:
         except requests.ConnectionError:
             threading.Event().wait(0.2)
             return False
+
+    def restart(self, **differing: str) -> None:
+        self.stop()
+        self.differing = differing
+        self.start()
 
     def stop(self) -> None:
         if self.process is not None:

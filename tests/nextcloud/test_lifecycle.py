@@ -74,7 +74,7 @@ def test_a_wrong_secret_opens_nothing_on_either_side(app: Installed, nextcloud: 
     headers = {"EX-APP-ID": "parapheur", "EX-APP-VERSION": VERSION, "AUTHORIZATION-APP-API": "OndyZQ=="}
     for method, path in (("PUT", "/enabled?enabled=0"), ("POST", "/init"), ("GET", "/api/v1/me")):
         answer = requests.request(method, app.direct + path, headers=headers, timeout=60)
-        assert answer.status_code == 401, path
+        assert (answer.status_code, answer.json()["code"]) == (503, "wrong-secret"), path
     assert hooked(app, HOOKED[0]).status_code == 200
 
 

@@ -27,17 +27,23 @@ async function call<T>(url: string, init: RequestInit): Promise<T> {
   try {
     response = await fetch(url, { credentials: "same-origin", ...init });
   } catch {
-    throw new Declined({ title: t("The server cannot be reached. Check your connection, then try again."), status: 0, code: "offline" });
+    throw new Declined({ title: t("The server cannot be reached. Check your connection, then try again."), status: 0, code: "offline", retry_s: 5 });
   }
   const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
   const body: unknown = isJson ? await response.json() : null;
   if (response.ok) return body as T;
   const problem = (body ?? {}) as Partial<Problem>;
+  const { status, headers } = response;
+  const stands = status === 503 && headers.get("X-Nextcloud-Maintenance-Mode"); // the platform itself answered
+  const passes = status === 429 || status === 502 || status === 503 || status === 504;
   throw new Declined({
     ...problem,
-    title: problem.title || t("The server answered with error {status}. Try again in a moment.", { status: response.status }),
-    status: response.status,
-    code: problem.code || `http-${response.status}`,
+    title: problem.title || (stands
+      ? t("The platform is in maintenance. Nothing was lost; please try again in a few minutes.")
+      : t("The server answered with error {status}. Try again in a moment.", { status })),
+    status,
+    code: problem.code || `http-${status}`,
+    ...(passes ? { retry_s: Math.min(120, Number(headers.get("Retry-After")) || 5) } : {}),
   });
 }
 

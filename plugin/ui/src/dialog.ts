@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { modal } from "./element";
 import { icon } from "./icons";
-import { t } from "./i18n";
+import { t, tn } from "./i18n";
 
 export interface Frame {
   title: string;
@@ -9,13 +9,14 @@ export interface Frame {
   error: string;
   close(): void;
   reload?: (() => void) | undefined; // offered beside the error
+  again?: { in_s: number; kept: string; now(): void } | undefined; // it is being tried again
   body: TemplateResult;
   foot: TemplateResult;
 }
 
 const opened = modal();
 
-export function frame({ title, busy, error, close, reload, body, foot }: Frame): TemplateResult {
+export function frame({ title, busy, error, close, reload, again, body, foot }: Frame): TemplateResult {
   return html`<dialog class="pf-dialog" aria-labelledby="pf-dialog-title" ${opened}
       @cancel=${(event: Event) => { event.preventDefault(); if (!busy) close(); }}>
     <div class="in">
@@ -24,7 +25,9 @@ export function frame({ title, busy, error, close, reload, body, foot }: Frame):
         <button type="button" class="pf-btn quiet ico" aria-label=${t("Close")} aria-disabled=${busy} @click=${() => !busy && close()}>${icon("close")}</button></header>
       <div class="bd">
         ${body}
-        <div role="alert">${error ? html`<p class="pf-note danger">${icon("alert")}<span class="grow">${error}</span>${reload ? html`<button type="button" class="pf-link" data-test="reload" @click=${reload}>${t("Reload")}</button>` : nothing}</p>` : nothing}</div>
+        <div role="alert">${error ? html`<p class="pf-note danger">${icon("alert")}<span class="grow">${error}</span>${reload ? html`<button type="button" class="pf-link" data-test="reload" @click=${reload}>${t("Reload")}</button>` : nothing}</p>` : nothing}${again ? html`<p class="sm b">${again.kept}</p>` : nothing}</div>
+        ${again ? html`<p class="row" data-test="again"><span class="grow num">${tn("Retrying in {n} second", "Retrying in {n} seconds", again.in_s)}</span>
+          <button type="button" class="pf-btn small" data-test="retry-now" @click=${again.now}>${t("Retry now")}</button></p>` : nothing}
       </div>
       <footer>${foot}</footer>
     </div>

@@ -1,10 +1,11 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { createRef, ref } from "lit/directives/ref.js";
 import { connect, Declined, sentence, type Api } from "./api";
-import { confirm, frame } from "./dialog";
+import { confirm, frame, type Frame } from "./dialog";
 import { define, PageElement } from "./element";
 import { icon } from "./icons";
 import { size, t, tn } from "./i18n";
+import { Again } from "./sign/again";
 import { approval, preview, refusal, signLabel, whyNot, type SigningState } from "./sign/decisions";
 import { done, type Decision } from "./sign/done";
 import { base64, IMAGE_LIMIT_BYTES, inkFromFile, type Ink } from "./sign/ink";
@@ -23,7 +24,7 @@ class Signing extends PageElement {
   };
   flow: LinkFlow | null = null;
   open: "" | "sign" | "refuse" | "approve" = "";
-  signing: SigningState = { tab: "draw", ink: null, imageName: "", imageError: "", consent: false, busy: false, error: "", stale: false };
+  signing: SigningState = { tab: "draw", ink: null, imageName: "", imageError: "", consent: false, busy: false, error: "", stale: false, again_s: 0 };
   text = "";
   outcome: { decision: Decision; flow: FlowOut } | null = null;
   private drawn: Ink | null = null;
@@ -33,6 +34,8 @@ class Signing extends PageElement {
   private api!: Api;
   private seen: number[] = []; // not told yet
   private stopWatching = () => {};
+  private again = new Again((again_s) => this.set({ again_s }));
+  private once = () => {}; // what is tried again
 
   private get apiBase(): string {
     return this.getAttribute("api-base") ?? "";
@@ -53,6 +56,7 @@ class Signing extends PageElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.stopWatching();
+    this.again.stop();
   }
 
   private begin(flow: LinkFlow): void {
@@ -76,10 +80,12 @@ class Signing extends PageElement {
   }
 
   private set(change: Partial<SigningState>): void {
+    if ("ink" in change || "consent" in change) this.again.forget(); // what would be tried again is not meant any more
     this.signing = { ...this.signing, ...change };
   }
 
   private show(which: typeof this.open): void {
+    this.again.forget();
     this.set({ error: "" });
     this.text = "";
     this.open = which;
@@ -91,9 +97,11 @@ class Signing extends PageElement {
 
   private async decide(path: string, body: unknown, decision: Decision): Promise<void> {
     if (this.signing.busy) return;
+    this.again.stop();
     this.set({ busy: true, error: "", stale: false });
     try {
       const flow = await this.api.post<FlowOut>(path, body);
+      this.again.forget();
       this.stopWatching();
       this.open = "";
       this.outcome = { decision, flow };
@@ -103,9 +111,11 @@ class Signing extends PageElement {
       this.querySelector<HTMLElement>("#main")?.focus();
       window.scrollTo(0, 0);
     } catch (error) {
-      const { status, code } = error instanceof Declined ? error.problem : { status: 0, code: "" };
+      const { status, code, retry_s = 0 } = error instanceof Declined ? error.problem : { status: 0, code: "" };
       if (status === 409 && OVER.has(code)) return reloadSaying(sentence(error));
       this.set({ error: sentence(error), stale: status === 409 });
+      this.once = () => void this.decide(path, body, decision);
+      if (retry_s) this.again.later(retry_s, this.once);
     } finally {
       this.set({ busy: false });
       this.tellSeen();
@@ -205,6 +215,13 @@ class Signing extends PageElement {
         <button type="button" class="pf-btn quiet" aria-disabled=${blank} data-test="clear" @click=${() => this.pad.value?.clear()}>${icon("trash")}${t("Clear")}</button></div>`}`;
   }
 
+  private get retrying(): Frame["again"] {
+    const { again_s } = this.signing;
+    const kept = this.open === "sign"
+      ? t("Your signature was not saved. Your drawing is kept.") : t("Your decision was not saved. What you wrote is kept.");
+    return again_s ? { in_s: again_s, kept, now: () => this.once() } : undefined;
+  }
+
   private get reload(): (() => void) | undefined {
     return this.signing.stale ? () => void this.refresh() : undefined;
   }
@@ -212,7 +229,7 @@ class Signing extends PageElement {
   private signDialog(flow: LinkFlow): TemplateResult {
     const { busy, error, consent, ink } = this.signing;
     return frame({
-      title: t("Your signature"), busy, error, close: () => this.show(""), reload: this.reload,
+      title: t("Your signature"), busy, error, close: () => this.show(""), reload: this.reload, again: this.retrying,
       body: html`${this.tabs()}${this.drawTab()}${this.signing.tab === "image" ? this.imageTab() : nothing}
         ${preview(flow, ink, this.apiBase)}
         <label class="pf-check"><input type="checkbox" data-test="consent" .checked=${consent}
@@ -244,8 +261,8 @@ class Signing extends PageElement {
     const external = this.hasAttribute("external");
     if (outcome) return done({ decision: outcome.decision, before: flow, after: outcome.flow, apiBase: this.apiBase, external });
     const texts = {
-      flow, busy: this.signing.busy, error: this.signing.error, reload: this.reload,
-      close: () => this.show(""), type: (text: string) => { this.text = text; },
+      flow, busy: this.signing.busy, error: this.signing.error, reload: this.reload, again: this.retrying,
+      close: () => this.show(""), type: (text: string) => { this.again.forget(); this.text = text; },
     };
     return html`${this.bar(flow)}
       ${this.open === "sign" ? this.signDialog(flow) : nothing}

@@ -9,6 +9,7 @@ export interface Problem {
   status: number;
   code: string;
   path?: string | null;
+  retry_s?: number; // when trying again may help
   errors?: { path?: string; message?: string; title?: string }[];
 }
 

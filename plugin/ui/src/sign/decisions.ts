@@ -1,6 +1,6 @@
 /** The sheets in which a decision is made. Each returns a <dialog>; the element holds the state. */
 import { html, nothing, type TemplateResult } from "lit";
-import { confirm, frame } from "../dialog";
+import { confirm, frame, type Frame } from "../dialog";
 import { icon } from "../icons";
 import { t, tn } from "../i18n";
 import type { LinkFlow } from "../types";
@@ -16,7 +16,10 @@ export interface SigningState {
   busy: boolean;
   error: string;
   stale: boolean; // the flow has moved on since this page was opened
+  again_s: number; // until it is tried again by itself
 }
+
+type Sheet = { flow: LinkFlow; busy: boolean; error: string; close(): void; reload?: (() => void) | undefined; again?: Frame["again"]; type(text: string): void; send(): void };
 
 export function whyNot(state: SigningState): string {
   if (!state.ink) return state.tab === "draw" ? t("Draw your signature first.") : t("Choose an image first.");
@@ -33,7 +36,7 @@ export function preview(flow: LinkFlow, ink: Ink | null, apiBase: string) {
   return html`<details class="pf-more"><summary>${icon("right", "s16")}${t("See it on the page")}</summary>${crop(flow, ink, apiBase)}</details>`;
 }
 
-export function refusal(o: { flow: LinkFlow; reason: string; busy: boolean; error: string; close(): void; reload?: (() => void) | undefined; type(text: string): void; send(): void }): TemplateResult {
+export function refusal(o: Sheet & { reason: string }): TemplateResult {
   const approving = o.flow.kind === "validation" || o.flow.me.role === "validator";
   return frame({
     title: approving ? t("Refuse to approve?") : t("Refuse to sign?"),
@@ -41,6 +44,7 @@ export function refusal(o: { flow: LinkFlow; reason: string; busy: boolean; erro
     error: o.error,
     close: o.close,
     reload: o.reload,
+    again: o.again,
     body: html`<p>${t("{name} will be told, the workflow stops, and nobody else will be asked.", { name: o.flow.creator.name })}</p>
       <label class="pf-field"><span class="pf-label">${t("Reason (required)")}</span>
         <textarea class="pf-input" rows="4" maxlength="4000" required autofocus data-test="refuse-reason" .value=${o.reason}
@@ -54,13 +58,14 @@ export function refusal(o: { flow: LinkFlow; reason: string; busy: boolean; erro
   });
 }
 
-export function approval(o: { flow: LinkFlow; comment: string; busy: boolean; error: string; close(): void; reload?: (() => void) | undefined; type(text: string): void; send(): void }): TemplateResult {
+export function approval(o: Sheet & { comment: string }): TemplateResult {
   return frame({
     title: tn("Approve this file?", "Approve these {n} files?", o.flow.documents.length),
     busy: o.busy,
     error: o.error,
     close: o.close,
     reload: o.reload,
+    again: o.again,
     body: html`<p>${tn("Your decision covers this file as it is shown here.", "Your decision covers the {n} files as they are shown here.", o.flow.documents.length)}</p>
       <label class="pf-field"><span class="pf-label">${t("Comment (optional)")}</span>
         <textarea class="pf-input" rows="3" maxlength="4000" data-test="approve-comment" .value=${o.comment}

@@ -1,0 +1,110 @@
+"""How long a call waits: its own time, what the work around it has left, and no longer for a body that drips."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from plugin.adapters.appapi import AppApi
+from plugin.adapters.dav import DavFiles
+from plugin.adapters.ocs_calls import OcsCalls
+from plugin.flow.errors import HostMaintenance, HostSlow
+from plugin.patience import at_most, left_s
+from tests.dav.scripted import Answer, scripted
+
+
+@contextmanager
+def dripping(piece: bytes, every_s: float) -> Iterator[str]:
+    """A host that sends headers at once, and then one piece after another."""
+    listener, stop = socket.create_server(("127.0.0.1", 0)), threading.Event()
+    threads = []
+
+    def drip(client: socket.socket) -> None:
+        with client:
+            try:
+                client.recv(65536)
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n")
+                while not stop.wait(every_s):
+                    client.sendall(piece)
+            except OSError:
+                return
+
+    def accept() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            threads.append(threading.Thread(target=drip, args=(client,)))
+            threads[-1].start()
+
+    accepting = threading.Thread(target=accept)
+    accepting.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        stop.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for thread in (accepting, *threads):
+            thread.join()
+
+
+def took(what: Callable[[], object]) -> float:
+    begun = time.monotonic()
+    with pytest.raises(HostSlow):
+        what()
+    return time.monotonic() - begun
+
+
+def test_a_limit_within_a_limit_never_makes_it_longer() -> None:
+    assert left_s(7.0) == 7.0
+    with at_most(1.0), at_most(5.0):
+        assert 0.9 < left_s(7.0) <= 1.0
+        assert left_s(0.5) == 0.5
+    with at_most(0.0):
+        assert left_s(7.0) == 0.0
+    assert left_s(7.0) == 7.0
+
+
+def test_all_calls_of_one_piece_of_work_wait_together_no_longer_than_it_may() -> None:
+    with scripted() as script:
+        script.answers = [Answer(200, hangs=True)]
+        files = DavFiles(script.url, AppApi("s", "1"), timeout_s=(5.0, 30.0))
+        with at_most(0.4):
+            assert took(lambda: files.read("alice", "a")) < 5
+            took(lambda: files.write("alice", "a", b"x"))
+        assert len(script.seen) == 1  # the second one was not even begun
+
+
+@pytest.mark.parametrize("way", ["read", "read_start", "ocs"])
+def test_a_body_that_drips_is_given_up_in_time(way: str) -> None:
+    with dripping(b" ", 0.05) as url:
+        files, calls = DavFiles(url, AppApi("s", "1")), OcsCalls(url, AppApi("s", "1"))
+        ways: dict[str, Callable[[], object]] = {
+            "read": lambda: files.read("alice", "a"),
+            "read_start": lambda: files.read_start("alice", "a", 500),
+            "ocs": lambda: calls.get("alice", "/cloud/user"),
+        }
+        with at_most(0.5):
+            assert took(ways[way]) < 10  # the whole of it would take fifty
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(503, b"{}", (("X-Nextcloud-Maintenance-Mode", "1"), ("Content-Type", "application/json"))),
+        Answer(503, b"<d:error><s:exception>OCA\\DAV\\Exception\\ServerMaintenanceMode</s:exception></d:error>"),
+    ],
+)
+def test_maintenance_is_named_and_not_asked_again(answer: Answer) -> None:
+    with scripted() as script:
+        script.answers = [answer]
+        with pytest.raises(HostMaintenance):
+            DavFiles(script.url, AppApi("s", "1")).read("alice", "a")
+        assert len(script.seen) == 1
