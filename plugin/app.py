@@ -51,6 +51,7 @@ from plugin.demo.host import EmbeddedHost
 from plugin.demo.server import APP_VERSION, DataInUse, Sidecar, Wiring, address, app_secret
 from plugin.demo.wire import APP_ID
 from plugin.flow.errors import IndexMissing
+from plugin.flow.model import Kind
 from plugin.health import Health
 from plugin.patience import at_most
 from plugin.ports import Platform, Trouble
@@ -148,7 +149,7 @@ def create_app(
         signer=KeySigner(keys.seal_key_pem, keys.seal_cert_pem),
         wording=StampWording(),
         identity=_identity(settings, keys),
-        limits=Limits(collection_bytes=settings.collection_limit_bytes),
+        limits=_limits(settings),
         clock=clock,
         default_language=settings.default_language,
         default_time_zone=settings.default_time_zone,
@@ -266,6 +267,22 @@ def _database(settings: Settings) -> Database:
     if settings.vault_url:
         return Database(settings.vault_url, settings.index_url or None)
     return Database.in_folder(settings.data)
+
+
+def _limits(settings: Settings) -> Limits:
+    groups = {
+        Kind.VALIDATION: settings.groups_validation,
+        Kind.SIGNATURE: settings.groups_signature,
+        Kind.EIDAS_SIMPLE: settings.groups_eidas_simple,
+        Kind.EIDAS_ADVANCED: settings.groups_eidas_advanced,
+    }
+    return Limits(
+        collection_bytes=settings.collection_limit_bytes,
+        validation_file_bytes=settings.validation_file_limit_bytes or None,
+        documents=settings.max_documents,
+        recipients=settings.max_recipients,
+        groups={kind: frozenset(named) for kind, named in groups.items() if named},
+    )
 
 
 def _mailer(settings: Settings) -> SmtpMailer:

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from plugin.flow.launch_rules import MAX_DOCUMENTS, MAX_RECIPIENTS
+
 PREFIX = "PARAPHEUR_"
 LAUNCHER = {
     "PARAPHEUR_DIE_WITH_PARENT",
@@ -32,6 +34,10 @@ APPAPI_NAMES = {
 """What a deploying host puts into the environment; our own names win over these."""
 
 
+LISTS = {"extra_origins", "groups_validation", "groups_signature", "groups_eidas_simple", "groups_eidas_advanced"}
+"""Values that are lists: their parts are separated by commas."""
+
+
 class StartRefused(Exception):
     """Nothing is started, and nothing was changed. The text tells an operator why, and what to do."""
 
@@ -43,6 +49,12 @@ class BadSettings(ValueError):
 def _known_zone(name: str) -> str:
     ZoneInfo(name)
     return name
+
+
+def _none_or_a_megabyte(size_bytes: int) -> int:
+    if size_bytes and size_bytes < 1_000_000:
+        raise ValueError("0 for no limit, or 1000000 and more")
+    return size_bytes
 
 
 class Settings(BaseModel):
@@ -75,6 +87,13 @@ class Settings(BaseModel):
     default_language: Literal["en", "fr"] = "fr"
     default_time_zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Paris"
     collection_limit_bytes: Annotated[int, Field(ge=1_000, le=500_000_000)] = 15_000_000
+    validation_file_limit_bytes: Annotated[int, AfterValidator(_none_or_a_megabyte)] = 500_000_000
+    max_documents: Annotated[int, Field(ge=1, le=MAX_DOCUMENTS)] = MAX_DOCUMENTS
+    max_recipients: Annotated[int, Field(ge=1, le=MAX_RECIPIENTS)] = MAX_RECIPIENTS
+    groups_validation: tuple[str, ...] = ()
+    groups_signature: tuple[str, ...] = ()
+    groups_eidas_simple: tuple[str, ...] = ()
+    groups_eidas_advanced: tuple[str, ...] = ()
     sweep_every_s: Annotated[int, Field(ge=1, le=60)] = 20
     patrol_every_s: Annotated[int, Field(ge=5, le=86_400)] = 300
     pdf_children: Annotated[int, Field(ge=1, le=64)] = 2
@@ -96,9 +115,7 @@ def from_environment(environment: Mapping[str, str] = os.environ, **ours: object
         if field.endswith("_file"):
             field = field.removesuffix("_file")
             value = Path(value).read_text().strip()
-        values[field] = (
-            [part.strip() for part in value.split(",") if part.strip()] if field == "extra_origins" else value
-        )
+        values[field] = [part.strip() for part in value.split(",") if part.strip()] if field in LISTS else value
     try:
         return Settings.model_validate(values | ours)
     except ValidationError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pdfops.sandbox import Workshop
 from pdfops.signer import Signer
+from plugin.flow.launch_rules import MAX_DOCUMENTS, MAX_RECIPIENTS
+from plugin.flow.model import Kind
 from plugin.flow.owed import MailWork
 from plugin.ports import Accounts, Blobs, Directory, Files, Flows, Index, Jobs, Loaded, Mail, Mailer, Vault, Wording
 from plugin.ports_bell import Bell, Notice
@@ -15,10 +17,19 @@ from plugin.ports_bell import Bell, Notice
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``collection_bytes``: of the originals of one signature flow, together. ``growth_bytes``: by one signature."""
+    """What an administrator allows; documents and recipients at most as the core does.
+
+    ``collection_bytes``: of the originals of one signature flow, together. ``growth_bytes``: by one signature.
+    ``validation_file_bytes``: of one file of a validation; None: of any size. ``groups``: who may launch a kind; a
+    kind that is not there is everybody's.
+    """
 
     collection_bytes: int = 15_000_000
     growth_bytes: int = 2_000_000
+    validation_file_bytes: int | None = None
+    documents: int = MAX_DOCUMENTS
+    recipients: int = MAX_RECIPIENTS
+    groups: Mapping[Kind, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

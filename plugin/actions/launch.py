@@ -17,6 +17,7 @@ from pdfops.fields import Place
 from pdfops.inspect import Inspection
 from pdfops.stamp import undrawable
 from plugin.actions.context import Context
+from plugin.actions.may_launch import check_may_launch, check_size
 from plugin.actions.names import clean_line, stem_of
 from plugin.actions.papers import unusable
 from plugin.actions.revisions import kept_at_home, revision_folder, store_first
@@ -106,6 +107,7 @@ def launch(ctx: Context, user: str, order: Order) -> Loaded:
 
 def _launch(ctx: Context, user: str, order: Order) -> Loaded:
     creator = _creator(ctx, user)
+    check_may_launch(ctx, creator, order.kind, len(order.file_ids), len(order.recipients))
     flow_id = new_flow_id(ctx.clock())
     chosen = [_choose(ctx, user, number, file_id) for number, file_id in enumerate(order.file_ids)]
     contents = _contents(ctx, user, order, chosen)
@@ -171,11 +173,14 @@ def _contents(ctx: Context, user: str, order: Order, chosen: list[FileInfo]) -> 
     contents = []
     total = 0
     for info in chosen:
+        if order.kind is Kind.VALIDATION:
+            check_size(ctx, info, info.size_bytes)
         data = ctx.files.read(user, info.path)
         if data is None:
             raise UnusableDocument("no-such-file", info.file_id, info.name)
         inspection = None
         if order.kind is Kind.VALIDATION:
+            check_size(ctx, info, len(data))
             inspection = _pages_to_show(ctx, data)
         else:
             total += len(data)

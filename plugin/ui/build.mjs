@@ -43,25 +43,33 @@ await build({
 // The sheet for pages that are the host's own: its values, and our rules below our elements alone.
 const sheet = (name) => readFileSync(join(here, "src/styles", `${name}.css`), "utf8");
 const keyframes = [];
-const rules = ["base", "parts", "paper", "wizard", "placement"]
+const rules = ["base", "parts", "menu", "paper", "wizard", "placement"]
   .map(sheet)
   .join("\n")
   .replace(/@keyframes[^{]+\{(?:[^{}]*\{[^}]*\})*\s*\}/g, (found) => (keyframes.push(found), ""))
   .replaceAll(":root", "&")
   .replace(/^body\b/gm, "&");
 const tokens = sheet("tokens");
-const dark = /@media \(prefers-color-scheme: dark\) \{\s*:root (\{[^}]*\})/.exec(tokens);
+const dark = /@media \(prefers-color-scheme: dark\) \{\s*:root (\{[^}]*\})\s*\}/.exec(tokens);
 if (!dark) throw new Error("tokens.css has no dark values");
 const light = tokens.slice(0, dark.index).replaceAll(":root", "body");
-const below = "parapheur-app, parapheur-panel";
+const paper = tokens.slice(dark.index + dark[0].length).replaceAll(":root", "&");
+// Before every rule of ours stands an id that nothing has: the host's own rules for buttons and fields lose then.
+const below = ":is(parapheur-app, parapheur-panel):not(#_)";
 const embedded = `${light}
-body[data-theme-dark] ${dark[1]}
+body { --pf-link: var(--color-primary-element); }
+body:is([data-theme-dark], [data-theme-dark-highcontrast]) ${dark[1]}
 @media (prefers-color-scheme: dark) { body[data-theme-default] ${dark[1]} }
 ${keyframes.join("\n")}
 parapheur-app.pf-embedded { display: block; flex: 1; width: 100%; height: 100%; overflow: auto; background: var(--color-main-background); border-radius: var(--body-container-radius, 0); }
-${below} { ${rules}
+${below} {
+button, input, select, textarea { width: auto; height: auto; min-height: 0; margin: 0; }
+select { appearance: auto; }
+dt, dd { display: block; width: auto; padding: 0; text-align: start; white-space: normal; }
+${rules}
+${paper}
 .pf-choice input, .pf-seg input { opacity: 0 !important; }
-.pf-check input { width: 20px !important; height: 20px !important; min-height: 20px !important; padding: 0 !important; } }`;
+.pf-check input { width: 20px; height: 20px; min-height: 20px; padding: 0; } }`;
 const target = ["chrome111", "firefox115", "safari16.4"];
 const { code } = await transform(embedded, { loader: "css", minify: true, target });
 writeFileSync(join(outDir, "embed.css"), code);

@@ -8,9 +8,12 @@ from pdfops.errors import PdfError
 from pdfops.preview import ImageFormat
 from plugin.actions.acting import load_for
 from plugin.actions.documents import Examined, examine, page_image, put_beside, starts_as_pdf
+from plugin.actions.may_launch import in_groups, too_large_to_approve
 from plugin.flow.errors import NotAvailableYet, NotFound, Refused
+from plugin.flow.model import Kind
 from plugin.i18n import mark as _
 from plugin.i18n import translations
+from plugin.ports import Person
 from plugin.web.bodies import body, raw_body
 from plugin.web.callers import is_admin, user, user_acting, user_token
 from plugin.web.images import format_of_request, plain_image, width_of_request
@@ -26,6 +29,7 @@ from plugin.web.schemas import (
     InspectAnswer,
     Inspected,
     InspectRequest,
+    LimitsOut,
     Me,
     RecipientSuggestion,
     RecipientSuggestions,
@@ -52,9 +56,7 @@ TYPES = (
 @spec.validate(resp=answers(HTTP_200=Me), skip_validation=True)
 def me() -> Response:
     ctx = office().ctx
-    person = ctx.directory.person(g.uid)
-    if person is None:
-        raise NotFound
+    person = _me()
     return jsonify(
         Me(
             user=person.uid,
@@ -66,25 +68,44 @@ def me() -> Response:
             is_admin="admin" in person.groups,
             csrf_token=user_token(g.uid),
             collection_limit_bytes=ctx.limits.collection_bytes,
+            limits=LimitsOut(
+                collection_bytes=ctx.limits.collection_bytes,
+                validation_file_bytes=ctx.limits.validation_file_bytes,
+                documents=ctx.limits.documents,
+                recipients=ctx.limits.recipients,
+            ),
         ).model_dump()
     )
+
+
+def _me() -> Person:
+    """Raises: NotFound: the host does not know its own user any more."""
+    person = office().ctx.directory.person(g.uid)
+    if person is None:
+        raise NotFound
+    return person
 
 
 @api.get("/types")
 @user
 @spec.validate(resp=answers(HTTP_200=Types), skip_validation=True)
 def types() -> Response:
-    """Which types fit the selection, judged by content; the others with their reason."""
+    """Which types fit the selection, judged by content, and the person's groups; the others with their reason."""
+    ctx = office().ctx
     lang = language()
     words = translations(lang).gettext
+    person = _me()
     asked = request.args.get("file_ids", "").split(",")[:100]
     ids = [part for part in asked if part.isascii() and part.isdigit() and len(part) <= 18]
     found = []
     for kind, label, description in TYPES:
         code, reason = None, None
-        if kind.startswith("eidas"):
+        if not in_groups(ctx.limits, person, Kind(kind)):
+            code = "not-for-your-groups"
+            reason = sentence(code, lang)
+        elif kind.startswith("eidas"):
             code, reason = "not-available-yet", words(LATER)
-        elif kind == "signature" and ids and not all(starts_as_pdf(office().ctx, g.uid, one) for one in ids):
+        elif kind == "signature" and ids and not all(starts_as_pdf(ctx, g.uid, one) for one in ids):
             code, reason = "not-a-pdf", words(PDF_ONLY)
         found.append(
             TypeInfo(
@@ -118,6 +139,11 @@ def _inspected(one: Examined, lang: str) -> Inspected:
     if one.page is not None:
         values["page"] = one.page
     problems = [DocumentProblem(code=one.problem, message=sentence(one.problem, lang, values))] if one.problem else []
+    limits = office().ctx.limits
+    if info is not None and too_large_to_approve(limits, info.size_bytes):
+        values = {"limit_mb": (limits.validation_file_bytes or 0) // 1_000_000}
+        code = "file-over-the-limit"
+        problems.append(DocumentProblem(code=code, message=sentence(code, lang, values)))
     return Inspected(
         file_id=one.file_id,
         name=info.name if info else "",

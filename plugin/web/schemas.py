@@ -146,6 +146,15 @@ class Problem(Answer):
     errors: list[dict[str, Any]] = []
 
 
+class LimitsOut(Answer):
+    """Of one flow. ``validation_file_bytes`` is of one file; null: of any size."""
+
+    collection_bytes: int
+    validation_file_bytes: int | None
+    documents: int
+    recipients: int
+
+
 class Me(Answer):
     user: str
     name: str
@@ -156,6 +165,7 @@ class Me(Answer):
     is_admin: bool
     csrf_token: str
     collection_limit_bytes: int
+    limits: LimitsOut
 
 
 class TypeInfo(Answer):

@@ -11,7 +11,8 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -19,8 +20,10 @@ import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
 
+from plugin.actions.context import Limits
 from plugin.app import demo_sidecar
-from plugin.demo.server import Demo, build
+from plugin.demo.server import Demo, Sidecar, Wiring, build
+from plugin.web.office import EXTENSION
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SHOTS: Final = ROOT / "shots"
@@ -64,6 +67,8 @@ class People:
 
     browser: Browser
     demo: Demo
+    product: Any
+    """The sidecar's Flask application."""
     contexts: list[BrowserContext] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     foreseen: list[str] = field(default_factory=list)
@@ -144,6 +149,17 @@ class People:
             assert answer.status_code in (201, 204), answer.status_code
         return self.file_id(path, user)
 
+    @contextmanager
+    def limited(self, **limits: Any) -> Iterator[None]:
+        """An administrator set other limits for a while."""
+        office = self.product.extensions[EXTENSION]
+        changed = replace(office, ctx=replace(office.ctx, limits=Limits(**limits)))
+        self.product.extensions[EXTENSION] = changed
+        try:
+            yield
+        finally:
+            self.product.extensions[EXTENSION] = office
+
     def launch(self, user: str = "alice", **body: Any) -> dict[str, Any]:
         """A flow that somebody launched before the test's own story begins."""
         with requests.Session() as session:
@@ -156,8 +172,19 @@ class People:
 
 
 @pytest.fixture(scope="package")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    running = build(tmp_path_factory.mktemp("browser") / "data", 0, demo_sidecar)
+def product() -> list[Any]:
+    """Filled once the product runs."""
+    return []
+
+
+@pytest.fixture(scope="package")
+def demo(tmp_path_factory: pytest.TempPathFactory, product: list[Any]) -> Iterator[Demo]:
+    def kept(wiring: Wiring) -> Sidecar:
+        sidecar = demo_sidecar(wiring)
+        product.append(sidecar.app)
+        return sidecar
+
+    running = build(tmp_path_factory.mktemp("browser") / "data", 0, kept)
     running.start()
     until(lambda: requests.get(f"{running.public_url}/healthz", timeout=30).status_code == 200)
     yield running
@@ -178,9 +205,9 @@ def chromium(playing: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def people(chromium: Browser, demo: Demo) -> Iterator[People]:
+def people(chromium: Browser, demo: Demo, product: list[Any]) -> Iterator[People]:
     """Any complaint of a browser that the test did not foresee fails it."""
-    those = People(chromium, demo)
+    those = People(chromium, demo, product[0])
     yield those
     found = those.unforeseen()
     those.go_home()

@@ -43,7 +43,7 @@ export class App extends PageElement {
     if (!/\/new\/?$/.test(location.pathname)) return html`<parapheur-flows .api=${this.api} .me=${this.me} .base=${this.base} .files=${this.files}></parapheur-flows>`;
     const query = new URLSearchParams(location.search);
     const kind = KINDS.find((one) => one === query.get("kind")) ?? "";
-    const ids = (query.get("fileIds") ?? "").split(",").filter((id) => /^\d+$/.test(id));
+    const ids = [...new Set((query.get("fileIds") ?? "").split(",").filter((id) => /^\d+$/.test(id)))];
     return html`<parapheur-wizard .api=${this.api} .me=${this.me} .base=${this.base} .files=${this.files} .follow="${list}#sent" .kind=${kind} .fileIds=${ids}></parapheur-wizard>`;
   }
 }

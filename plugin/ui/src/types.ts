@@ -21,6 +21,7 @@ export interface Me {
   csrf_token: string;
   is_admin: boolean;
   collection_limit_bytes: number;
+  limits: { collection_bytes: number; validation_file_bytes: number | null; documents: number; recipients: number };
 }
 
 export interface TypeInfo {

@@ -6,7 +6,7 @@ import { megabytes, size, t, tn } from "../i18n";
 import { sheetIcon } from "../parts";
 import type { Inspected, Kind, TypeInfo } from "../types";
 import { kindWords } from "../words";
-import { problemsOf, usable, type Draft } from "./draft";
+import { isSignature, problemsOf, usable, type Draft } from "./draft";
 
 export interface DocumentsView {
   draft: Draft;
@@ -23,12 +23,16 @@ export interface DocumentsView {
   hover(over: boolean): void;
 }
 
-function choice(view: DocumentsView, o: { kind: Kind; group: string; title: string; about: string; pic: IconName; on: boolean; test: string }): TemplateResult {
-  const type = view.types.find((one) => one.kind === o.kind);
+const SIGNATURES: Kind[] = ["signature", "eidas_simple", "eidas_advanced"];
+
+/** One type to choose; several kinds: the first of them that is there, blocked when none is. */
+function choice(view: DocumentsView, o: { kinds: Kind[]; group: string; title: string; about: string; pic: IconName; on: boolean; test: string }): TemplateResult {
+  const found = view.types.filter((one) => o.kinds.includes(one.kind));
+  const type = found.find((one) => one.available) ?? found[0];
   const blocked = type && !type.available;
   return html`<label class="pf-choice ${o.on ? "on" : ""} ${blocked ? "off" : ""}">
     <input type="radio" name=${o.group} .checked=${o.on} aria-disabled=${Boolean(blocked)} data-test=${o.test}
-      @change=${(event: Event) => { if (blocked) (event.target as HTMLInputElement).checked = o.on; else view.choose(o.kind); }}
+      @change=${(event: Event) => { if (blocked) (event.target as HTMLInputElement).checked = o.on; else if (type) view.choose(type.kind); }}
       @click=${(event: Event) => blocked && event.preventDefault()} />
     <span class="pic">${icon(o.pic)}</span>
     <span class="col tight"><span class="b">${o.title}</span><span class="sm mute">${o.about}</span>
@@ -84,21 +88,21 @@ function drop(view: DocumentsView): TemplateResult {
 
 export function documentsStep(view: DocumentsView): TemplateResult {
   const { kind } = view.draft;
-  const signing = kind !== "validation";
+  const signing = isSignature(kind);
   const level = (one: Kind) => {
     const words = kindWords(one);
-    return choice(view, { kind: one, group: "pf-level", title: words.short, about: words.about, pic: words.pic, on: kind === one, test: `level-${one}` });
+    return choice(view, { kinds: [one], group: "pf-level", title: words.short, about: words.about, pic: words.pic, on: kind === one, test: `level-${one}` });
   };
   return html`<div class="wz-in wz-2">
     <div class="col sections">
       <fieldset class="col"><legend><h2>${t("What do you need?")}</h2></legend>
         <div class="pf-choices two">
-          ${choice(view, { kind: "validation", group: "pf-kind", title: t("Approval"), about: t("Approve or refuse. One or more files of any type."), pic: "approve", on: !signing, test: "type-validation" })}
-          ${choice(view, { kind: "signature", group: "pf-kind", title: t("Signature"), about: t("Put a stamp on one or more PDFs."), pic: "sign", on: signing, test: "type-signature" })}
+          ${choice(view, { kinds: ["validation"], group: "pf-kind", title: t("Approval"), about: t("Approve or refuse. One or more files of any type."), pic: "approve", on: kind === "validation", test: "type-validation" })}
+          ${choice(view, { kinds: SIGNATURES, group: "pf-kind", title: t("Signature"), about: t("Put a stamp on one or more PDFs."), pic: "sign", on: signing, test: "type-signature" })}
         </div></fieldset>
-      ${signing ? html`<fieldset class="col"><legend><h2>${t("Type of signature")}</h2></legend>
+      ${kind !== "validation" ? html`<fieldset class="col"><legend><h2>${t("Type of signature")}</h2></legend>
         <div class="pf-choices three">${level("signature")}${level("eidas_simple")}${level("eidas_advanced")}</div></fieldset>` : nothing}
-      <section class="col"><h2>${signing ? t("Documents to sign") : t("Files to approve")}</h2>
+      <section class="col"><h2>${kind === "" ? t("Documents") : signing ? t("Documents to sign") : t("Files to approve")}</h2>
         ${view.loading ? html`<p class="row mute"><span class="pf-spin"></span>${t("Reading the documents")}</p>` : nothing}
         ${view.documents.length || view.refused.length ? html`<ul class="pf-card pf-files">
           ${view.documents.map((d) => row(view, d))}
@@ -108,6 +112,8 @@ export function documentsStep(view: DocumentsView): TemplateResult {
     </div>
     <aside class="pf-card pad col wide">${signing
       ? html`${gauge(view)}${drop(view)}`
+      : kind === "" ? html`<p class="row b">${icon("flow")}${t("One route for all documents")}</p>
+        <p class="sm mute">${t("All of them go to the same people, in the same order. What you need decides which documents can take part.")}</p>`
       : html`<p class="row b">${icon("approve")}${t("One decision for all files")}</p>
         <p class="sm mute">${t("Each person approves or refuses all the files at once. A refusal needs a reason and ends the workflow.")}</p>`}</aside>
   </div>`;

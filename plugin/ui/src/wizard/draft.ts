@@ -1,7 +1,7 @@
 /** What the wizard knows so far, and what is still missing. No page, no network. */
 import { Declined, sentence } from "../api";
 import { t } from "../i18n";
-import type { Box, Inspected, Kind } from "../types";
+import type { Box, Inspected, Kind, TypeInfo } from "../types";
 
 export interface Person {
   key: string; // login, or e-mail in lower case
@@ -24,7 +24,8 @@ export interface Stamp {
 }
 
 export interface Draft {
-  kind: Kind;
+  kind: Kind | ""; // empty: not chosen yet
+  guessed?: boolean; // it was the only one there; nobody chose it
   file_ids: string[];
   people: Person[];
   stamps: Stamp[];
@@ -38,20 +39,31 @@ export interface Draft {
 
 export type StepName = "documents" | "recipients" | "placement" | "recap";
 
-export function fresh(kind: Kind, file_ids: string[]): Draft {
+export function fresh(kind: Kind | "", file_ids: string[]): Draft {
   return { kind, file_ids, people: [], stamps: [], title: "", comment: "", copy_to_all: true, step: "documents" };
 }
 
-export const stepsOf = (kind: Kind): StepName[] =>
-  kind === "validation" ? ["documents", "recipients", "recap"] : ["documents", "recipients", "placement", "recap"];
+/** Without a kind: the steps that there are in any case. */
+export const stepsOf = (kind: Kind | ""): StepName[] => [...(["documents", "recipients"] as const), ...(isSignature(kind) ? (["placement"] as const) : []), "recap"];
+
+export const isSignature = (kind: Kind | "") => kind !== "" && kind !== "validation";
 
 /** Problems that keep a file out of every flow, not only out of a signature. */
 const ALWAYS = new Set(["no-such-file", "is-a-folder", "not-found", "no-access", "duplicate-document"]);
 
-export const problemsOf = (document: Inspected, kind: Kind) =>
-  kind === "validation" ? document.problems.filter((p) => ALWAYS.has(p.code)) : document.problems;
+const APPROVAL_ONLY = "file-over-the-limit";
 
-export const usable = (documents: Inspected[], kind: Kind) => documents.filter((d) => !problemsOf(d, kind).length);
+/** Before the kind is known: what spoils either. */
+export const problemsOf = (document: Inspected, kind: Kind | "") =>
+  document.problems.filter((p) => ALWAYS.has(p.code) || (kind === "validation" ? p.code === APPROVAL_ONLY : isSignature(kind) && p.code !== APPROVAL_ONLY));
+
+/** The one kind of those that are there, if it is one alone. */
+export const onlyKind = (types: TypeInfo[]): Kind | "" => {
+  const open = types.filter((one) => one.available);
+  return open.length === 1 && open[0] ? open[0].kind : "";
+};
+
+export const usable = (documents: Inspected[], kind: Kind | "") => documents.filter((d) => !problemsOf(d, kind).length);
 
 export const stem = (name: string) => name.replace(/\.[^.]{1,5}$/, "");
 
@@ -92,7 +104,7 @@ export function forget(): void {
 }
 
 const sentStamps = (draft: Draft, documents: Inspected[]) =>
-  draft.kind === "validation" ? [] : draft.stamps.filter(
+  !isSignature(draft.kind) ? [] : draft.stamps.filter(
     (s) => documents.some((d) => d.file_id === s.file_id) && draft.people.some((p) => p.key === s.person),
   );
 
@@ -149,7 +161,7 @@ export function launchBody(draft: Draft, documents: Inspected[]): Record<string,
     kind: draft.kind,
     title: text(draft.title),
     comment: text(draft.comment),
-    copy_to_all: draft.kind === "validation" ? false : draft.copy_to_all,
+    copy_to_all: isSignature(draft.kind) && draft.copy_to_all,
     documents: documents.map((d) => ({ file_id: d.file_id })),
     recipients: draft.people.map((p) =>
       p.user

@@ -5,11 +5,11 @@ import { t, tn } from "../i18n";
 import { river, sheetIcon } from "../parts";
 import type { FlowOut, Inspected } from "../types";
 import { kindName } from "../words";
-import { colour, type Draft, type StepName } from "./draft";
+import { colour, isSignature, type Draft, type StepName } from "./draft";
 
 export function recapStep(o: { draft: Draft; documents: Inspected[]; placeholder: string; error: string; change(part: Partial<Draft>): void; go(step: StepName): void }): TemplateResult {
   const { draft, documents } = o;
-  const signing = draft.kind !== "validation";
+  const signing = isSignature(draft.kind);
   const previous = (i: number) => draft.people[i - 1]?.name ?? "";
   const gets = (i: number) =>
     i === 0 ? t("Gets the e-mail right away")
@@ -40,7 +40,7 @@ export function recapStep(o: { draft: Draft; documents: Inspected[]; placeholder
             <span class="pf-tag ok">${icon("check", "s14")}${t("Ready")}</span></li>`;
         })}</ul></section>
       <section class="pf-card pad col"><h2>${t("E-mail that will be sent")}</h2>
-        <dl class="pf-dl"><dt>${t("Type")}</dt><dd>${kindName(draft.kind)}</dd></dl>
+        <dl class="pf-dl"><dt>${t("Type")}</dt><dd>${draft.kind ? kindName(draft.kind) : nothing}</dd></dl>
         ${draft.comment.trim() ? html`<p class="pf-quote pre">${draft.comment}</p>` : html`<p class="sm mute">${t("Without a comment.")}</p>`}</section>
     </aside></div>`;
 }

@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { icon } from "../icons";
 import { t } from "../i18n";
 import { initials } from "../words";
-import { colour, type Draft, type Person } from "./draft";
+import { colour, isSignature, type Draft, type Person } from "./draft";
 import { follow } from "./gestures";
 
 export interface RecipientsView {
@@ -88,7 +88,7 @@ function row(view: RecipientsView, person: Person, index: number): TemplateResul
 }
 
 function preview(draft: Draft): TemplateResult {
-  const signing = draft.kind !== "validation";
+  const signing = isSignature(draft.kind);
   const first = (p: Person) => p.first_name || p.name.split(" ")[0] || p.name;
   return html`<section class="pf-card pad col wide"><h2>${t("The route")}</h2><ol class="pf-river small">
     ${draft.people.map((p, i) => html`<li class=${colour(i)}><span class="pf-node fill" aria-hidden="true">${i + 1}</span><div class="who sm">
@@ -99,7 +99,7 @@ function preview(draft: Draft): TemplateResult {
 
 export function recipientsStep(view: RecipientsView): TemplateResult {
   const { draft } = view;
-  const signing = draft.kind !== "validation";
+  const signing = isSignature(draft.kind);
   return html`<div class="wz-in wz-2">
     <div class="col sections">
       <section class="col"><h2 id="who-title">${signing ? t("Who must sign?") : t("Who must approve?")}</h2>

@@ -2,10 +2,10 @@ import { html, nothing, type TemplateResult } from "lit";
 import { sentence, type Api } from "../api";
 import { define, PageElement } from "../element";
 import { icon } from "../icons";
-import { t } from "../i18n";
+import { t, tn } from "../i18n";
 import type { FlowOut, InspectAnswer, Inspected, Kind, Me, TypeInfo } from "../types";
 import { documentsStep } from "./documents";
-import { declined, forget, fresh, isEmail, launchBody, missing, newKey, recall, remember, stem, stepsOf, usable, type Draft, type Person, type StepName } from "./draft";
+import { declined, forget, fresh, isEmail, isSignature, launchBody, missing, newKey, onlyKind, recall, remember, stem, stepsOf, usable, type Draft, type Person, type StepName } from "./draft";
 import { lackingText, type Placement } from "./placement";
 import "./placement";
 import { recapStep, sentScreen } from "./recap";
@@ -46,8 +46,8 @@ class Wizard extends PageElement {
     super.connectedCallback();
     this.limit_bytes = this.me.collection_limit_bytes;
     const kept = recall();
-    this.draft = kept ?? fresh(this.kind || "signature", this.fileIds);
-    if (!stepsOf(this.draft.kind).includes(this.draft.step)) this.draft.step = "documents";
+    this.draft = kept ?? fresh(this.kind, this.fileIds);
+    if (!this.draft.kind || !stepsOf(this.draft.kind).includes(this.draft.step)) this.draft.step = "documents";
     void this.inspect();
   }
 
@@ -66,10 +66,7 @@ class Wizard extends PageElement {
     try {
       this.loading = true;
       this.types = (await this.api.get<{ types: TypeInfo[] }>(`api/v1/types?file_ids=${file_ids.join(",")}`)).types;
-      if (!this.kind && !this.types.some((one) => one.kind === this.draft.kind && one.available)) {
-        const fits = this.types.find((one) => one.available);
-        if (fits) this.change({ kind: fits.kind });
-      }
+      if (!this.draft.kind || this.draft.guessed) this.change({ kind: onlyKind(this.types), guessed: true });
       if (file_ids.length) {
         const answer = await this.api.post<InspectAnswer>("api/v1/documents/inspect", { file_ids });
         this.documents = answer.documents;
@@ -85,7 +82,7 @@ class Wizard extends PageElement {
 
   // ---- step 1 ------------------------------------------------------------------------------------------------------
   private choose(kind: Kind): void {
-    this.change({ kind });
+    this.change({ kind, guessed: false });
   }
 
   private removeDocument(file_id: string): void {
@@ -98,6 +95,7 @@ class Wizard extends PageElement {
     this.refused = [];
     for (const file of Array.from(files)) {
       const refuse = (reason: string) => { this.refused = [...this.refused, { name: file.name, reason }]; };
+      if (this.draft.file_ids.length >= this.me.limits.documents) { refuse(tn("{n} document at most.", "{n} documents at most.", this.me.limits.documents)); continue; }
       if (!beside) { refuse(t("Start from a file on the Files page.")); continue; }
       if (!/\.pdf$/i.test(file.name) && file.type !== "application/pdf") { refuse(t("Refused: only a PDF can be signed. Convert it to PDF.")); continue; }
       this.uploading = file.name;
@@ -117,6 +115,7 @@ class Wizard extends PageElement {
     this.problem = "";
     const key = found.user ?? (found.email ?? "").toLowerCase();
     const taken = this.draft.people.some((p) => p.key === key || (found.email && p.email?.toLowerCase() === found.email.toLowerCase()));
+    if (this.draft.people.length >= this.me.limits.recipients) { this.problem = tn("{n} person at most.", "{n} people at most.", this.me.limits.recipients); return; }
     if (taken) { this.problem = t("This person is already in the list."); return; }
     if (!found.user && !isEmail(found.email ?? "")) { this.problem = t("This is not a complete e-mail address."); return; }
     const language = this.me.language.startsWith("fr") ? "fr" : "en";
@@ -164,15 +163,19 @@ class Wizard extends PageElement {
 
   /** Why one cannot go on from a step; empty when one can. */
   private blocked(step: StepName): string {
+    const { limits } = this.me;
     const total = this.good.reduce((sum, d) => sum + d.size_bytes, 0);
     if (step === "documents") {
       if (this.loading || this.uploading) return t("Reading the documents");
+      if (!this.draft.kind) return this.types.some((one) => one.available) ? t("Choose first what you need: approval or signature.") : t("None of the types is available here.");
       const type = this.types.find((one) => one.kind === this.draft.kind);
       if (type && !type.available) return type.reason ?? t("This type is not available.");
       if (!this.good.length) return t("Add at least one document.");
-      if (this.draft.kind !== "validation" && total > this.limit_bytes) return t("The collection is too large.");
+      if (this.good.length > limits.documents) return tn("{n} document at most: remove {over}.", "{n} documents at most: remove {over}.", limits.documents, { over: this.good.length - limits.documents });
+      if (isSignature(this.draft.kind) && total > this.limit_bytes) return t("The collection is too large.");
     }
     if (step === "recipients" && !this.draft.people.length) return t("Add at least one person.");
+    if (step === "recipients" && this.draft.people.length > limits.recipients) return tn("{n} person at most.", "{n} people at most.", limits.recipients);
     if (step === "placement") {
       const document = this.good.find((d) => missing(d, this.draft).length);
       if (document) return lackingText(missing(document, this.draft).length, stem(document.name));
@@ -241,7 +244,7 @@ class Wizard extends PageElement {
     const { step } = this.draft;
     const steps = stepsOf(this.draft.kind);
     const previous = steps[steps.indexOf(step) - 1];
-    const signing = this.draft.kind !== "validation";
+    const signing = isSignature(this.draft.kind);
     const why = this.blocked(step);
     const labels: Record<StepName, string> = {
       documents: t("Choose recipients"), recipients: signing ? t("Place the signatures") : t("Summary"), placement: t("Confirm"), recap: t("Send invitations"),
