@@ -35,6 +35,14 @@ log = structlog.get_logger()
 @at_most(FLOW_WAIT_S)
 def look_at(ctx: Context, flow_id: str) -> None:
     """Asks what is owed and does it. Harmless when asked twice, late, or for nothing."""
+    try:
+        _serve(ctx, flow_id)
+    except (AccountOut, OutOfReach) as error:
+        log.warning("flow.out_of_reach", flow=flow_id, reason=error.code)
+        ctx.jobs.look_after(flow_id)
+
+
+def _serve(ctx: Context, flow_id: str) -> None:
     loaded = load(ctx, flow_id)
     if any(isinstance(work, FinishWork) for work in owed(loaded.flow)):
         loaded = finish(ctx, flow_id)
@@ -135,8 +143,6 @@ def sweep(ctx: Context) -> int:
     for flow_id in ctx.index.due(ctx.clock(), SWEEP_LIMIT):
         try:
             look_at(ctx, flow_id)
-        except (AccountOut, OutOfReach):
-            ctx.jobs.look_after(flow_id)
         except (ParapheurError, ChainBroken) as error:
             log.warning("sweep.later", flow=flow_id, reason=str(error))
         else:

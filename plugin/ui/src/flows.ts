@@ -7,7 +7,7 @@ import { flowTag, river } from "./parts";
 import type { FlowOut, FlowSummary, Me } from "./types";
 import { kindName } from "./words";
 
-type BoxName = "todo" | "sent" | "done";
+type BoxName = "todo" | "sent" | "done" | "hand";
 
 /** My flows: what waits for me, what I sent, what is finished. */
 class Flows extends PageElement {
@@ -27,7 +27,7 @@ class Flows extends PageElement {
   override connectedCallback(): void {
     super.connectedCallback();
     const wanted = location.hash.slice(1);
-    if (wanted === "sent" || wanted === "done") this.box = wanted;
+    if (wanted === "sent" || wanted === "done" || (wanted === "hand" && this.me.is_admin)) this.box = wanted;
     void this.load();
   }
 
@@ -70,6 +70,7 @@ class Flows extends PageElement {
           <span class="sm mute">${kindName(flow.kind)} · ${flow.creator.user === this.me.user ? t("sent by you") : flow.creator.name} · ${when(flow.updated_at)}</span></div>
         <span class="sm num mute">${tn("{n} of {total} steps", "{n} of {total} steps", flow.steps_done, { total: flow.steps_total })}</span>
         ${flowTag(flow.state)}
+        ${this.box === "hand" ? html`<a class="pf-btn" data-test="look" href="${this.base}f/${flow.id}">${t("See why")}</a>` : nothing}
         ${flow.my_turn ? html`<a class="pf-btn primary" data-test="act" href="${this.base}f/${flow.id}">${flow.kind === "validation" ? t("Review") : t("Sign")}</a>` : nothing}
         <button type="button" class="pf-btn quiet" aria-expanded=${shown} @click=${() => void this.toggle(flow.id)}>${t("See details")}${icon(shown ? "up" : "down", "s16")}</button></div>
       ${shown ? html`<div class="inside">${this.detail ? river(this.detail, this.me.user) : html`<span class="pf-spin"></span>`}</div>` : nothing}
@@ -80,12 +81,12 @@ class Flows extends PageElement {
     const tab = (box: BoxName, label: string) => html`<button type="button" role="tab" aria-selected=${this.box === box} data-test="box-${box}" @click=${() => this.choose(box)}>${label}</button>`;
     return html`<div class="fl"><header class="row wrap"><h1 class="grow">${t("Workflows")}</h1>
         <a class="pf-btn quiet" href=${this.files}>${icon("folder")}${t("Files")}</a></header>
-      <div class="pf-seg" role="tablist" aria-label=${t("Workflows")}>${tab("todo", t("To do"))}${tab("sent", t("Sent"))}${tab("done", t("Finished flows"))}</div>
+      <div class="pf-seg" role="tablist" aria-label=${t("Workflows")}>${tab("todo", t("To do"))}${tab("sent", t("Sent"))}${tab("done", t("Finished flows"))}${this.me.is_admin ? tab("hand", t("Need a hand")) : nothing}</div>
       ${this.error ? html`<p class="pf-note danger" role="alert">${icon("alert")}<span class="grow">${this.error}</span><button type="button" class="pf-link" @click=${() => void this.load()}>${t("Try again")}</button></p>` : nothing}
       ${this.flows === null ? this.error ? nothing : html`<p class="row mute"><span class="pf-spin"></span>${t("Loading")}</p>`
         : this.flows.length ? html`<ul class="pf-card fl-list">${this.flows.map((flow) => this.row(flow))}</ul>`
         : html`<div class="pf-hero empty"><span class="pf-seal">${icon("check", "s32")}</span><h2>${t("All caught up")}</h2>
-          <p class="mute">${this.box === "todo" ? t("Nothing is waiting for your signature or approval.") : t("Nothing here yet. Start from a file: right-click, Workflow.")}</p></div>`}
+          <p class="mute">${this.box === "todo" ? t("Nothing is waiting for your signature or approval.") : this.box === "hand" ? t("No workflow needs a hand.") : t("Nothing here yet. Start from a file: right-click, Workflow.")}</p></div>`}
     </div>`;
   }
 }

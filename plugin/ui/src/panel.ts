@@ -12,10 +12,11 @@ const isOpen = (flow: FileFlow) => flow.state === "running" || flow.state === "s
 
 /** The flows of one file, for the Informations panel. Looks again while one runs and the page is in sight. */
 export class Panel extends PageElement {
-  static override properties = { fileId: { attribute: "file-id" }, base: {}, wizard: {}, flows: { state: true }, error: { state: true }, going: { state: true } };
+  static override properties = { fileId: { attribute: "file-id" }, base: {}, wizard: {}, quiet: { type: Boolean }, flows: { state: true }, error: { state: true }, going: { state: true } };
   fileId = "";
   base = "/";
   wizard = ""; // where a new flow begins; the file is added as ?fileIds=
+  quiet = false; // shows itself only where the file has flows: on a page that is about something else
   flows: FileFlow[] | null = null;
   error = "";
   going = ""; // the suspended flow that is asked to go on
@@ -96,8 +97,9 @@ export class Panel extends PageElement {
   }
 
   override render() {
+    if (this.quiet && !this.flows?.length) return nothing;
     const add = this.wizard ? html`<a class="pf-btn ${this.flows?.length ? "line full" : "primary"}" data-test="add-flow" href="${this.wizard}?fileIds=${this.fileId}">${icon("plus")}${t("Add a workflow")}</a>` : nothing;
-    return html`<div class="pn" data-test="panel"><h2 class="pf-section">${t("Workflow")}</h2>
+    return html`<div class="pn" data-test="panel"><h2 class=${this.quiet ? "" : "pf-section"}>${this.quiet ? t("Workflows on this file") : t("Workflow")}</h2>
       ${this.error ? html`<p class="pf-note danger" role="alert">${icon("alert")}<span class="grow">${this.error}</span><button type="button" class="pf-link" @click=${() => void this.load()}>${t("Try again")}</button></p>` : nothing}
       ${this.flows === null ? (this.error ? nothing : html`<p class="row mute"><span class="pf-spin"></span>${t("Loading")}</p>`)
         : this.flows.length ? html`${this.flows.map((flow) => this.flow(flow))}${add}`

@@ -10,6 +10,7 @@ import { isSignature, problemsOf, usable, type Draft } from "./draft";
 
 export interface DocumentsView {
   draft: Draft;
+  base: string;
   types: TypeInfo[];
   documents: Inspected[];
   limit_bytes: number;
@@ -109,6 +110,7 @@ export function documentsStep(view: DocumentsView): TemplateResult {
           ${view.refused.map((r) => html`<li class="bad">${sheetIcon(r.name)}<div class="grow col tight"><span class="b ell">${r.name}</span><span class="sm" role="alert">${r.reason}</span></div></li>`)}
         </ul>` : view.loading ? nothing : html`<p class="pf-note plain">${icon("info")}${t("No document yet. Choose files on the Files page, then right-click: Workflow.")}</p>`}
       </section>
+      ${view.draft.file_ids.length === 1 ? html`<parapheur-panel quiet base=${view.base} file-id=${view.draft.file_ids[0] ?? ""}></parapheur-panel>` : nothing}
     </div>
     <aside class="pf-card pad col wide">${signing
       ? html`${gauge(view)}${drop(view)}`

@@ -212,7 +212,7 @@ class Wizard extends PageElement {
     switch (draft.step) {
       case "documents":
         return documentsStep({
-          draft, types: this.types, documents: this.documents, limit_bytes: this.limit_bytes, loading: this.loading, uploading: this.uploading, refused: this.refused, over: this.over,
+          draft, base: this.base, types: this.types, documents: this.documents, limit_bytes: this.limit_bytes, loading: this.loading, uploading: this.uploading, refused: this.refused, over: this.over,
           choose: (kind) => this.choose(kind), remove: (id) => this.removeDocument(id), add: (files) => void this.addFiles(files), hover: (over) => { this.over = over; },
         });
       case "recipients":
