@@ -221,6 +221,7 @@ class Installed:
     browsers: list[Browser] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
     log_level: str = "debug"
+    patrol_every_s: int = 5
     version: str = VERSION
 
     @property
@@ -253,7 +254,7 @@ class Installed:
             "PARAPHEUR_SMTP_PORT": str(self.catcher.port),
             "PARAPHEUR_MAIL_FROM": "sidecar@example.org",
             "PARAPHEUR_SWEEP_EVERY_S": "5",
-            "PARAPHEUR_PATROL_EVERY_S": "5",
+            "PARAPHEUR_PATROL_EVERY_S": str(self.patrol_every_s),
             "PARAPHEUR_LOG_LEVEL": self.log_level,
         }
 
@@ -274,7 +275,7 @@ class Installed:
         assert self.process.poll() is None, self.log[-3000:]
         try:
             return requests.get(f"{self.direct}/heartbeat", timeout=10).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):  # the port is there before the product
             threading.Event().wait(0.2)
             return False
 
