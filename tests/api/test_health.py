@@ -8,6 +8,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -17,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from plugin.actions.sweep import CatchUp
 from plugin.flow.errors import HostRefuses
+from plugin.web.office import EXTENSION
 from tests.between import MAINTENANCE, Between, Manner
 from tests.world import Browser, Json, World, pdf, running, signing, until
 
@@ -268,6 +270,17 @@ def test_another_version_on_record_is_told_and_the_record_is_left_alone(scene: S
         scene.as_host(nonsense)
         assert "0.0.9" in scene.reason("version")
     alice.get("me")
+    assert "version" not in scene.health()
+
+
+def test_a_browser_that_comes_past_the_platform_says_nothing_about_versions(scene: Scene, alice: Browser) -> None:
+    """By HaRP, which puts the secret on what a browser sends, and leaves other headers as they are."""
+    before = scene.world.office
+    scene.world.product.extensions[EXTENSION] = replace(before, harp_key="known to the platform alone")
+    try:
+        assert scene.as_host("0.7.0").status_code == 200
+    finally:
+        scene.world.product.extensions[EXTENSION] = before
     assert "version" not in scene.health()
 
 

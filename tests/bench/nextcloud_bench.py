@@ -204,7 +204,8 @@ def installed(url: str, folder: Path) -> Iterator[Bench]:
     nextcloud = Nextcloud(url, os.environ.get("NEXTCLOUD_ADMIN", "admin"), password, occ)
     catcher = Catcher()
     run = secrets.token_hex(3)
-    app = Installed(nextcloud, catcher, os.environ.get("NEXTCLOUD_DAEMON", "manual"), folder, log_level="info")
+    daemon = os.environ.get("NEXTCLOUD_DAEMON", "manual")
+    app = Installed(nextcloud, catcher, daemon, folder, log_level="info", patrol_every_s=300)
     with contextlib.ExitStack() as undo:
         undo.callback(nextcloud.close)
         undo.callback(catcher.close)

@@ -221,6 +221,7 @@ class Installed:
     browsers: list[Browser] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
     log_level: str = "debug"
+    patrol_every_s: int = 5
     version: str = VERSION
     differing: dict[str, str] = field(default_factory=dict)
     """What stands differently in the environment."""
@@ -255,7 +256,7 @@ class Installed:
             "PARAPHEUR_SMTP_PORT": str(self.catcher.port),
             "PARAPHEUR_MAIL_FROM": "sidecar@example.org",
             "PARAPHEUR_SWEEP_EVERY_S": "5",
-            "PARAPHEUR_PATROL_EVERY_S": "5",
+            "PARAPHEUR_PATROL_EVERY_S": str(self.patrol_every_s),
             "PARAPHEUR_LOG_LEVEL": self.log_level,
             **self.differing,
         }
@@ -277,7 +278,7 @@ class Installed:
         assert self.process.poll() is None, self.log[-3000:]
         try:
             return requests.get(f"{self.direct}/heartbeat", timeout=10).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):  # the port is there before the product
             threading.Event().wait(0.2)
             return False
 

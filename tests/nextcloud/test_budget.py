@@ -46,7 +46,8 @@ def counted(
     """In the place of the process: the same port, secret and data."""
     app.stop()
     proxy = CountingProxy(nextcloud.url)
-    product = create_app(from_environment({**app.environment, "NEXTCLOUD_URL": proxy.url}), with_jobs=False)
+    as_usual = {**app.environment, "NEXTCLOUD_URL": proxy.url, "PARAPHEUR_PATROL_EVERY_S": "300"}
+    product = create_app(from_environment(as_usual), with_jobs=False)
     server = Server(("127.0.0.1", app.port), product.app, numthreads=8)
     server.prepare()
     serving = threading.Thread(target=server.serve, daemon=True)
