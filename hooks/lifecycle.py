@@ -21,6 +21,12 @@ lifecycle = Blueprint("lifecycle", __name__)
 log = structlog.get_logger()
 
 PAGE = "workflow"
+FILES = (
+    "application/, audio/, chemical/, font/, haptics/, image/, message/, model/, multipart/, text/, video/, x-office/"
+)
+"""Whatever a file may be, and no folder: the host looks for these anywhere in the type, and a folder's is
+``httpd/unix-directory``. A selection with a folder in it has no entry then."""
+
 ENTRIES: tuple[tuple[str, dict[str, object]], ...] = (
     (
         "v2/ui/files-actions-menu",
@@ -28,8 +34,8 @@ ENTRIES: tuple[tuple[str, dict[str, object]], ...] = (
             "name": PAGE,
             "displayName": "Workflow",
             "actionHandler": "api/v1/menu",
-            "icon": "img/app.svg",
-            "mime": "/",
+            "icon": "img/appdark.svg",
+            "mime": FILES,
             "permissions": 1,
             "order": 5,
         },
