@@ -28,6 +28,12 @@ Entry = tuple[str, Mapping[str, object]]
 PAGE = "workflow"
 LABEL = mark("Workflow")
 """The host translates it itself, by what tools/package.py makes of the catalogue."""
+FILES = (
+    "application/, audio/, chemical/, font/, haptics/, image/, message/, model/, multipart/, text/, video/, x-office/"
+)
+"""Whatever a file may be, and no folder: the host looks for these anywhere in the type, and a folder's is
+``httpd/unix-directory``. A selection with a folder in it has no entry then."""
+
 ENTRIES: tuple[Entry, ...] = (
     (
         "v2/ui/files-actions-menu",
@@ -35,8 +41,8 @@ ENTRIES: tuple[Entry, ...] = (
             "name": PAGE,
             "displayName": LABEL,
             "actionHandler": "api/v1/menu",
-            "icon": "img/app.svg",
-            "mime": "/",
+            "icon": "img/appdark.svg",
+            "mime": FILES,
             "permissions": 1,
             "order": 5,
         },

@@ -175,11 +175,14 @@ def for_host(name: str) -> Response:
     return built(name)
 
 
-@pages.get("/img/app.svg")
+@pages.get("/img/app.svg", defaults={"name": "app.svg"})
+@pages.get("/img/appdark.svg", defaults={"name": "appdark.svg"})
 @anyone
-def icon() -> Response:
-    """Exactly ``image/svg+xml``: with a charset, Nextcloud 32 leaves the menu entry out without a word."""
-    answer = send_from_directory(Path(__file__).parent.parent / "templates", "app.svg")
+def icon(name: str) -> Response:
+    """White for the host's top menu, black for its lists: it turns each over where its theme is the other one.
+
+    Exactly ``image/svg+xml``: with a charset, Nextcloud 32 leaves the menu entry out without a word."""
+    answer = send_from_directory(Path(__file__).parent.parent / "templates", name)
     answer.headers["Content-Type"] = "image/svg+xml"
     answer.headers["Cache-Control"] = "no-store, private"
     return answer

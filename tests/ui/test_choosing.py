@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from plugin.flow.model import Kind
 from tests.ui import acts
@@ -85,3 +85,23 @@ def test_what_an_administrator_does_not_allow_is_shown_with_the_reason(people: P
         acts.add_person(alice, "bob", option="Bob Leroy")
         expect(alice.get_by_role("alert").filter(has_text="1 personne au maximum")).to_be_visible()
         assert acts.recipients(alice) == ["carol"]
+
+
+def test_no_picture_of_another_document_stays_on_the_desk(people: People) -> None:
+    alice = people.sit_down("alice")
+    alice.goto(asking(people, CONTRACT, PLAN))
+    by(alice, "type-signature").check(force=True)
+    by(alice, "next").click()
+    acts.add_person(alice, "bob", option="Bob Leroy")
+    by(alice, "next").click()
+    picture = by(alice, "page-1").locator("img")
+    expect(picture).to_have_js_property("complete", value=True)
+    assert picture.evaluate("one => one.naturalWidth") > 0
+    second = people.file_id(PLAN)
+    slow: list[Route] = []
+    alice.route(f"**/documents/{second}/pages/1?w=820", lambda route: slow.append(route))
+    by(alice, "place-doc-1").click()
+    expect(picture).to_have_attribute("src", re.compile(f"/{second}/"))
+    assert picture.evaluate("one => one.naturalWidth") == 0
+    slow.pop().continue_()
+    expect(picture).to_have_js_property("complete", value=True)

@@ -8,8 +8,9 @@
 	const WIZARD = `${APPS}/embedded/parapheur/workflow/new`
 	const FRENCH = (document.documentElement.lang || '').startsWith('fr')
 	const NAME = FRENCH ? 'Flux de travail' : 'Workflow'
+	const TAB_NAME = FRENCH ? 'Flux' : 'Workflow' // a tab has room for one word
 	const OUT = FRENCH ? 'Les flux de travail ne répondent pas pour le moment.' : 'Workflows do not answer at the moment.'
-	const ICON = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="20" height="20"><path fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" d="M3 17c4-9 7-9 9-4s5 5 9-4M4 21h16"/></svg>'
+	const ICON = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="20" height="20"><g fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"><circle cx="5" cy="6" r="2.2"/><circle cx="19" cy="18" r="2.2"/><path d="M7.2 6h6.3a3 3 0 0 1 0 6h-3a3 3 0 0 0 0 6h6.3"/></g></svg>'
 	const ID = 'parapheur'
 	const TAG = 'parapheur-tab'
 
@@ -47,7 +48,7 @@
 		const put = (file) => show(holder, file.id)
 		window.OCA.Files.Sidebar.registerTab(new window.OCA.Files.Sidebar.Tab({
 			id: ID,
-			name: NAME,
+			name: TAB_NAME,
 			iconSvg: ICON,
 			mount(element, file) {
 				holder = element
@@ -66,7 +67,7 @@
 		const tabs = (files.filesSidebarTabs ??= new Map())
 		tabs.set(ID, {
 			id: ID,
-			displayName: NAME,
+			displayName: TAB_NAME,
 			iconSvgInline: ICON,
 			order: 20,
 			tagName: TAG,
@@ -114,6 +115,7 @@
 	const register = () => {
 		if (registered) return
 		registered = true
+		if (FRENCH) ((window._oc_l10n_registry_translations ??= {}).parapheur ??= {}).Workflow ??= NAME // of the menu's entry
 		if (window.OCA?.Files?.Sidebar?.registerTab) registerTab()
 		else addTab()
 	}

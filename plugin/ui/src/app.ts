@@ -9,6 +9,11 @@ import "./wizard/wizard";
 
 const KINDS: Kind[] = ["validation", "signature", "eidas_simple", "eidas_advanced"];
 
+/** The host's title is "<our entry's name> - <its own name>": the first part is said in the page's language. */
+function entitle(what: string): void {
+  document.title = document.title.replace(/^.*?(?= - )|^[^-]*$/, what);
+}
+
 /** The page inside the host: the wizard below …/workflow/new, else the list of my flows. */
 export class App extends PageElement {
   static override properties = { base: {}, files: {}, me: { state: true }, error: { state: true } };
@@ -39,8 +44,10 @@ export class App extends PageElement {
     if (this.error) return html`<div class="wz-sent"><p class="pf-note danger" role="alert">${icon("alert")}<span class="grow">${this.error}</span>
       <button type="button" class="pf-link" @click=${() => void this.begin()}>${t("Try again")}</button></p></div>`;
     if (!this.me) return html`<p class="wz-sent row mute"><span class="pf-spin"></span>${t("Loading")}</p>`;
+    const isNew = /\/new\/?$/.test(location.pathname);
+    entitle(isNew ? t("New workflow") : t("Workflows"));
     const list = location.pathname.replace(/\/new\/?$/, "");
-    if (!/\/new\/?$/.test(location.pathname)) return html`<parapheur-flows .api=${this.api} .me=${this.me} .base=${this.base} .files=${this.files}></parapheur-flows>`;
+    if (!isNew) return html`<parapheur-flows .api=${this.api} .me=${this.me} .base=${this.base} .files=${this.files}></parapheur-flows>`;
     const query = new URLSearchParams(location.search);
     const kind = KINDS.find((one) => one === query.get("kind")) ?? "";
     const ids = [...new Set((query.get("fileIds") ?? "").split(",").filter((id) => /^\d+$/.test(id)))];

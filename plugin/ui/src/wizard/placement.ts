@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit";
+import { keyed } from "lit/directives/keyed.js";
 import { repeat } from "lit/directives/repeat.js";
 import { css, define, PageElement, placed } from "../element";
 import { icon } from "../icons";
@@ -363,6 +364,7 @@ export class Placement extends PageElement {
     }
   }
 
+  /** Keyed by document: a picture must not stay on the desk while that of another document is on its way. */
   override render() {
     const document = this.document;
     if (!document) return nothing;
@@ -373,7 +375,7 @@ export class Placement extends PageElement {
       <section class="pl-desk ${this.armed ? "armed" : ""}" aria-label=${document.name}>
         ${toolbar(this, pages)}
         <div class="pl-scroll" @scroll=${(e: Event) => this.watchPages(e)} @wheel=${this.wheel} tabindex="-1">
-          ${this.deskWidth ? Array.from({ length: pages }, (_, i) => this.sheet(document, i + 1)) : nothing}</div>
+          ${this.deskWidth ? keyed(document.file_id, Array.from({ length: pages }, (_, i) => this.sheet(document, i + 1))) : nothing}</div>
         ${selectionBar(this)}</section>
       <aside class="pl-carts" aria-label=${t("Stamps")}><h2>${t("Stamps")}</h2>
         <p class="sm mute">${t("Drag a stamp to the page. Or click it, then the spot.")}</p>
