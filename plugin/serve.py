@@ -105,7 +105,8 @@ def _toml(values: Mapping[str, object]) -> str:
 def serve(environment: Mapping[str, str]) -> int:
     """Returns when a tunnel or its server ended; without a tunnel the server takes this process over."""
     chosen = plan(environment)
-    options = f"--umask 0o077 --workers 1 --threads {chosen.threads} --timeout 120 --graceful-timeout 20"
+    options = f"--workers 1 --threads {chosen.threads} --timeout 120 --graceful-timeout 20"
+    options += " --umask 0o077 --no-control-socket"  # nobody steers it by a file in somebody's home
     server = [sys.executable, "-m", "gunicorn", "--bind", chosen.bind, *options.split(), "plugin.wsgi:create()"]
     if chosen.tunnel is None:
         os.execv(sys.executable, server)  # noqa: S606

@@ -214,7 +214,10 @@ def _said_twice(root: Element) -> list[str]:
     for name, (_, *by) in ONCE.items():
         keys = [each.get(by[0], "en") if by else (each.text or "").strip() for each in root.findall(name)]
         found += [f"info: {name} {key!r} stands twice" for key in sorted(set(keys)) if keys.count(key) > 1]
-    return found
+    offered = [each.text for each in root.iterfind("external-app/environment-variables/variable/name")]
+    return found + [
+        f"info: the variable {name} stands twice" for name in sorted(set(offered)) if offered.count(name) > 1
+    ]
 
 
 def _not_spoken(root: Element) -> list[str]:

@@ -72,6 +72,7 @@ BROKEN = {
     "a route that is no expression": (r"<url>^\/?f\/", r"<url>^\/?(f\/"),
     "headers that are no list": ("<headers_to_exclude>[]<", "<headers_to_exclude>none<"),
     "a variable without a name": (r"<name>PARAPHEUR_MAIL</name>", ""),
+    "a variable twice": ("<name>PARAPHEUR_MAIL<", "<name>PARAPHEUR_ORGANISATION<"),
     "a variable with a small letter": ("<name>PARAPHEUR_MAIL<", "<name>parapheur_mail<"),
     "an empty description, which the host reads as a list": (
         "<description>For mails by SMTP.</description>",

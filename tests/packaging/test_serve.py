@@ -67,6 +67,7 @@ def serving(folder: Path, **more: str) -> Iterator[tuple[subprocess.Popen[bytes]
     environment = {
         "PATH": os.environ["PATH"],
         "TMPDIR": str(folder),
+        "HOME": str(folder / "home"),
         "APP_SECRET": SECRET,
         "APP_VERSION": "0.1.0",
         "APP_PERSISTENT_STORAGE": str(folder / "data"),
@@ -101,6 +102,7 @@ def _asks_health(environment: dict[str, str]) -> bool:
 def test_it_answers_on_the_port_and_ends_when_told_to(tmp_path: Path) -> None:
     with serving(tmp_path, APP_PORT=str(free_port())) as (process, environment):
         assert beats(environment)
+        assert not (tmp_path / "home").exists(), "a container's user has no home"
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
         assert not beats(environment)
