@@ -277,7 +277,7 @@ class Installed:
         assert self.process.poll() is None, self.log[-3000:]
         try:
             return requests.get(f"{self.direct}/heartbeat", timeout=10).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             threading.Event().wait(0.2)
             return False
 
