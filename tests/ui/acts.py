@@ -6,9 +6,12 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 Point = tuple[float, float]
+Spot = tuple[int, int, int, float, float]
+"""Document, recipient, page, and where on it: fractions from the left and from the top."""
 
 
 def test(page: Page | Locator, name: str) -> Locator:
@@ -100,6 +103,25 @@ def on_sheet_now(page: Page, number: int, x: float, y: float) -> Point:
     box = test(page, f"page-{number}").bounding_box()
     assert box is not None
     return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def place(page: Page, spot: Spot, *, by_drag: bool) -> None:
+    document, recipient, number, x, y = spot
+    test(page, f"place-doc-{document}").click()
+    cartridge = test(page, f"place-cart-{recipient}")
+    cartridge.scroll_into_view_if_needed()
+    to = in_sight(page, number, x, y)
+    before = page.locator("[data-test=stamp]").count()
+    if by_drag:
+        drag(page, cartridge, to)
+    else:
+        cartridge.click()
+        page.mouse.click(*to)
+    expect(page.locator("[data-test=stamp]")).to_have_count(before + 1)
+    stamp = page.locator("[data-test=stamp].sel").bounding_box()
+    assert stamp is not None
+    assert stamp["x"] + stamp["width"] / 2 == pytest.approx(to[0], abs=1.5)
+    assert stamp["y"] + stamp["height"] / 2 == pytest.approx(to[1], abs=1.5)
 
 
 def drop_files(page: Page, target: Locator, files: list[tuple[str, str, bytes]]) -> None:

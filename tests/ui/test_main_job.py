@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.ui import acts, paper
 from tests.ui.acts import test as by
@@ -19,28 +19,6 @@ CONTRACT = "Contrat de prestation 2026.pdf"
 PLAN = "Plan rotatif.pdf"
 ADDED = "Annexe ajoutée.pdf"
 ZOE = "zoe.durand@example.com"
-
-Spot = tuple[int, int, int, float, float]
-"""Document, recipient, page, and where on it: fractions from the left and from the top."""
-
-
-def place(page: Page, spot: Spot, *, by_drag: bool) -> None:
-    document, recipient, number, x, y = spot
-    by(page, f"place-doc-{document}").click()
-    cartridge = by(page, f"place-cart-{recipient}")
-    cartridge.scroll_into_view_if_needed()
-    to = acts.in_sight(page, number, x, y)
-    before = page.locator("[data-test=stamp]").count()
-    if by_drag:
-        acts.drag(page, cartridge, to)
-    else:
-        cartridge.click()
-        page.mouse.click(*to)
-    expect(page.locator("[data-test=stamp]")).to_have_count(before + 1)
-    stamp = page.locator("[data-test=stamp].sel").bounding_box()
-    assert stamp is not None
-    assert stamp["x"] + stamp["width"] / 2 == pytest.approx(to[0], abs=1.5)
-    assert stamp["y"] + stamp["height"] / 2 == pytest.approx(to[1], abs=1.5)
 
 
 def test_two_people_sign_three_documents(people: People, look: Look, tmp_path: Path) -> None:
@@ -86,7 +64,7 @@ def test_two_people_sign_three_documents(people: People, look: Look, tmp_path: P
 
     expect(by(alice, "page-1").locator("img")).to_be_visible()
     look(alice, "04-placement-empty")
-    spots: list[tuple[Spot, bool]] = [
+    spots: list[tuple[acts.Spot, bool]] = [
         ((0, 0, 3, 0.31, 0.63), True),
         ((0, 1, 3, 0.72, 0.71), False),
         ((1, 0, 1, 0.27, 0.82), False),
@@ -97,7 +75,7 @@ def test_two_people_sign_three_documents(people: People, look: Look, tmp_path: P
     for number, (spot, by_drag) in enumerate(spots):
         if number == 3:
             look(alice, "04-placement", phone=True)
-        place(alice, spot, by_drag=by_drag)
+        acts.place(alice, spot, by_drag=by_drag)
     for number in range(3):
         expect(by(alice, f"place-doc-{number}")).to_have_attribute("data-ready", "true")
     look(alice, "04-placement-ready", phone=True)

@@ -47,7 +47,8 @@ export function recipientTag(state: RecipientState, kind: Kind): { word: string;
 }
 
 export function initials(name: string): string {
-  return name.split(/[\s@.]+/).filter(Boolean).slice(0, 2).map((word) => word[0]?.toUpperCase() ?? "").join("");
+  const letters = name.split(/[\s@.]+/).map((word) => /[\p{L}\p{N}]/u.exec(word)?.[0] ?? "");
+  return letters.filter(Boolean).slice(0, 2).join("").toUpperCase();
 }
 
 /** The two things a file's name says at a glance: which colour its sheet has, and the letters on it. */
