@@ -89,7 +89,9 @@ def _page(loaded: Loaded, recipient: Recipient, flow: LinkFlowOut, *, external: 
 
 
 def _follow_page(loaded: Loaded, uid: str) -> Response:
-    """Where the flow stands, for who launched it."""
+    """Where the flow stands, for who launched it (in his own language), and for admins."""
+    if loaded.flow.creator.user.value == uid:
+        g.link_language = loaded.flow.language
     shown = {**read_flow(loaded, Reader(None, sees_all=True, uid=uid)).model_dump(), "me": {"id": "", "name": ""}}
     return _render("follow.html", flow=shown, external=False, api_base=f"../api/v1/flows/{loaded.flow.id}")
 

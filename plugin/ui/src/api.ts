@@ -1,4 +1,4 @@
-import { t } from "./i18n";
+import { language, t } from "./i18n";
 import type { Problem } from "./types";
 
 /** A request the server declined, with a sentence for people. */
@@ -22,10 +22,11 @@ function sentence(error: unknown): string {
 
 export { sentence };
 
-async function call<T>(url: string, init: RequestInit): Promise<T> {
+/** Answers come in the language of the page, whatever the browser's own is. */
+async function call<T>(url: string, init: RequestInit & { headers?: Record<string, string> }): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(url, { credentials: "same-origin", ...init });
+    response = await fetch(url, { credentials: "same-origin", ...init, headers: { "Accept-Language": language(), ...init.headers } });
   } catch {
     throw new Declined({ title: t("The server cannot be reached. Check your connection, then try again."), status: 0, code: "offline", retry_s: 5 });
   }
