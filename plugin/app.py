@@ -53,7 +53,7 @@ from plugin.demo.wire import APP_ID
 from plugin.flow.errors import IndexMissing
 from plugin.flow.model import Kind
 from plugin.health import Health
-from plugin.patience import at_most
+from plugin.patience import at_most, waits_at_most
 from plugin.ports import Platform, Trouble
 from plugin.settings import Settings, StartRefused, from_environment
 from plugin.sweeper import Sweeper
@@ -348,7 +348,7 @@ def _flask(office: Office, patience_s: float) -> Flask:
     app = Flask("plugin", root_path=str(Path(__file__).parent), static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # or "//" is a redirect, which the host's proxy would follow by itself
-    app.wsgi_app = at_most(patience_s)(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = waits_at_most(patience_s)(app.wsgi_app)  # type: ignore[method-assign]
     app.extensions[EXTENSION] = office
     headers.install(app)
     errors.install(app)

@@ -152,8 +152,9 @@ class Accounts(Protocol):
     """Whether a login still leads to the account that it led to. Raises HostUnavailable. What was found out holds for
     a little while."""
 
-    def id(self, uid: str) -> str | None:
-        """What no other account of that login will bear; None where there is no such account."""
+    def id(self, uid: str, *, fresh: bool = False) -> str | None:
+        """What no other account of that login will bear; None where there is no such account. ``fresh``: asked of the
+        host now, whatever was found out before."""
         ...
 
     def state(self, uid: str, known_id: str | None) -> Account:

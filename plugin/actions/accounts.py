@@ -19,5 +19,5 @@ def check_creators_account(ctx: Context, loaded: Loaded) -> None:
     Raises: AccountOut, Unavailable.
     """
     known = creators_account(loaded.flow)
-    if known is not None and ctx.accounts.id(loaded.place.owner) != known:
+    if known is not None and ctx.accounts.id(loaded.place.owner, fresh=True) != known:
         raise AccountOut

@@ -101,6 +101,25 @@ def load_for(ctx: Context, flow_id: str, uid: str) -> Loaded:
     return load(ctx, flow_id) if others else loaded
 
 
+def is_account_meant(ctx: Context, loaded: Loaded, person: str) -> bool:
+    """Whether that platform user's login still leads to the account that was asked; noted where it does not. True for
+    external people. Raises: Unavailable."""
+    flow = loaded.flow
+    if person == CREATOR:
+        user, known, trouble = flow.creator.user, flow.creator.account, (str(SuspendReason.CREATOR_GONE), "")
+    else:
+        recipient = flow.recipient(person)
+        if recipient.user is None:
+            return True
+        user, known, trouble = recipient.user, recipient.account, (RECIPIENT_GONE, person)
+    if not user.value:
+        return known is None or known.value is None  # else the account is known to have gone
+    if known is None or known.value is None or ctx.accounts.id(user.value) == known.value:
+        return True
+    ctx.vault.note_trouble(flow.id, *trouble, ctx.clock())
+    return False
+
+
 def blocked_by(ctx: Context, loaded: Loaded, error: AccountOut | OutOfReach) -> SuspendReason | None:
     """Notes why nothing can be done in the creator's name; None where it is the host that believes nobody, or that
     refuses one thing in a folder of which it says that all may be written there.

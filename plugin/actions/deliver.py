@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from plugin.actions.acting import MAX_TRIES, load
+from plugin.actions.acting import MAX_TRIES, is_account_meant, load
 from plugin.actions.bell import ring
 from plugin.actions.context import Context
 from plugin.flow.commands import RecordMail
@@ -51,6 +51,13 @@ def deliver(ctx: Context, flow_id: str) -> None:
 
 def _hand_over(ctx: Context, loaded: Loaded, work: MailWork, key: str) -> RecordMail | None:
     flow_id = loaded.flow.id
+    try:
+        is_meant = is_account_meant(ctx, loaded, work.person)
+    except Unavailable as error:
+        ctx.vault.postpone(flow_id, key, ctx.clock(), error.code)
+        return None
+    if not is_meant:
+        return RecordMail(work.mail, work.person, work.round, "", "account-gone")
     attempts = ctx.vault.attempts(flow_id)
     if key not in attempts:  # with the first try only
         ring(ctx, loaded, work)

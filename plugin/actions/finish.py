@@ -5,6 +5,7 @@ May run any number of times, and after a crash anywhere: a copy that is there al
 
 from __future__ import annotations
 
+import unicodedata
 from functools import partial
 from itertools import chain
 
@@ -44,7 +45,8 @@ def _copies(ctx: Context, loaded: Loaded) -> tuple[SignedCopy, ...]:
     same_name: dict[str, list[Document]] = {}
     for document in loaded.flow.documents:
         if document.revisions:
-            same_name.setdefault((document.name.value or "").casefold(), []).append(document)
+            key = unicodedata.normalize("NFC", _name_of_copy(loaded, document)).casefold()
+            same_name.setdefault(key, []).append(document)
 
     def laid(documents: list[Document]) -> list[SignedCopy]:
         return [_copy(ctx, loaded, document) for document in documents]
@@ -55,20 +57,23 @@ def _copies(ctx: Context, loaded: Loaded) -> tuple[SignedCopy, ...]:
 
 def _copy(ctx: Context, loaded: Loaded, document: Document) -> SignedCopy:
     data = fetch(ctx, loaded, document, document.current_sha256)
-    name = signed_name(document.name.value or "document.pdf", loaded.flow.language)
-    stored = put_new(ctx, loaded.place.owner, _folder_for_copy(ctx, loaded, document), name, data)
+    name, folder = _name_of_copy(loaded, document), _folder_for_copy(ctx, loaded, document)
+    stored = put_new(ctx, loaded.place.owner, folder, name, data)
     return SignedCopy(document.n, stored.file_id, Personal(CREATOR, stored.path), document.current_sha256)
+
+
+def _name_of_copy(loaded: Loaded, document: Document) -> str:
+    return signed_name(document.name.value or "document.pdf", loaded.flow.language)
 
 
 def _folder_for_copy(ctx: Context, loaded: Loaded, document: Document) -> str:
     """That of the original wherever it was moved to, unless the creator may not write there; then where it was at
     launch, as long as that is there; else the creator's root."""
+    owner, at_launch = loaded.place.owner, document.folder.value or ""
+    original = None if document.kept_at_home else ctx.files.by_id(owner, document.file_id)
+    if original is not None and (original.folder == at_launch or not kept_at_home(ctx, owner, [original])[0]):
+        return original.folder
+    check_creators_account(ctx, loaded)
     if document.kept_at_home:
         return ""
-    owner, at_launch = loaded.place.owner, document.folder.value or ""
-    original = ctx.files.by_id(owner, document.file_id)
-    if original is None:
-        check_creators_account(ctx, loaded)
-    elif original.folder == at_launch or not kept_at_home(ctx, owner, [original])[0]:
-        return original.folder
     return at_launch if at_launch and ctx.files.stat(owner, at_launch) is not None else ""

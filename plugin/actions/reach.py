@@ -55,10 +55,10 @@ def note_absences(ctx: Context, loaded: Loaded) -> None:
         states = {reason for person, reason in noted if person == recipient.id}
         if not is_asked or recipient.user is None or not recipient.user.value:
             account = Account.ACTIVE
-        elif RECIPIENT_GONE in states:
-            continue
         else:
             meant = recipient.account.value if recipient.account is not None else None
+            if RECIPIENT_GONE in states and meant is None:
+                continue  # nothing tells the one who bears that login now from the one who was asked
             account = ctx.accounts.state(recipient.user.value, meant)
         if account is not Account.ACTIVE:
             reason = RECIPIENT_GONE if account is Account.GONE else RECIPIENT_OUT

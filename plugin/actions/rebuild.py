@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from plugin.flow.errors import HostUnavailable, Unavailable
+from plugin.flow.errors import HostMaintenance, HostRefuses, HostSlow, HostUnavailable, Unavailable
 from plugin.ports import ChainBroken, FileInfo, Files, StatePlace
 
 _STATE = re.compile(r"(?:.*/)?\.flows/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/flow\.jsonl", re.ASCII | re.DOTALL)
 _NAME = "flow.jsonl"
+_OUT = (HostMaintenance, HostSlow, HostRefuses)
+"""The host serves nobody now: the rebuild is given up, and the index stays missing until one comes to its end."""
 
 
 class People(Protocol):
@@ -102,6 +104,8 @@ def rebuild(files: Files, people: People, adopter: Adopter) -> Report:
 def _is_restored(adopter: Adopter, flow_id: str) -> bool:
     try:
         return adopter.restore(flow_id)
+    except _OUT:
+        raise
     except (ChainBroken, Unavailable):
         return False
 
@@ -117,9 +121,11 @@ def _search(files: Files, users: Sequence[str]) -> tuple[dict[str, list[_Candida
                 if match is not None:
                     candidate = _Candidate(StatePlace(user, info.path), info.file_id)
                     found.setdefault(match[1], []).append(candidate)
+        except _OUT:
+            raise
         except HostUnavailable:
             failed += 1
-    if users and failed == len(users):
+    if failed == len(users):
         raise HostUnavailable
     return found, failed
 
@@ -127,6 +133,8 @@ def _search(files: Files, users: Sequence[str]) -> tuple[dict[str, list[_Candida
 def _at(files: Files, place: StatePlace) -> FileInfo | None:
     try:
         return files.stat(place.owner, place.path)
+    except _OUT:
+        raise
     except HostUnavailable:
         return None
 
@@ -181,6 +189,8 @@ def _take(files: Files, adopter: Adopter, flow_id: str, candidate: _Candidate, k
         adopter.take_in(flow_id, place, state, etag, candidate.file_id)
     except ChainBroken as error:
         return error.reason
+    except _OUT:
+        raise
     except HostUnavailable:
         return "host-unavailable"
     return None

@@ -91,6 +91,11 @@ def _check_in_reach(ctx: Context, loaded: Loaded, document: Document) -> None:
     owner, folder = loaded.place.owner, document.folder.value
     if document.kept_at_home or not folder or ctx.files.stat(owner, folder) is not None:
         return
+    beside_first = folder == loaded.flow.documents[0].folder.value and loaded.place.folder != revision_folder(
+        "", loaded.flow.id
+    )
+    if beside_first and ctx.files.stat(owner, loaded.place.folder) is not None:
+        return  # that folder was moved
     if ctx.files.by_id(owner, document.file_id) is None:
         raise OutOfReach
 

@@ -14,7 +14,7 @@ from plugin.flow.commands import Suspend
 from plugin.flow.decide import decide
 from plugin.flow.errors import AccountOut, Conflict, OutOfReach
 from plugin.flow.model import FlowState, SuspendReason, Suspension
-from plugin.ports import Account, ChainMoved
+from plugin.ports import Account, ChainMoved, Loaded
 
 log = structlog.get_logger()
 
@@ -26,8 +26,12 @@ def look_after(ctx: Context, flow_id: str) -> None:
     """
     loaded = load(ctx, flow_id)
     suspension = suspension_in(ctx.vault.troubles(flow_id))
-    if loaded.flow.state.is_ended or (suspension and suspension.reason is SuspendReason.CREATOR_GONE):
+    if loaded.flow.state.is_ended:
         return
+    if suspension is not None and suspension.reason is SuspendReason.CREATOR_GONE:
+        if not _has_come_back(ctx, loaded, suspension):
+            return
+        suspension = suspension_in(ctx.vault.troubles(flow_id))
     try:
         check_reach(ctx, flow_id)
     except (AccountOut, OutOfReach) as error:
@@ -47,7 +51,19 @@ def look_after(ctx: Context, flow_id: str) -> None:
     if suspension is not None:
         resume(ctx, flow_id, "continue", "system")
         log.info("flow.resumed", flow=flow_id, reason=str(suspension.reason))
-    note_absences(ctx, load(ctx, flow_id))
+    chained = ctx.flows.load(flow_id)
+    if chained is not None:
+        note_absences(ctx, chained)
+
+
+def _has_come_back(ctx: Context, loaded: Loaded, suspension: Suspension) -> bool:
+    """The account that was taken for deleted is there, the very same: the host had told less than the truth."""
+    known = creators_account(loaded.flow)
+    if known is None or ctx.accounts.state(loaded.place.owner, known) is Account.GONE:
+        return False
+    ctx.vault.note_trouble(loaded.flow.id, str(SuspendReason.CREATOR_OUT), "", suspension.since)
+    ctx.vault.end_trouble(loaded.flow.id, str(SuspendReason.CREATOR_GONE), "")
+    return True
 
 
 def suspend(ctx: Context, flow_id: str, why: Suspension) -> None:

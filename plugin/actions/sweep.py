@@ -124,13 +124,21 @@ class Patrol:
             for flow_id, at in self._checked.items()
             if now - at >= (min(RECHECK_EVERY, self._every) if flow_id in troubled else self._every)
         )
+        in_a_row = 0
         for _, flow_id in stale[:CHECK_LIMIT]:
             self._checked[flow_id] = now
             try:
                 with at_most(FLOW_WAIT_S):
                     self._look_after(ctx, flow_id)
-            except (ChainBroken, HostBusy) as error:
+            except HostUnavailable as error:
+                log.warning("patrol.later", flow=flow_id, reason=error.code)
+                in_a_row += 1
+                if in_a_row == OUT_AFTER:
+                    raise
+                continue
+            except (ParapheurError, ChainBroken) as error:
                 log.warning("patrol.later", flow=flow_id, reason=str(error))
+            in_a_row = 0
         return len(stale[:CHECK_LIMIT])
 
 

@@ -38,19 +38,19 @@ class HomeAccounts:
         self._ids: dict[str, tuple[float, str]] = {}
         self._states: dict[str, tuple[float, Account]] = {}
 
-    def id(self, uid: str) -> str | None:
+    def id(self, uid: str, *, fresh: bool = False) -> str | None:
         """The host makes the home of somebody who never opened his files. While it does not answer, what was known
         last still holds: lists and pages can be read then."""
         with self._lock:
             at, kept = self._ids.get(uid, (0.0, ""))
-        if kept and self._monotonic() - at < self._kept_for_s:
+        if kept and not fresh and self._monotonic() - at < self._kept_for_s:
             return kept
         try:
             home = self._files.stat(uid, "")
         except AccountOut:
             home = None
         except HostUnavailable:
-            if kept:
+            if kept and not fresh:
                 return kept
             raise
         if home is None and self._registry.account(uid) is not Account.GONE:

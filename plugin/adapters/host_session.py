@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from plugin.flow.errors import HostUnavailable
-from plugin.patience import left_s
+from plugin.patience import left_s, waiting
 
 Timeout = tuple[float, float]
 """Connect and read, in seconds."""
@@ -69,9 +69,11 @@ class HostSession(requests.Session):
             self._line.check()
         is_streamed = kwargs.get("stream", False)
         try:
-            response = super().send(request, **{**kwargs, "stream": True, "timeout": _clipped(kwargs.get("timeout"))})
-            if not is_streamed:
-                response._content = body_of(response)
+            with waiting():
+                timeout = _clipped(kwargs.get("timeout"))
+                response = super().send(request, **{**kwargs, "stream": True, "timeout": timeout})
+                if not is_streamed:
+                    response._content = body_of(response)
         except requests.RequestException:
             self._has_failed()
             raise
@@ -93,14 +95,15 @@ def body_of(response: requests.Response, at_most: int | None = None) -> bytes:
     """The body, or its first ``at_most`` bytes. Raises: requests.RequestException, when it is late or cut off."""
     pieces, length = [], 0
     try:
-        while at_most is None or length < at_most:
-            piece = response.raw.read1(_PIECE if at_most is None else min(_PIECE, at_most - length))
-            if not piece:
-                break
-            pieces.append(piece)
-            length += len(piece)
-            if left_s(_LEAST_S) <= 0:
-                raise requests.ReadTimeout("the answer came too slowly")
+        with waiting():
+            while at_most is None or length < at_most:
+                piece = response.raw.read1(_PIECE if at_most is None else min(_PIECE, at_most - length))
+                if not piece:
+                    break
+                pieces.append(piece)
+                length += len(piece)
+                if left_s(_LEAST_S) <= 0:
+                    raise requests.ReadTimeout("the answer came too slowly")
     except ReadTimeoutError as late:
         raise requests.ReadTimeout("the answer stopped") from late
     except (HTTPError, OSError) as cut:

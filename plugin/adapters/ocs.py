@@ -9,6 +9,7 @@ from requests.auth import AuthBase
 
 from plugin.adapters.host_session import Line, Timeout
 from plugin.adapters.ocs_calls import Denied, OcsCalls
+from plugin.flow.errors import HostUnavailable
 from plugin.ports import Account, Person, Suggestion
 
 _AT_MOST: Final = 20
@@ -49,13 +50,15 @@ class OcsDirectory:
         )
 
     def account(self, uid: str) -> Account:
-        """The host answers 401 for somebody who is disabled and for nobody; only the former is on its list."""
+        """The host answers 401 for somebody who is disabled and for nobody; only the former is on its list. Any other
+        answer tells nothing."""
         try:
             record = self._calls.get(uid, "/cloud/user") if uid else None
         except Denied:
             return Account.OUT if uid in self.users() else Account.GONE
-        is_his = isinstance(record, dict) and record.get("id") == uid
-        return Account.ACTIVE if is_his else Account.GONE
+        if not isinstance(record, dict) or record.get("id") != uid:
+            raise HostUnavailable
+        return Account.ACTIVE
 
     def search(self, as_user: str, text: str) -> list[Suggestion]:
         params = {"search": text, "shareTypes[]": "0", "limit": str(_AT_MOST)}
@@ -68,9 +71,11 @@ class OcsDirectory:
         return list(found.values())[:_AT_MOST]
 
     def users(self) -> list[str]:
-        """Asked as the app itself, by AppAPI's own list."""
+        """Asked as the app itself, by AppAPI's own list. Without it nobody is known to be there or not."""
         data = self._calls.get("", "/apps/app_api/api/v1/users")
-        return [str(uid) for uid in data] if isinstance(data, list) else []
+        if not isinstance(data, list) or not data:
+            raise HostUnavailable
+        return [str(uid) for uid in data]
 
 
 def _email_of(entry: dict[str, Any]) -> str | None:

@@ -337,7 +337,7 @@ class Store:
         """Nothing of a flow is put where none of it lies before it is known that the creator's login still leads to
         the creator's account. Raises: AccountOut."""
         known = flow.creator.account
-        if known is not None and known.value is not None and self._accounts.id(place.owner) != known.value:
+        if known is not None and known.value is not None and self._accounts.id(place.owner, fresh=True) != known.value:
             raise AccountOut
 
     def _check_salts_file(self, read: Read) -> None:

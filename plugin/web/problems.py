@@ -35,7 +35,7 @@ SENTENCES: dict[str, str] = {
     "no-access": _(
         "The sender has no access to the documents any more, or only to read. The workflow goes on once it is back."
     ),
-    "account-out": _("The platform does not let this account act at the moment."),
+    "account-out": _("The platform does not let the sender’s account act at the moment."),
     "documents-changed": _("The documents have changed since you opened this page. Please read them again."),
     "state-changed": _("Somebody else was faster. Please look again."),
     "wrong-act": _("Your part in this workflow is another one."),

@@ -36,6 +36,8 @@ def warnings_of(flow: Flow, uid: str | None) -> list[str]:
     if flow.suspension is not None:
         sentences = TO_CREATOR if uid is not None and flow.creator.user.value == uid else TO_OTHERS
         found.append(words(sentences[flow.suspension.reason]).format(name=flow.creator.name.value or ""))
+    if flow.state.is_ended:
+        return found
     for trouble in office().ctx.vault.troubles(flow.id):
         if trouble.reason in OF_RECIPIENTS and trouble.person:
             name = flow.recipient(trouble.person).name

@@ -252,3 +252,39 @@ def test_nothing_is_put_into_the_home_of_whoever_bears_the_creators_login_later(
     read = admin.get(f"flows/{flow_id}").json()
     assert (read["state"], read["suspension"]["reason"]) == ("suspended", "creator-gone")
     assert admin.post(f"flows/{flow_id}/resume", {"choice": "continue"}).json()["code"] == "creator-gone"
+
+
+def test_the_bell_of_whoever_bears_a_deleted_users_login_stays_silent(
+    world: World, alice: Browser, accounts: Any
+) -> None:
+    folder = world.folder()
+    file_id = world.put(f"{folder}/Plan secret.pdf", pdf())
+    flow_id = world.validation(alice, [file_id], [{"user": "bob"}, {"user": "carol"}])["id"]
+    world.settled(flow_id)
+    world.demo.host.area.empty("carol")
+    forget(world)
+    assert world.recipient("bob", flow_id).approve().status_code == 200
+    until(lambda: "account-gone" in alice.get(f"flows/{flow_id}").text)
+    assert [n for n in world.demo.host.ocs.bell.of("carol") if n["object_id"] == flow_id] == []
+    assert world.mails(flow_id, "invitation", "carol") == []
+    assert "Carol Nguyen a été supprimé" in alice.get(f"flows/{flow_id}").json()["warnings"][0]
+
+
+def test_accounts_that_were_only_out_of_sight_are_the_same_when_they_are_back(
+    world: World, alice: Browser, accounts: Any
+) -> None:
+    _, flow_id = launched(world, alice, kind="validation")
+    accounts.deleted.update(("alice", "bob"))
+    patrolled(world, flow_id)
+    assert {t.reason for t in world.office.ctx.vault.troubles(flow_id)} == {"creator-gone"}
+    accounts.deleted.clear()
+    patrolled(world, flow_id)
+    assert world.office.ctx.vault.troubles(flow_id) == []
+    flow = alice.get(f"flows/{flow_id}").json()
+    assert (flow["state"], flow["warnings"]) == ("running", [])
+    accounts.deleted.add("bob")
+    patrolled(world, flow_id)
+    assert world.recipient("bob", flow_id).get("flow.json").status_code == 404
+    accounts.deleted.clear()
+    patrolled(world, flow_id)
+    assert world.recipient("bob", flow_id).approve().status_code == 200

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from plugin.actions.together import together
 from plugin.adapters.appapi import AppApi
 from plugin.adapters.dav import DavFiles
 from plugin.adapters.ocs_calls import OcsCalls
 from plugin.flow.errors import HostMaintenance, HostSlow
-from plugin.patience import at_most, left_s
+from plugin.patience import at_most, left_s, waiting, waits_at_most
 from tests.dav.scripted import Answer, scripted
 
 
@@ -70,6 +71,32 @@ def test_a_limit_within_a_limit_never_makes_it_longer() -> None:
     with at_most(0.0):
         assert left_s(7.0) == 0.0
     assert left_s(7.0) == 7.0
+
+
+def test_only_waiting_for_the_host_counts_for_a_request_and_side_by_side_it_counts_once() -> None:
+    pause, own = threading.Event(), threading.Event()
+    with waits_at_most(1.0):
+        pause.wait(0.3)  # its own work
+        assert left_s(7.0) == 1.0
+        with waiting():
+            pause.wait(0.2)
+            assert left_s(7.0) <= 0.8
+        together([lambda: _wait(own), lambda: _wait(own)])
+        assert 0.4 < left_s(7.0) <= 0.6
+
+
+def _wait(event: threading.Event) -> None:
+    with waiting():
+        event.wait(0.2)
+
+
+def test_a_request_that_works_longer_than_it_may_wait_still_reaches_the_host() -> None:
+    with scripted() as script:
+        script.answers = [Answer(200, body=b"x")]
+        files = DavFiles(script.url, AppApi("s", "1"))
+        with waits_at_most(0.3):
+            threading.Event().wait(0.5)  # sealing
+            assert files.read("alice", "a") == b"x"
 
 
 def test_all_calls_of_one_piece_of_work_wait_together_no_longer_than_it_may() -> None:

@@ -57,7 +57,7 @@ def certificate(organisation: str) -> tuple[bytes, bytes]:
 class SameAccounts:
     """``plugin.ports.Accounts`` of a host where nobody is ever deleted."""
 
-    def id(self, uid: str) -> str | None:
+    def id(self, uid: str, *, fresh: bool = False) -> str | None:
         return uid
 
     def state(self, uid: str, known_id: str | None) -> Account:
