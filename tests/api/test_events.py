@@ -106,7 +106,7 @@ def test_events_in_any_order_or_twice_change_nothing(world: World, alice: Browse
 
 def test_nobody_but_the_host_tells_events(world: World, alice: Browser, tmp_path: Path) -> None:
     event = {"class": DELETED, "node": {"id": 1, "path": "/alice/files/x"}}
-    assert tell(world, event, secret="wrong").status_code == 401
+    assert tell(world, event, secret="wrong").json["code"] == "wrong-secret"
     assert tell(world, event, **{"X-Origin-IP": "203.0.113.9"}).status_code == 404
     assert alice.post("/events/files", {"event": event}).status_code in (403, 404)
     assert world.nobody().post("/events/files", {"event": event}).status_code in (403, 404)

@@ -27,7 +27,7 @@ def rows(server: Server) -> dict[str, list[tuple[Any, ...]]]:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         assert {"ix_flow", "ix_file", "ix_link", "ix_person", "ix_meta"} <= set(tables)
         found = {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}
-    assert found["ix_meta"] == [("state", "ready")]
+    assert found["ix_meta"] == [("state", "ready 2")]
     return found
 
 
