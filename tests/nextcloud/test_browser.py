@@ -35,7 +35,7 @@ WIZARD: Final = "**/apps/app_api/embedded/parapheur/workflow/new?*"
 def chromium() -> Iterator[Chromium]:
     with sync_playwright() as playing:
         browser = playing.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        expect.set_options(timeout=30_000)  # a host's page loads a hundred files before ours
+        expect.set_options(timeout=60_000)  # a host's page loads a hundred files before ours
         yield browser
         expect.set_options(timeout=5_000)
         browser.close()
@@ -126,7 +126,6 @@ def sign_outside(page: Page, visitors: Visitors, link: str) -> None:
 
 
 def test_a_contract_is_sent_by_right_click_signed_by_two_and_lies_beside_the_original(
-    app: Installed,
     nextcloud: Nextcloud,
     catcher: Catcher,
     visitors: Visitors,
@@ -214,7 +213,7 @@ def test_two_files_chosen_together_are_both_in_the_wizard(
 
 
 def test_a_text_among_the_files_leaves_approval_alone_and_says_why(
-    app: Installed, nextcloud: Nextcloud, visitors: Visitors, creator: Browser, alice: User, bob: User
+    nextcloud: Nextcloud, visitors: Visitors, creator: Browser, alice: User, bob: User
 ) -> None:
     names = ("budget.csv", "note.pdf")
     for name, data in zip(names, (b"a;b\n1;2\n", pdf()), strict=True):
@@ -243,7 +242,7 @@ def test_a_text_among_the_files_leaves_approval_alone_and_says_why(
 
 @pytest.mark.parametrize("theme, browser_prefers", [("dark", "light"), ("light", "dark")])
 def test_the_pages_wear_the_theme_that_the_user_chose_in_the_host(
-    nextcloud: Nextcloud, visitors: Visitors, creator: Browser, alice: User, theme: str, browser_prefers: str
+    nextcloud: Nextcloud, visitors: Visitors, alice: User, theme: str, browser_prefers: str
 ) -> None:
     file_id = nextcloud.put(alice, f"Thèmes/{theme}.pdf", pdf())
     dark = theme == "dark"

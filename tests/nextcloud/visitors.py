@@ -36,7 +36,7 @@ class Visitors:
             has_touch=phone, is_mobile=phone, locale="en-GB" if user and user.language == "en" else "fr-FR",
             reduced_motion="reduce", **more,
         )  # fmt: skip
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(120_000)
         context.add_init_script(_CSP_TO_CONSOLE)
         self.contexts.append(context)
         page = context.new_page()
