@@ -98,11 +98,12 @@ def sign_from_the_bell(page: Page, visitors: Visitors, flow: Json) -> None:
     page.goto(f"{visitors.nextcloud.url}/index.php/apps/files/")
     page.get_by_role("button", name=re.compile("^Notifications")).click()
     told = page.locator(f'a[href*="/f/{flow["id"]}"]').first
-    expect(told).to_be_visible()
+    expect(page.get_by_text("asks you to sign").first).to_be_visible()
     visitors.look(page, "10-bell")
     told.click()
     page.wait_for_url(f"**/proxy/{APP}/f/{flow['id']}")
     expect(by(page, "sign-open")).to_have_text(re.compile("Sign"))
+    expect(page.locator(".pf-avatar.c3")).to_have_text("BO")
     visitors.look(page, "11-sign-user")
     acts.sign_here(page, acts.draw_with_mouse)
     expect(by(page, "done")).to_contain_text("Zoé Durand")

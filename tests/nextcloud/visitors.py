@@ -18,6 +18,9 @@ NAME = re.compile(r"^(Flux de travail|Workflow)$")
 _CSP_TO_CONSOLE = """addEventListener('securitypolicyviolation', e =>
   console.error('CSP', e.violatedDirective, e.blockedURI, e.sourceFile, location.pathname))"""
 
+_AT_REST = """() => Promise.all(document.getAnimations()
+  .filter(one => one.effect.getComputedTiming().endTime !== Infinity).map(one => one.finished.catch(() => 0)))"""
+
 
 @dataclass
 class Visitors:
@@ -66,6 +69,7 @@ class Visitors:
     def look(self, page: Page, name: str) -> None:
         """A picture, where somebody wants to see them."""
         if os.environ.get("PARAPHEUR_SHOTS"):
+            page.evaluate(_AT_REST)
             SHOTS.mkdir(exist_ok=True)
             page.screenshot(path=SHOTS / f"nextcloud{self.nextcloud.major}-{name}.png")
 
