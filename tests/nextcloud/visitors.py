@@ -14,9 +14,12 @@ from tests.nextcloud.instance import APP, Nextcloud, User
 from tests.ui.conftest import DESKTOP, PHONE, SHOTS
 
 OURS = re.compile(rf"/proxy/{APP}/|{APP}_companion|{APP}-|/{APP}/")
-NAME = re.compile(r"^(Flux de travail|Workflow)$")
+NAME = re.compile(r"^(Flux de travail|Workflow)\b")
 _CSP_TO_CONSOLE = """addEventListener('securitypolicyviolation', e =>
   console.error('CSP', e.violatedDirective, e.blockedURI, e.sourceFile, location.pathname))"""
+
+_AT_REST = """() => Promise.all(document.getAnimations()
+  .filter(one => one.effect.getComputedTiming().endTime !== Infinity).map(one => one.finished.catch(() => 0)))"""
 
 
 @dataclass
@@ -28,15 +31,17 @@ class Visitors:
     contexts: list[BrowserContext] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    def sit_down(self, user: User | None = None, *, phone: bool = False, **more: Any) -> Page:
+    def sit_down(
+        self, user: User | None = None, *, size: tuple[int, int] = DESKTOP, phone: bool = False, **more: Any
+    ) -> Page:
         """A new browser of somebody's own; ``user`` logs in as people do. Nobody at all has no session."""
-        width, height = PHONE if phone else DESKTOP
+        width, height = PHONE if phone else size
         context = self.browser.new_context(
             viewport={"width": width, "height": height}, device_scale_factor=2 if phone else 1,
             has_touch=phone, is_mobile=phone, locale="en-GB" if user and user.language == "en" else "fr-FR",
             reduced_motion="reduce", **more,
         )  # fmt: skip
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(120_000)
         context.add_init_script(_CSP_TO_CONSOLE)
         self.contexts.append(context)
         page = context.new_page()
@@ -66,6 +71,7 @@ class Visitors:
     def look(self, page: Page, name: str) -> None:
         """A picture, where somebody wants to see them."""
         if os.environ.get("PARAPHEUR_SHOTS"):
+            page.evaluate(_AT_REST)
             SHOTS.mkdir(exist_ok=True)
             page.screenshot(path=SHOTS / f"nextcloud{self.nextcloud.major}-{name}.png")
 
@@ -97,18 +103,6 @@ def choose(page: Page, name: str) -> None:
 def entry(page: Page) -> Locator:
     """Ours in the menu that is open."""
     return page.locator("[role=menu]:visible").get_by_role("menuitem", name=NAME)
-
-
-def begin_for_all(page: Page, name: str) -> None:
-    """A right-click on one of several chosen files: in a wide window the host has our entry above the list."""
-    row(page, name).click(button="right")
-    above = page.get_by_role("button", name=NAME)
-    expect(entry(page).or_(above).first).to_be_visible()
-    if entry(page).is_visible():
-        entry(page).click()
-    else:
-        page.keyboard.press("Escape")
-        above.first.click()
 
 
 def brightness(page: Page, of: str) -> float:
