@@ -104,6 +104,7 @@ def test_a_folder_turned_read_only_suspends_its_flow_and_loses_no_signature(worl
         until(lambda: world.names(f".flows/{flow_id}"))
         read = until(lambda: [f for f in [alice.get(f"flows/{flow_id}").json()] if f["state"] == "suspended"])[0]
         assert read["suspension"]["reason"] == "no-access"
+        world.mail(flow_id, "suspended", "alice")
         assert "ou en lecture seule" in read["warnings"][0]
         look_after(world.office.ctx, flow_id)
         again = alice.post(f"flows/{flow_id}/resume", {"choice": "continue"})
