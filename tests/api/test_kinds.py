@@ -113,6 +113,7 @@ def test_a_folder_turned_read_only_suspends_its_flow_and_loses_no_signature(worl
     assert [e["type"] for e in alice.get(f"flows/{flow_id}").json()["events"] if e["type"].startswith("flow.")] == [
         "flow.launched", "flow.suspended", "flow.resumed",
     ]  # fmt: skip
+    world.mail(flow_id, "resumed", "carol")
     assert carol.sign().json()["state"] == "completed"
     world.settled(flow_id)
     assert world.read(f"{folder}/Avis (signé).pdf").count(b"/ByteRange") == 2
