@@ -8,6 +8,7 @@ child draws up the revision, the parent hashes and signs it, and a child then ch
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import queue
 import threading
@@ -94,7 +95,13 @@ class Workshop:
         return self._ask({"job": "ink"}, (image,)).blob
 
     def seal(self, data: bytes, order: SealOrder, signer: Signer) -> bytes:
+        """As `seal_hashed`, without the hash."""
+        return self.seal_hashed(data, order, signer)[0]
+
+    def seal_hashed(self, data: bytes, order: SealOrder, signer: Signer) -> tuple[bytes, str]:
         """Fill, stamp and sign the fields of ``order``, check the result, return it; it starts with ``data``.
+
+        Returns: the revision and its SHA-256, hex. A large document is hashed once for both the seal and the revision.
 
         The signer is called in this thread. A child that has seen the document never sees the key, and what is signed
         is hashed here.
@@ -107,7 +114,7 @@ class Workshop:
         signed: list[str] = []
         before: int | None = None
         remaining: SealOrder | None = order
-        current = data
+        current, sha = data, hashlib.sha256(data)
         while remaining is not None:
             header = {"job": "draw_up", "order": wire.order_to_json(remaining), "cms_bytes": reserved}
             answer = self._ask(header, (current, order.ink_png))
@@ -115,7 +122,8 @@ class Workshop:
             if not set(unsigned.left) < set(remaining.fields):
                 raise PdfError("not-verified", reason="fields")
             before = unsigned.signatures_before if before is None else before
-            tails.append(close(current, unsigned, signer))
+            tails.append(close(current, unsigned, signer, sha))
+            sha.update(tails[-1])
             signed.append(remaining.fields[0])
             remaining = replace(remaining, fields=unsigned.left) if unsigned.left else None
             if remaining is not None:
@@ -126,7 +134,7 @@ class Workshop:
         header = {"job": "check", "fields": signed, "signatures_before": before}
         if self._ask(header, (data, appended), self._limits.verify_s).value != {"checked": True}:
             raise PdfError("not-verified", reason="no verdict")
-        return b"".join((data, appended))
+        return b"".join((data, appended)), sha.hexdigest()
 
     def verify(self, data: bytes, examine: bool = True) -> Verification:
         """See `pdfops.verify.verify`. What later revisions changed is left "unexamined" where that takes too long.

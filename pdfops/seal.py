@@ -16,7 +16,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
@@ -33,6 +33,9 @@ from pdfops.reading import entry, open_reader
 from pdfops.signer import Signer
 from pdfops.stamp import StampDrawing
 from pdfops.text import printable
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 MAX_GROWTH_BYTES: Final = 2_000_000
 """How much one revision may append."""
@@ -129,10 +132,11 @@ def draw_up(data: bytes, order: SealOrder, cms_bytes: int) -> Unsigned:
     return Unsigned(tail, start, end, tuple(left), before)
 
 
-def close(data: bytes, unsigned: Unsigned, signer: Signer) -> bytes:
+def close(data: bytes, unsigned: Unsigned, signer: Signer, hashed: Hash | None = None) -> bytes:
     """Hash, sign, fill the hole. Returns what has to be appended to ``data``.
 
     Reads nothing but the bytes at the offsets it was given, and refuses those that do not say what they should.
+    ``hashed`` is SHA-256 fed with ``data`` by the caller, who has more use for it; it is left as it was.
 
     Raises: PdfError not-verified, too-much-growth.
     """
@@ -144,7 +148,7 @@ def close(data: bytes, unsigned: Unsigned, signer: Signer) -> bytes:
     ranges = [tuple(map(int, match.groups())) for match in _BYTE_RANGE.finditer(tail)]
     if not is_hole or ranges != [(0, base + start, base + end, len(tail) - end)]:
         raise PdfError("not-verified", reason="the byte range does not fit")
-    sha = hashlib.sha256(data)
+    sha = hashed.copy() if hashed is not None else hashlib.sha256(data)
     sha.update(tail[:start])
     sha.update(tail[end:])
     attributes = signed_attributes(signer, sha.digest())

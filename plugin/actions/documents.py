@@ -121,7 +121,7 @@ def put_beside(ctx: Context, user: str, file_id: str | None, name: str, data: by
         ctx.workshop.check_renders(data, ctx.workshop.inspect(data).pages)
     except PdfError as error:
         raise unusable(error, "", clean) from error
-    stored = put_new(ctx, user, folder, clean, data)
+    stored = put_new(ctx, user, folder, clean, data, hashlib.sha256(data).hexdigest())
     return Placed(stored.file_id, stored.path.rpartition("/")[2], len(data))
 
 
@@ -131,12 +131,12 @@ class Stored:
     file_id: str
 
 
-def put_new(ctx: Context, user: str, folder: str, name: str, data: bytes) -> Stored:
+def put_new(ctx: Context, user: str, folder: str, name: str, data: bytes, wanted: str) -> Stored:
     """Stores under ``name`` or the next free one; a file that already holds these very bytes is taken as ours.
 
+    ``wanted``: the SHA-256 of ``data``, hex.
     Raises: Invalid("name") when hundreds of such names are taken; HostUnavailable when it did not arrive whole.
     """
-    wanted = hashlib.sha256(data).hexdigest()
     for number in range(1, MAX_NAME_TRIES):
         path = join(folder, next_name(name, number))
         there = ctx.files.stat(user, path) if number > 1 else None  # where one name is taken, more may be

@@ -58,7 +58,7 @@ def _copies(ctx: Context, loaded: Loaded) -> tuple[SignedCopy, ...]:
 def _copy(ctx: Context, loaded: Loaded, document: Document) -> SignedCopy:
     data = fetch(ctx, loaded, document, document.current_sha256)
     name, folder = _name_of_copy(loaded, document), _folder_for_copy(ctx, loaded, document)
-    stored = put_new(ctx, loaded.place.owner, folder, name, data)
+    stored = put_new(ctx, loaded.place.owner, folder, name, data, document.current_sha256)
     return SignedCopy(document.n, stored.file_id, Personal(CREATOR, stored.path), document.current_sha256)
 
 

@@ -100,19 +100,21 @@ def _check_in_reach(ctx: Context, loaded: Loaded, document: Document) -> None:
         raise OutOfReach
 
 
-def add(ctx: Context, loaded: Loaded, document: Document, data: bytes) -> str:
+def add(ctx: Context, loaded: Loaded, document: Document, data: bytes, sha256: str) -> None:
     """A new revision, stored where the others lie now; where their folder is gone, it is made beside the document.
 
-    Returns: its SHA-256. Raises: OutOfReach, where there is no such place any more; Unavailable.
+    ``sha256``: its own, hex. Raises: OutOfReach, where there is no such place any more; Unavailable.
     """
     owner = loaded.place.owner
     places = _places(ctx, loaded, document)
     folder = next(places)
     try:
-        return store(ctx, owner, folder, data)
+        store(ctx, owner, folder, data, sha256)
     except HostUnavailable:
         if ctx.files.stat(owner, folder) is not None:
             raise
+    else:
+        return
     for folder in places:
         if ctx.files.stat(owner, folder) is not None:
             break
@@ -120,31 +122,31 @@ def add(ctx: Context, loaded: Loaded, document: Document, data: bytes) -> str:
         _check_in_reach(ctx, loaded, document)
         check_creators_account(ctx, loaded)
         ctx.files.make_folder(owner, folder)
-    return store(ctx, owner, folder, data)
+    store(ctx, owner, folder, data, sha256)
 
 
 def store_first(ctx: Context, owner: str, folder: str, data: bytes) -> str:
-    """As ``store``, where the folder may have to be made: by the same call on a host that can."""
+    """As ``store``, where the folder may have to be made: by the same call on a host that can. Returns: its hash."""
+    sha256 = hashlib.sha256(data).hexdigest()
     try:
-        return store(ctx, owner, folder, data, make_folders=True)
+        store(ctx, owner, folder, data, sha256, make_folders=True)
     except HostUnavailable:
         ctx.files.make_folder(owner, folder)
-    return store(ctx, owner, folder, data)
+        store(ctx, owner, folder, data, sha256)
+    return sha256
 
 
-def store(ctx: Context, owner: str, folder: str, data: bytes, *, make_folders: bool = False) -> str:
-    """Writes a revision under its hash and makes sure that it arrived whole. Returns: its SHA-256.
+def store(ctx: Context, owner: str, folder: str, data: bytes, sha256: str, *, make_folders: bool = False) -> None:
+    """Writes a revision under its hash and makes sure that it arrived whole.
 
     The same revision already there is fine. The folder must exist.
     """
-    sha256 = hashlib.sha256(data).hexdigest()
     path = f"{folder}/{sha256}"
     upload = partial(_uploaded, ctx, owner, path, data, make_folders)
     stored, _ = together([upload, partial(ctx.blobs.put, data, sha256)])
     if stored != sha256:
         ctx.files.delete(owner, path)
         raise HostUnavailable("half-written")
-    return sha256
 
 
 def _uploaded(ctx: Context, owner: str, path: str, data: bytes, make_folders: bool) -> str:

@@ -83,23 +83,28 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
     return loaded
 
 
-def _seal(ctx: Context, loaded: Loaded, document: Document, command: Sign, ink_png: bytes, now: datetime) -> bytes:
-    """Returns: the new revision, checked."""
+def _seal(
+    ctx: Context, loaded: Loaded, document: Document, command: Sign, ink_png: bytes, now: datetime
+) -> tuple[bytes, str]:
+    """Returns: the new revision, checked, and its SHA-256."""
     before = fetch(ctx, loaded, document, document.current_sha256)
     recipient = loaded.flow.recipient(command.recipient)
     order = _order(ctx, loaded, document, recipient, ink_png, now)
     try:
-        after = ctx.workshop.seal(before, order, ctx.signer)
+        after, sha256 = ctx.workshop.seal_hashed(before, order, ctx.signer)
     except PdfError as error:
         raise unusable(error, document.file_id, document.name.value or "") from error
     if len(after) - len(before) > ctx.limits.growth_bytes:
         raise Invalid("signature.png_base64", "too-much-growth")
-    return after
+    return after, sha256
 
 
-def _laid(ctx: Context, loaded: Loaded, document: Document, after: bytes, command: Sign) -> SealedRevision:
+def _laid(
+    ctx: Context, loaded: Loaded, document: Document, revision: tuple[bytes, str], command: Sign
+) -> SealedRevision:
     """Uploads a new revision and makes sure of it: the chain speaks of nothing that is not there."""
-    sha256 = add(ctx, loaded, document, after)
+    after, sha256 = revision
+    add(ctx, loaded, document, after, sha256)
     return SealedRevision(document.n, command.shown[document.n], sha256, len(after))
 
 

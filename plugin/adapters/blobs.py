@@ -1,4 +1,7 @@
-"""A bounded local cache of revisions, one file each, named by its SHA-256. Anything may be missing at any time."""
+"""A bounded local cache of revisions, one file each, named by its SHA-256. Anything may be missing at any time.
+
+The last few stay in memory as well: whoever signs has just read the pages, and the signed copy is the last revision.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,23 @@ import os
 import re
 import tempfile
 import threading
+from collections import OrderedDict
 from pathlib import Path
 
 _NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class FolderBlobs:
-    """The port ``Blobs`` in a folder; the least recently used go once all together exceed ``limit_bytes``."""
+    """The port ``Blobs`` in a folder; the least recently used go once all together exceed ``limit_bytes``, and from
+    memory once they exceed ``memory_bytes``."""
 
-    def __init__(self, folder: Path, limit_bytes: int = 1_000_000_000) -> None:
+    def __init__(self, folder: Path, limit_bytes: int = 1_000_000_000, memory_bytes: int = 64_000_000) -> None:
         self._folder = folder
         self._limit_bytes = limit_bytes
+        self._memory_limit_bytes = memory_bytes
         self._lock = threading.Lock()
+        self._recent: OrderedDict[str, bytes] = OrderedDict()
+        self._recent_bytes = 0
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left_over in folder.glob(".*"):
             left_over.unlink(missing_ok=True)
@@ -29,13 +37,17 @@ class FolderBlobs:
             return None
         path = self._folder / sha256
         try:
-            data = path.read_bytes()
             os.utime(path)
+            data = self._recalled(sha256)
+            if data is not None:
+                return data
+            data = path.read_bytes()
         except FileNotFoundError:
             return None
         if hashlib.sha256(data).hexdigest() != sha256:
             path.unlink(missing_ok=True)
             return None
+        self._remember(sha256, data)
         return data
 
     def put(self, data: bytes, sha256: str | None = None) -> str:
@@ -52,7 +64,27 @@ class FolderBlobs:
             self._total_bytes += len(data)
             if self._total_bytes > self._limit_bytes:
                 self._shrink()
+        self._remember(sha256, data)
         return sha256
+
+    def _recalled(self, sha256: str) -> bytes | None:
+        with self._lock:
+            data = self._recent.get(sha256)
+            if data is not None:
+                self._recent.move_to_end(sha256)
+            return data
+
+    def _remember(self, sha256: str, data: bytes) -> None:
+        """``data`` is known to have that hash."""
+        if len(data) > self._memory_limit_bytes // 2:
+            return
+        with self._lock:
+            if sha256 not in self._recent:
+                self._recent_bytes += len(data)
+            self._recent[sha256] = data
+            while self._recent_bytes > self._memory_limit_bytes:
+                _, oldest = self._recent.popitem(last=False)
+                self._recent_bytes -= len(oldest)
 
     def _shrink(self) -> None:
         entries = sorted(self._entries())

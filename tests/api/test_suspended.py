@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from plugin.actions.suspend import look_after
+from plugin.actions.sweep import sweep
+from tests.pdfops import samples
 from tests.state.independent_verifier import verify
 from tests.world import Actor, Browser, World, pdf, until
 
@@ -252,6 +254,29 @@ def test_nothing_is_put_into_the_home_of_whoever_bears_the_creators_login_later(
     read = admin.get(f"flows/{flow_id}").json()
     assert (read["state"], read["suspension"]["reason"]) == ("suspended", "creator-gone")
     assert admin.post(f"flows/{flow_id}/resume", {"choice": "continue"}).json()["code"] == "creator-gone"
+
+
+def test_a_finish_that_waited_puts_nothing_into_the_home_of_whoever_bears_the_creators_login_later(
+    world: World, accounts: Any
+) -> None:
+    carol = world.login("carol")
+    file_id = world.put(f"{world.folder('carol')}/Bail.pdf", samples.sized_pdf(300_000), "carol")
+    flow_id = world.signature(carol, [file_id], [{"user": "bob"}])["id"]
+    world.settled(flow_id)
+    area = world.demo.host.area
+    area.room_bytes["carol"] = 450_000  # for the revision, not for the copy
+    try:
+        assert world.recipient("bob", flow_id).sign().json()["state"] == "running"
+        area.empty("carol")
+    finally:
+        area.room_bytes.clear()
+    for _ in range(2):
+        patrolled(world, flow_id)
+        sweep(world.office.ctx)
+        assert world.names("", "carol") == []
+    admin = world.login("alice").get(f"flows/{flow_id}").json()
+    assert (admin["state"], admin["suspension"]["reason"]) == ("suspended", "creator-gone")
+    assert admin["documents"][0]["signed"] is None
 
 
 def test_the_bell_of_whoever_bears_a_deleted_users_login_stays_silent(

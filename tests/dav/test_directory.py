@@ -10,7 +10,7 @@ from plugin.adapters.appapi import AppApi
 from plugin.adapters.ocs import OcsDirectory
 from plugin.demo.host import EmbeddedHost
 from plugin.flow.errors import HostSlow, HostUnavailable
-from plugin.ports import Person, Suggestion
+from plugin.ports import Account, Person, Suggestion
 from tests.dav.conftest import SECRET
 from tests.dav.scripted import Answer, Script, scripted
 
@@ -64,9 +64,13 @@ def entry(uid: str, **more: str) -> bytes:
     return f'{{"id": "{uid}", "label": "{uid}", "source": "users"{fields}}}'.encode()
 
 
-def enveloped(data: bytes, code: int = 200) -> Answer:
+def enveloped(data: bytes, code: int = 200, status: int = 200) -> Answer:
     body = b'{"ocs": {"meta": {"status": "ok", "statuscode": %d}, "data": %s}}' % (code, data)
-    return Answer(200, body, (("Content-Type", "application/json; charset=utf-8"),))
+    return Answer(status, body, (("Content-Type", "application/json; charset=utf-8"),))
+
+
+DENIED = enveloped(b"[]", 997, 401)
+NOT_THERE = enveloped(b"[]", 998, 404)
 
 
 def test_somebody_listed_twice_is_suggested_once(script: Script) -> None:
@@ -109,6 +113,23 @@ def test_nonsense_is_a_host_that_is_unavailable(script: Script, answer: Answer) 
     script.answers = [answer]
     with pytest.raises(HostUnavailable):
         OcsDirectory(script.url, AppApi("s", "1")).users()
+
+
+def test_somebody_is_gone_only_where_a_list_of_users_lacks_him(script: Script) -> None:
+    directory = OcsDirectory(script.url, AppApi("s", "1"))
+    script.answers = [DENIED, enveloped(b'["alice"]')]
+    assert directory.account("bob") is Account.GONE
+    script.answers = [DENIED, enveloped(b'["alice", "bob"]')]
+    assert directory.account("bob") is Account.OUT
+
+
+@pytest.mark.parametrize(
+    "listing", [NOT_THERE, DENIED, Answer(404), Answer(401), enveloped(b"[]"), enveloped(b"null"), enveloped(b'"bob"')]
+)
+def test_without_a_list_of_users_nobody_is_known_to_be_gone(script: Script, listing: Answer) -> None:
+    script.answers = [DENIED, listing]
+    with pytest.raises(HostUnavailable):
+        OcsDirectory(script.url, AppApi("s", "1")).account("bob")
 
 
 def test_a_host_below_a_path_is_asked_below_it_and_others_are_not(script: Script) -> None:

@@ -28,7 +28,7 @@ def test_what_was_put_is_got_by_its_hash(tmp_path: Path) -> None:
 
 
 def test_a_damaged_blob_is_no_blob(tmp_path: Path) -> None:
-    blobs = FolderBlobs(tmp_path)
+    blobs = FolderBlobs(tmp_path, memory_bytes=0)
     sha = blobs.put(b"pdf")
     (tmp_path / sha).write_bytes(b"pdF")
     assert blobs.get(sha) is None
@@ -45,6 +45,17 @@ def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
     assert [blobs.get(sha) is not None for sha in shas] == [True, False, True]
     assert blobs.get(newest) is not None
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 1000
+
+
+def test_the_last_ones_come_from_memory_as_long_as_they_are_in_the_folder(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path, memory_bytes=1000)
+    shas = [blobs.put(bytes([number]) * 400) for number in range(3)]
+    large = blobs.put(b"x" * 900)
+    for sha in (*shas, large):
+        (tmp_path / sha).write_bytes(b"damaged")
+    assert [blobs.get(sha) for sha in (*shas, large)] == [None, b"\1" * 400, b"\2" * 400, None]
+    (tmp_path / shas[2]).unlink()
+    assert blobs.get(shas[2]) is None
 
 
 def test_what_a_crash_left_behind_is_cleared(tmp_path: Path) -> None:
