@@ -14,7 +14,7 @@ from tests.nextcloud.instance import APP, Nextcloud, User
 from tests.ui.conftest import DESKTOP, PHONE, SHOTS
 
 OURS = re.compile(rf"/proxy/{APP}/|{APP}_companion|{APP}-|/{APP}/")
-NAME = re.compile(r"^(Flux de travail|Workflow)\b")
+NAME = re.compile(r"^(Flux|Workflow)\b")
 _CSP_TO_CONSOLE = """addEventListener('securitypolicyviolation', e =>
   console.error('CSP', e.violatedDirective, e.blockedURI, e.sourceFile, location.pathname))"""
 
