@@ -11,6 +11,7 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from pdfops.errors import PdfError
+from pdfops.history import Reader
 
 MAX_PAGES: Final = 5_000
 TAIL_BYTES: Final = 2_048
@@ -43,7 +44,7 @@ def open_reader(data: bytes) -> PdfFileReader:
     Raises: PdfError not-a-pdf, damaged, encrypted (also when the empty password would open it).
     """
     check_bounds(data)
-    reader = PdfFileReader(BytesIO(data), strict=False)
+    reader = Reader(BytesIO(data))
     if reader.encrypted or "/Encrypt" in reader.trailer:
         raise PdfError("encrypted")
     if not isinstance(reader.root, generic.DictionaryObject):
