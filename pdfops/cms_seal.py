@@ -11,6 +11,7 @@ Source: RFC 5652, 5.3; RFC 5035; RFC 6211; ETSI EN 319 142-1, 6.3.
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import lru_cache
 from typing import Any, Final
 
@@ -57,11 +58,15 @@ def _template(chain: tuple[bytes, ...], algorithm: str) -> _Template:
     return _Template(chain, algorithm)
 
 
-def signed_attributes(signer: Signer, digest: bytes) -> bytes:
-    """The attributes to sign, in DER (as a SET), over the SHA-256 digest of a document's byte range."""
+def signed_attributes(signer: Signer, digest: bytes, signing_time: dt.datetime | None = None) -> bytes:
+    """The attributes to sign, in DER (as a SET), over the SHA-256 digest of a document's byte range.
+
+    ``signing_time`` (aware) is for what is no PDF: CAdES wants the claimed time here, PAdES forbids it.
+    """
     template = _template(signer.chain, signer.algorithm)
     message_digest = _der(SEQUENCE, _MESSAGE_DIGEST, _der(SET, _der(OCTET_STRING, digest)))
-    return _der(SET, *sorted((*template.fixed_attributes, message_digest)))
+    times = () if signing_time is None else (_attribute("signing_time", _time(signing_time)),)
+    return _der(SET, *sorted((*template.fixed_attributes, message_digest, *times)))
 
 
 def package(signer: Signer, attributes: bytes, signature: bytes) -> bytes:
@@ -95,6 +100,12 @@ def _package(template: _Template, attributes: bytes, signature: bytes) -> bytes:
         _der(SET, signer_info),
     )
     return _der(SEQUENCE, _SIGNED_DATA, _der(CONTEXT_0, signed_data))
+
+
+def _time(moment: dt.datetime) -> cms.Time:
+    """Until 2049 in UTC time, as RFC 5652, 11.3 wants it."""
+    at = moment.astimezone(dt.UTC).replace(microsecond=0)
+    return cms.Time({"utc_time": at} if at.year < 2050 else {"general_time": at})
 
 
 def _attribute(kind: str, value: Any) -> bytes:

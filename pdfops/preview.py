@@ -18,6 +18,8 @@ ImageFormat = Literal["jpeg", "webp", "png"]
 MAX_PIXELS: Final = 25_000_000
 MAX_WIDTH_PX: Final = 10_000
 QUALITY: Final = 80
+ROUNDING_PX: Final = 1e-3
+"""pdfium rounds up: a width that is but a little too large would come out a pixel wider."""
 
 CHECK_SIDE_PX: Final = 32
 """How large pages are drawn to see whether they can be: the mean of width and height."""
@@ -47,7 +49,7 @@ def render(data: bytes, page: int, width_px: int, image_format: ImageFormat = "j
                 width_pt, height_pt = opened.get_size()
                 if not (width_pt > 0 and height_pt > 0):
                     raise PdfError("damaged")
-                scale = min(width_px / width_pt, (MAX_PIXELS / (width_pt * height_pt)) ** 0.5)
+                scale = min((width_px - ROUNDING_PX) / width_pt, (MAX_PIXELS / (width_pt * height_pt)) ** 0.5)
                 if min(width_pt, height_pt) * scale < 1:
                     raise PdfError("damaged")
                 with contextlib.closing(opened.render(scale=scale, may_draw_forms=True)) as bitmap:

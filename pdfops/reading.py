@@ -38,7 +38,7 @@ def check_bounds(data: bytes) -> None:
         raise PdfError("damaged")
 
 
-def open_reader(data: bytes) -> PdfFileReader:
+def open_reader(data: bytes) -> Reader:
     """A reader on an unencrypted PDF; not strict, as 18 % of real files are not.
 
     Raises: PdfError not-a-pdf, damaged, encrypted (also when the empty password would open it).

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 RSA_BITS: Final = 3_072
@@ -68,6 +69,16 @@ class KeySigner:
         self._key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = key
         self._chain = tuple(certificate.public_bytes(serialization.Encoding.DER) for certificate in certificates)
 
+    @classmethod
+    def from_pkcs12(cls, data: bytes, password: bytes | None = None) -> KeySigner:
+        """A key and its certificates in one file (RFC 7292). Raises: ValueError, for a wrong password as well."""
+        key, certificate, others = pkcs12.load_key_and_certificates(data, password)
+        if key is None or certificate is None:
+            raise ValueError("there is no key with its certificate in it")
+        pem = serialization.Encoding.PEM
+        key_pem = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return cls(key_pem, b"".join(one.public_bytes(pem) for one in (certificate, *others)))
+
     @property
     def chain(self) -> tuple[bytes, ...]:
         return self._chain
@@ -89,8 +100,12 @@ class KeySigner:
         return f"KeySigner({self._algorithm})"
 
 
-def make_organisation_certificate(organisation: str, now: dt.datetime | None = None) -> tuple[bytes, bytes]:
+def make_organisation_certificate(
+    organisation: str, now: dt.datetime | None = None, unit: str | None = None
+) -> tuple[bytes, bytes]:
     """A new RSA-3072 key and a certificate that names the organisation and is vouched for by nobody else.
+
+    ``unit``: an organisational unit, as `pdfops.trust.TEST_MARK`.
 
     Returns (private key, certificate), both PEM, the key unencrypted: the caller keeps it (mode 0600) or wraps it.
     It is valid for ten years, can sign documents and nothing else, and cannot issue certificates.
@@ -100,8 +115,13 @@ def make_organisation_certificate(organisation: str, now: dt.datetime | None = N
     clean = "".join(character for character in " ".join(organisation.split()) if character.isprintable())
     name = clean.encode()[:LONGEST_NAME_BYTES].decode(errors="ignore").strip() or "Parapheur"
     key = rsa.generate_private_key(public_exponent=65_537, key_size=RSA_BITS)
+    units = [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit)] if unit else []
     subject = x509.Name(
-        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, name), x509.NameAttribute(NameOID.COMMON_NAME, name)]
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, name),
+            *units,
+            x509.NameAttribute(NameOID.COMMON_NAME, name),
+        ]
     )
     start = (now or dt.datetime.now(dt.UTC)).replace(microsecond=0) - dt.timedelta(minutes=5)
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())

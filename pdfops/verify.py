@@ -22,19 +22,23 @@ from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
+from pdfops.changes import Change, list_changes
 from pdfops.errors import PdfError
+from pdfops.history import Reader
 from pdfops.inspect import certificate_name, signer_name
 from pdfops.permissions import signature_fields
-from pdfops.reading import MAX_OBJECT_NUMBER, entry, highest_number, open_reader
+from pdfops.reading import MAX_OBJECT_NUMBER, entries, entry, highest_number, open_reader
 from pdfops.seal import MAX_GROWTH_BYTES
 
 State = Literal["intact", "broken", "unverifiable"]
 Coverage = Literal["file", "revision", "part"]
 Later = Literal["nothing", "signatures", "validation-data", "other"]
 Changes = Literal["none", "allowed", "forbidden", "unexamined"]
+Integrity = Literal["intact", "changed", "broken", "unsigned", "unverifiable"]
 
 MAX_SIGNATURES: Final = 1_000
 MAX_END_BYTES: Final = 10_000
+MAX_CERTIFICATES: Final = 20
 _END_OF_REVISION: Final = re.compile(
     rb"(\s*(trailer\s*)?<<.*>>|\s*(endstream\s+)?(endobj)?)\s*startxref\s+\d+\s+%%EOF\s*", re.DOTALL
 )
@@ -63,6 +67,17 @@ class SignatureVerdict:
     changes: Changes
     is_timestamp: bool = False
     reason: str = ""
+    signed_bytes: int = 0
+    certificates: tuple[bytes, ...] = ()
+
+    @property
+    def integrity(self) -> Integrity:
+        """Of this signature, with what came after it."""
+        if self.state != "intact":
+            return self.state
+        if self.changes == "forbidden" or self.later == "other":
+            return "changed"
+        return "unverifiable" if self.changes == "unexamined" else "intact"
 
     @property
     def intact(self) -> bool:
@@ -76,10 +91,22 @@ class SignatureVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Every signature of a file, and whether the file as it lies here ends with one."""
+    """Every signature of a file, and whether the file as it lies here ends with one.
+
+    ``changes``: what happened behind the first signature, allowed or not; None where it could not be listed.
+    """
 
     signatures: tuple[SignatureVerdict, ...]
     revisions: int
+    changes: tuple[Change, ...] | None = ()
+
+    @property
+    def integrity(self) -> Integrity:
+        """Of the file as a whole: the worst of its signatures, "broken" first; whatever stands behind the last one
+        other than validation data and timestamps is a change."""
+        found = {one.integrity for one in self.signatures}
+        order: tuple[Integrity, ...] = ("broken", "unverifiable", "changed", "intact")
+        return next((one for one in order if one in found), "unsigned")
 
     @property
     def is_intact(self) -> bool:
@@ -113,7 +140,20 @@ def verify(data: bytes, examine: bool = True) -> Verification:
             for one in verdicts
         ),
         int(reader.xrefs.total_revisions),
+        _changes(reader, data, [revision for revision, _ in found]) if examine and found else (),
     )
+
+
+def _changes(reader: Reader, data: bytes, signed_revisions: list[int]) -> tuple[Change, ...] | None:
+    if min(signed_revisions) < 0:
+        return None
+    try:
+        return list_changes(reader, data, signed_revisions)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:
+        # Foreign bytes: the verdict stands without a list.
+        return None
 
 
 def check_seal(data: bytes, input_size: int, fields: tuple[str, ...], signatures_before: int) -> None:
@@ -174,6 +214,8 @@ def _verdict(
             changes=changes,
             is_timestamp=is_timestamp,
             reason=reason,
+            signed_bytes=_signed_bytes(embedded) if coverage != "part" else 0,
+            certificates=_certificates(embedded),
         )
     except MemoryError:
         raise
@@ -190,6 +232,16 @@ def _verdict(
             is_timestamp=is_timestamp,
             reason=type(error).__name__,
         )
+
+
+def _signed_bytes(embedded: EmbeddedPdfSignature) -> int:
+    last = entries(embedded.byte_range)[-2:]
+    return int(last[0]) + int(last[1])
+
+
+def _certificates(embedded: EmbeddedPdfSignature) -> tuple[bytes, ...]:
+    others = embedded.other_embedded_certs or ()
+    return tuple(bytes(one.dump()) for one in [embedded.signer_cert, *others][:MAX_CERTIFICATES])
 
 
 def _aftermath(embedded: EmbeddedPdfSignature, coverage: Coverage, *, examine: bool) -> tuple[Changes, Later]:

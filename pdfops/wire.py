@@ -13,6 +13,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, get_args
 
+from pdfops.changes import Change, Kind
 from pdfops.errors import CODES, PdfError
 from pdfops.fields import Place
 from pdfops.inspect import Inspection
@@ -146,14 +147,29 @@ def verification_to_json(value: Verification) -> Header:
                 "changes": one.changes,
                 "is_timestamp": one.is_timestamp,
                 "reason": one.reason,
+                "signed_bytes": one.signed_bytes,
+                "certificates": [certificate.hex() for certificate in one.certificates],
             }
             for one in value.signatures
         ],
+        "changes": None
+        if value.changes is None
+        else [[one.kind, one.after, one.subject, one.number] for one in value.changes],
     }
 
 
 def verification_from_json(value: Header) -> Verification:
-    return Verification(tuple(_verdict_from_json(one) for one in _list(value["signatures"])), _int(value["revisions"]))
+    changes = value["changes"]
+    return Verification(
+        tuple(_verdict_from_json(one) for one in _list(value["signatures"])),
+        _int(value["revisions"]),
+        None if changes is None else tuple(_change_from_json(one) for one in _list(changes)),
+    )
+
+
+def _change_from_json(value: Any) -> Change:
+    kind, after, subject, number = _list(value)
+    return Change(_one_of(Kind, kind), _int(after), _str(subject), _int(number))
 
 
 def _verdict_from_json(value: Any) -> SignatureVerdict:
@@ -170,6 +186,8 @@ def _verdict_from_json(value: Any) -> SignatureVerdict:
         changes=_one_of(Changes, value["changes"]),
         is_timestamp=_bool(value["is_timestamp"]),
         reason=_str(value["reason"]),
+        signed_bytes=_int(value["signed_bytes"]),
+        certificates=tuple(bytes.fromhex(_str(one)) for one in _list(value["certificates"])),
     )
 
 

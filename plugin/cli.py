@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from plugin.app import Operator, demo_operator, open_operator, put_keys_back
+from plugin.cli_pdf import add_commands
 from plugin.flow.errors import ParapheurError
 from plugin.logs import configure
 from plugin.serve import CannotServe, serve
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     troubles = commands.add_parser("troubles", help="the flows that need a hand, and why")
     troubles.add_argument("--json", action="store_true", help="as JSON")
     troubles.set_defaults(run=_troubles)
+    add_commands(commands)
     keys = commands.add_parser("keys", help="the keys of this server").add_subparsers(required=True, metavar="WHAT")
     export = keys.add_parser("export", help="a backup of all keys, protected by a passphrase")
     export.add_argument("file", type=Path)

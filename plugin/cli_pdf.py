@@ -1,0 +1,339 @@
+"""``parapheur pdf …``: what the product does with PDFs, on files. Needs no settings and no server.
+
+Every file is read within the same caps as in the product, by a child process that can be killed. With ``--json`` one
+object on standard output says everything; without it, a few lines for people, in English.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import getpass
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pdfops.errors import PdfError
+from pdfops.fields import Place
+from pdfops.inspect import certificate_name
+from pdfops.preview import MAX_WIDTH_PX, ImageFormat
+from pdfops.proof import prove
+from pdfops.sandbox import Workshop
+from pdfops.seal import SealOrder
+from pdfops.signer import KeySigner, make_organisation_certificate
+from pdfops.trust import TEST_MARK, trust_of, trust_of_chain
+from plugin.verdict import change_sentences, verdict_sentence
+from plugin.web.problems import sentence
+
+MAX_FILE_BYTES: Final = 200_000_000
+MILLION: Final = 1_000_000
+CHUNK_BYTES: Final = 1 << 20
+FORMATS: Final[dict[str, ImageFormat]] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
+P12_VARIABLE: Final = "PARAPHEUR_P12_PASSWORD"
+"""The variable that holds the password of ``--p12``; without it, it is asked for."""
+
+
+class Refusal(Exception):
+    """It cannot be done, and why: a code that stays the same, and a sentence."""
+
+    def __init__(self, code: str, message: str, **more: Any) -> None:
+        super().__init__(message)
+        self.code, self.message, self.more = code, message, more
+
+
+def add_commands(commands: Any) -> None:
+    """``commands``: what ``add_subparsers`` of the program returned."""
+    parser = commands.add_parser("pdf", help="inspect, verify, seal, preview and prove files")
+    parser.set_defaults(without_operator=True)
+    kinds = parser.add_subparsers(required=True, metavar="WHAT")
+
+    def command(name: str, run: Callable[[argparse.Namespace], dict[str, Any]], help_text: str) -> Any:
+        made = kinds.add_parser(name, help=help_text)
+        made.add_argument("--json", action="store_true", help="one JSON object")
+        made.set_defaults(run=lambda chosen: _told(run, chosen))
+        return made
+
+    inspect = command("inspect", _inspect, "what a PDF is, and whether it can take part in a flow")
+    inspect.add_argument("file", type=Path)
+    verify = command("verify", _verify, "who signed, what the signatures are worth, what came after; 0: intact")
+    verify.add_argument("file", type=Path)
+    verify.add_argument("--trust", type=Path, action="append", default=[], help="certificates to trust, PEM or DER")
+    verify.add_argument("--extract", type=Path, help="write the version that the last intact signature covers")
+    seal = command("seal", _seal, "put one stamp and one seal on a PDF")
+    seal.add_argument("file", type=Path, metavar="IN")
+    seal.add_argument("out", type=Path, metavar="OUT")
+    seal.add_argument("--page", type=int, default=1, help="1-based")
+    seal.add_argument("--box", type=_box, required=True, help="x,y,w,h: fractions of the page, from its top left")
+    seal.add_argument("--image", type=Path, help="the ink: PNG or JPEG")
+    seal.add_argument("--text", action="append", default=[], help="a line of the stamp; may be given several times")
+    seal.add_argument("--name", default="", help="of whoever signs; else what the certificate says")
+    seal.add_argument("--reason", default="")
+    _add_key(seal)
+    preview = command("preview", _preview, "a page as an image: JPEG, or PNG or WebP by the name of OUT")
+    preview.add_argument("file", type=Path)
+    preview.add_argument("--page", type=int, default=1, help="1-based")
+    preview.add_argument("--width", type=int, default=1_000, help="pixels")
+    preview.add_argument("out", type=Path, metavar="OUT")
+    proof = command("prove", _prove, "a detached proof (CAdES) for a file of any kind")
+    proof.add_argument("file", type=Path)
+    proof.add_argument("out", type=Path, metavar="OUT", nargs="?", help="default: the file's name and .p7s")
+    _add_key(proof)
+
+
+def _add_key(parser: Any) -> None:
+    parser.add_argument(
+        "--p12",
+        type=Path,
+        help=f"key and certificate (PKCS #12; password in {P12_VARIABLE}); else a key for trying out",
+    )
+
+
+def _told(run: Callable[[argparse.Namespace], dict[str, Any]], chosen: argparse.Namespace) -> int:
+    """Returns: 0 for ``ok``, else 1."""
+    try:
+        answer = run(chosen)
+    except Refusal as refusal:
+        answer = {"ok": False, "code": refusal.code, "message": refusal.message, **refusal.more}
+    lines = answer.pop("lines", None)
+    is_ok = bool(answer.get("ok", True))
+    out = getattr(chosen, "out", None)
+    is_taken = out is not None and out.exists() and not out.is_file()  # by what was made: a pipe, a device
+    target = sys.stderr if is_taken or not (is_ok or lines or chosen.json) else sys.stdout
+    for line in [json.dumps(answer, ensure_ascii=False)] if chosen.json else lines or [answer["message"]]:
+        print(line, file=target)
+    return 0 if is_ok else 1
+
+
+# ---- the commands ---------------------------------------------------------------------------------------------------
+def _inspect(chosen: argparse.Namespace) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "pages": None,
+        "size_bytes": None,
+        "encrypted": False,
+        "signatures": None,
+        "page_sizes_pt": [],
+    }
+    try:
+        data = _read(chosen.file)
+        facts["size_bytes"] = len(data)
+        with _workshop() as workshop:
+            found = workshop.inspect(data)
+            workshop.check_renders(data, found.pages)
+    except Refusal as refusal:
+        facts["encrypted"] = refusal.code == "encrypted"
+        raise Refusal(refusal.code, refusal.message, **facts) from refusal
+    facts |= {
+        "pages": found.pages,
+        "signatures": found.signatures,
+        "page_sizes_pt": [list(size) for size in found.page_sizes_pt],
+    }
+    signed = f", {found.signatures} signatures" if found.signatures else ""
+    message = f"{found.pages} pages, {len(data)} bytes{signed}; it can be signed."
+    return {"ok": True, "code": "ok", "message": message, **facts}
+
+
+def _verify(chosen: argparse.Namespace) -> dict[str, Any]:
+    roots = [root for path in chosen.trust for root in _certificates(path)]
+    nothing: dict[str, Any] = {"integrity": "unverifiable", "trust": "unknown", "signatures": [], "changes": []}
+    try:
+        data = _read(chosen.file)
+        with _workshop() as workshop:
+            found = workshop.verify(data)
+    except Refusal as refusal:
+        raise Refusal(refusal.code, refusal.message, **nothing) from refusal
+    trust, changes = trust_of(found, roots), change_sentences(found, "en")
+    signatures = [
+        {
+            "field": one.field,
+            "signer": one.signer,
+            "signed_at": one.signed_at.isoformat() if one.signed_at else None,
+            "covers": one.covers,
+            "integrity": one.integrity,
+            "kind": "timestamp" if one.is_timestamp else "signature",
+            "trust": trust_of_chain(one.certificates, roots),
+            "reason": one.reason,
+        }
+        for one in found.signatures
+    ]
+    message = verdict_sentence(found, "en")
+    if chosen.extract is not None:
+        ends = [one.signed_bytes for one in found.signatures if one.intact and one.signed_bytes]
+        if not ends:
+            raise Refusal("nothing-to-extract", "No intact signature covers a version of this file.", **nothing)
+        _write(chosen.extract, data[: ends[-1]])
+    return {
+        "ok": found.integrity == "intact",
+        "code": found.integrity,
+        "message": message,
+        "integrity": found.integrity,
+        "trust": trust,
+        "signatures": signatures,
+        "changes": changes,
+        "lines": [message, f"Trust: {trust}.", *(_signature_line(one) for one in signatures), *changes],
+    }
+
+
+def _signature_line(one: dict[str, Any]) -> str:
+    said = f", {one['signed_at']} as it says itself" if one["signed_at"] else ""
+    return f"{one['signer'] or '(nobody is named)'} in {one['field']}{said}: {one['integrity']}"
+
+
+def _seal(chosen: argparse.Namespace) -> dict[str, Any]:
+    signer, is_test = _signer(chosen.p12)
+    data = _read(chosen.file)
+    if not chosen.image and not chosen.text:
+        raise Refusal("nothing-to-show", "A stamp needs an image, a text, or both.")
+    image = _read(chosen.image) if chosen.image else b""
+    if chosen.out.exists() and chosen.file.exists() and chosen.out.samefile(chosen.file):
+        raise Refusal("same-file", "The original is never overwritten: give another name.")
+    x, y, w, h = chosen.box
+    field = f"Seal_{hashlib.sha256(data).hexdigest()[:8]}"
+    lines = (*chosen.text, *((TEST_MARK,) if is_test else ()))
+    place = Place(field, "signer", chosen.page, x, y, w, h, bool(lines))
+    with _workshop() as workshop:
+        found = workshop.inspect(data)
+        ink = workshop.normalise_ink(image) if image else b""
+        order = SealOrder(
+            fields=(field,),
+            ink_png=ink,
+            texts={field: lines} if lines else {},
+            name=chosen.name or _holder(signer),
+            reason=chosen.reason,
+            signing_time=dt.datetime.now(dt.UTC).astimezone(),
+        )
+        sealed = workshop.seal(workshop.prepare(data, [place]), order, signer)
+    _write(chosen.out, sealed)
+    message = f"Sealed: {chosen.out}, {len(sealed) - len(data)} bytes were added."
+    return {
+        "ok": True,
+        "code": "ok",
+        "message": message,
+        "field": field,
+        "pages": found.pages,
+        "size_bytes": len(sealed),
+        "added_bytes": len(sealed) - len(data),
+        "sha256": hashlib.sha256(sealed).hexdigest(),
+        "test": is_test,
+    }
+
+
+def _preview(chosen: argparse.Namespace) -> dict[str, Any]:
+    if not 1 <= chosen.width <= MAX_WIDTH_PX:
+        raise Refusal("bad-width", f"The width is 1 to {MAX_WIDTH_PX} pixels.")
+    image_format = FORMATS.get(chosen.out.suffix.lower(), "jpeg")
+    data = _read(chosen.file)
+    with _workshop() as workshop:
+        picture = workshop.preview(data, chosen.page, chosen.width, image_format)
+    _write(chosen.out, picture)
+    message = f"Page {chosen.page}: {chosen.out}, {len(picture)} bytes."
+    return {"ok": True, "code": "ok", "message": message, "format": image_format, "size_bytes": len(picture)}
+
+
+def _prove(chosen: argparse.Namespace) -> dict[str, Any]:
+    signer, is_test = _signer(chosen.p12)
+    digest = hashlib.sha256()
+    size = 0
+    with _opened(chosen.file) as source:
+        while chunk := source.read(CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+    out = chosen.out or chosen.file.with_name(f"{chosen.file.name}.p7s")
+    _write(out, prove(digest.digest(), signer, dt.datetime.now(dt.UTC)))
+    return {
+        "ok": True,
+        "code": "ok",
+        "message": f"Proof of {size} bytes: {out}",
+        "proof": str(out),
+        "sha256": digest.hexdigest(),
+        "size_bytes": size,
+        "test": is_test,
+    }
+
+
+# ---- what they share ------------------------------------------------------------------------------------------------
+@contextmanager
+def _workshop() -> Any:
+    """One child; what it refuses becomes a refusal with the product's own sentence."""
+    with Workshop(children=1) as workshop:
+        try:
+            yield workshop
+        except PdfError as error:
+            raise Refusal(error.code, sentence(error.code, "en", dict(error.values))) from error
+
+
+def _read(path: Path) -> bytes:
+    with _opened(path) as source:
+        data: bytes = source.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise Refusal("file-too-large", f"The file holds more than {MAX_FILE_BYTES // MILLION} MB.")
+    return data
+
+
+@contextmanager
+def _opened(path: Path) -> Any:
+    try:
+        source: BinaryIO = path.open("rb")
+    except OSError as error:
+        raise Refusal("no-such-file", f"{path}: {error.strerror}") from error
+    with source:
+        try:
+            yield source
+        except OSError as error:
+            raise Refusal("no-such-file", f"{path}: {error.strerror}") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Opened and written in its place, so that it may be a pipe or a device."""
+    try:
+        with path.open("wb") as target:
+            target.write(data)
+    except OSError as error:
+        raise Refusal("not-written", f"{path}: {error.strerror}") from error
+
+
+def _signer(p12: Path | None) -> tuple[KeySigner, bool]:
+    """The key to sign with, and whether it is but one for trying out."""
+    if p12 is None:
+        return KeySigner(*make_organisation_certificate("Parapheur", unit=TEST_MARK)), True
+    data = _read(p12)
+    password = os.environ.get(P12_VARIABLE)
+    if password is None and sys.stdin.isatty():
+        password = getpass.getpass("Password of the key: ")
+    try:
+        return KeySigner.from_pkcs12(data, password.encode() if password else None), False
+    except ValueError as error:
+        raise Refusal("bad-key", f"{p12}: the password is wrong, or it holds no key that can be used.") from error
+
+
+def _holder(signer: KeySigner) -> str:
+    return certificate_name(asn1_x509.Certificate.load(signer.chain[0]))
+
+
+def _certificates(path: Path) -> list[bytes]:
+    data = _read(path)
+    try:
+        if data.lstrip().startswith(b"-----"):
+            return [one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(data)]
+        return [x509.load_der_x509_certificate(data).public_bytes(Encoding.DER)]
+    except ValueError as error:
+        raise Refusal("bad-certificate", f"{path}: there are no certificates in it.") from error
+
+
+def _box(text: str) -> tuple[int, int, int, int]:
+    """Fractions to millionths."""
+    try:
+        x, y, w, h = (round(float(part) * MILLION) for part in text.split(","))
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError("four numbers with commas between them, as 0.1,0.7,0.3,0.1") from error
+    if not (0 <= x < x + w <= MILLION and 0 <= y < y + h <= MILLION):
+        raise argparse.ArgumentTypeError("the box lies outside the page")
+    return x, y, w, h

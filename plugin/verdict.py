@@ -1,0 +1,68 @@
+"""What a check of a signed PDF found, in people's words: for the page to verify and for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pdfops.changes import Change
+from pdfops.verify import Integrity, Verification
+from plugin.i18n import mark as _
+from plugin.i18n import translations
+
+CHANGES: Final[Mapping[str, str]] = {
+    "field-filled": _("The field “%(subject)s” was filled in."),
+    "field-changed": _("The field “%(subject)s” was changed."),
+    "field-added": _("A field was added: “%(subject)s”."),
+    "field-removed": _("The field “%(subject)s” was removed."),
+    "field-look-changed": _("What the field “%(subject)s” shows was replaced; its value was not."),
+    "signature-removed": _("The signature in the field “%(subject)s” was removed or replaced."),
+    "page-content-changed": _("The content of page %(number)s was replaced."),
+    "page-changed": _("Page %(number)s was changed."),
+    "pages-added": _("Pages were added: %(number)s."),
+    "pages-removed": _("Pages were removed: %(number)s."),
+    "pages-reordered": _("The order of the pages was changed."),
+    "note-added": _("Something was put on page %(number)s: a note, a drawing or a link."),
+    "note-changed": _("A note, a drawing or a link on page %(number)s was changed."),
+    "note-removed": _("A note, a drawing or a link was taken off page %(number)s."),
+    "information-changed": _("The document's information, as its title or author, was changed."),
+    "start-actions-changed": _("What happens when the document is opened was changed."),
+    "attachments-changed": _("The attached files were changed."),
+    "layers-changed": _("Which layers of the document are shown was changed."),
+    "other-changed": _("Some other part of the document was changed."),
+    "bytes-appended": _("%(number)s bytes were put behind the end of the document."),
+}
+AFTER: Final[tuple[str, ...]] = (
+    _("Before the first signature."),
+    _("After the first signature."),
+    _("After the second signature."),
+    _("After signature %(after)s."),
+)
+VERDICTS: Final[Mapping[Integrity, str]] = {
+    "intact": _("The document is intact: it is what was signed."),
+    "changed": _("The document was changed after it was signed. Do not rely on it."),
+    "broken": _("A signature does not fit this document. Do not rely on it."),
+    "unsigned": _("Nobody signed this document."),
+    "unverifiable": _("The signatures of this document cannot be checked. Do not rely on it."),
+}
+UNLISTED: Final = _("The document was changed in a way that cannot be described.")
+
+
+def change_sentence(change: Change, language: str) -> str:
+    """When and what, as "After the second signature. The field “amount” was changed."."""
+    say = translations(language).gettext
+    values = {"subject": change.subject, "number": change.number, "after": change.after}
+    when = say(AFTER[min(change.after, len(AFTER) - 1)]) % values
+    return f"{when} {say(CHANGES[change.kind]) % values}"
+
+
+def change_sentences(verification: Verification, language: str) -> list[str]:
+    """Every change, allowed or not, in order. A change for the worse is told even where nothing could be listed."""
+    told = [change_sentence(change, language) for change in verification.changes or ()]
+    if not told and verification.integrity == "changed":
+        told = [translations(language).gettext(UNLISTED)]
+    return told
+
+
+def verdict_sentence(verification: Verification, language: str) -> str:
+    return translations(language).gettext(VERDICTS[verification.integrity])
