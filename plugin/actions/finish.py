@@ -6,6 +6,7 @@ May run any number of times, and after a crash anywhere: a copy that is there al
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from functools import partial
 from itertools import chain
 
@@ -18,19 +19,25 @@ from plugin.actions.revisions import fetch, kept_at_home
 from plugin.actions.together import together
 from plugin.flow.commands import Finish
 from plugin.flow.decide import decide
-from plugin.flow.errors import Conflict
+from plugin.flow.errors import Conflict, ParapheurError
 from plugin.flow.model import CREATOR, Document, FlowState, Personal, SignedCopy
 from plugin.ports import ChainMoved, Loaded
 
+Folders = Mapping[int, str]
+"""Document -> where its signed copy goes."""
 
-def finish(ctx: Context, flow_id: str) -> Loaded:
-    """Raises: NotFound, Unavailable: then nothing was recorded, and it may be asked again."""
+
+def finish(ctx: Context, flow_id: str, folders: Folders | None = None) -> Loaded:
+    """``folders``: as `folders_for_copies` has just found them.
+
+    Raises: NotFound, Unavailable: then nothing was recorded, and it may be asked again.
+    """
     with ctx.flows.lease(flow_id) as lease:
         for _ in range(MAX_TRIES):
             loaded = load(ctx, flow_id)
             if loaded.flow.state is not FlowState.RUNNING or not loaded.flow.all_decided:
                 return loaded
-            finish_with = Finish(_copies(ctx, loaded))
+            finish_with = Finish(_copies(ctx, loaded, folders or {}))
             try:
                 loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, finish_with), "system", ctx.clock())
             except ChainMoved:
@@ -40,7 +47,16 @@ def finish(ctx: Context, flow_id: str) -> Loaded:
     raise Conflict("state-changed")
 
 
-def _copies(ctx: Context, loaded: Loaded) -> tuple[SignedCopy, ...]:
+def folders_for_copies(ctx: Context, loaded: Loaded) -> Folders:
+    """Can be asked while the last revisions are on their way: it is where the originals are that counts. Empty where
+    it cannot be found out now: `finish` asks again."""
+    try:
+        return {d.n: _folder_for_copy(ctx, loaded, d) for d in loaded.flow.documents}
+    except ParapheurError:
+        return {}
+
+
+def _copies(ctx: Context, loaded: Loaded, folders: Folders) -> tuple[SignedCopy, ...]:
     """Side by side; but those of one name one after another, since they may meet in one folder."""
     same_name: dict[str, list[Document]] = {}
     for document in loaded.flow.documents:
@@ -49,15 +65,17 @@ def _copies(ctx: Context, loaded: Loaded) -> tuple[SignedCopy, ...]:
             same_name.setdefault(key, []).append(document)
 
     def laid(documents: list[Document]) -> list[SignedCopy]:
-        return [_copy(ctx, loaded, document) for document in documents]
+        return [_copy(ctx, loaded, document, folders.get(document.n)) for document in documents]
 
     done = together([partial(laid, documents) for documents in same_name.values()])
     return tuple(sorted(chain.from_iterable(done), key=lambda copy: copy.n))
 
 
-def _copy(ctx: Context, loaded: Loaded, document: Document) -> SignedCopy:
+def _copy(ctx: Context, loaded: Loaded, document: Document, folder: str | None) -> SignedCopy:
     data = fetch(ctx, loaded, document, document.current_sha256)
-    name, folder = _name_of_copy(loaded, document), _folder_for_copy(ctx, loaded, document)
+    name = _name_of_copy(loaded, document)
+    if folder is None:
+        folder = _folder_for_copy(ctx, loaded, document)
     stored = put_new(ctx, loaded.place.owner, folder, name, data, document.current_sha256)
     return SignedCopy(document.n, stored.file_id, Personal(CREATOR, stored.path), document.current_sha256)
 

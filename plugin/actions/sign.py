@@ -16,7 +16,7 @@ from pdfops.errors import PdfError
 from pdfops.seal import SealOrder
 from plugin.actions.acting import act
 from plugin.actions.context import Context
-from plugin.actions.finish import finish
+from plugin.actions.finish import Folders, finish, folders_for_copies
 from plugin.actions.names import clean_line
 from plugin.actions.papers import unusable
 from plugin.actions.revisions import add, fetch
@@ -64,19 +64,26 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
         trace=trace,
     )
 
+    folders: Folders = {}
+
+    def look_for_folders(loaded: Loaded) -> None:
+        nonlocal folders
+        folders = folders_for_copies(ctx, loaded)
+
     def seal_and_decide(loaded: Loaded) -> list[Event]:
         decide(loaded.flow, command)
         now = ctx.clock()
         documents = loaded.flow.documents
         after = [_seal(ctx, loaded, document, command, ink_png, now) for document in documents]
         lay = [partial(_laid, ctx, loaded, *each, command) for each in zip(documents, after, strict=True)]
-        sealed = together(lay)
+        is_last = all(r.id == recipient or not r.state.is_open for r in loaded.flow.recipients)
+        sealed = together(lay, [partial(look_for_folders, loaded)] if is_last else [])
         return decide(loaded.flow, replace(command, sealed=tuple(sealed)))
 
     loaded = act(ctx, flow_id, recipient, trace, seal_and_decide, asks_for_jobs=False)
     try:
         if loaded.flow.all_decided and not loaded.flow.is_finished:
-            return finish(ctx, flow_id)
+            return finish(ctx, flow_id, folders)
     except ParapheurError as error:
         log.warning("finish.later", flow=flow_id, reason=error.code)
     ctx.jobs.look_at(flow_id)  # not before: a job would compete with this request for the lease and the host
