@@ -45,6 +45,8 @@ MAX_CHANGES: Final = 200
 MAX_FIELDS: Final = 10_000
 MAX_FIELD_DEPTH: Final = 50
 MAX_NAME: Final = 120
+MAX_LOOKED_BACK: Final = 50
+"""Revisions in which a signature is looked for that the last one hides."""
 
 _CATALOGUE: Final[dict[str, Kind]] = {
     "/OpenAction": "start-actions-changed",
@@ -96,6 +98,20 @@ def list_changes(reader: Reader, data: bytes, signed_revisions: list[int]) -> tu
     if extra:
         found.setdefault(Change("bytes-appended", len(signed_revisions), number=extra))
     return tuple(found)
+
+
+def removed_signatures(reader: Reader) -> tuple[Change, ...]:
+    """The signatures of earlier revisions of a document that shows none now. Raises what the library raises."""
+    last = int(reader.xrefs.total_revisions) - 1
+    for revision in range(last - 1, max(-1, last - 1 - MAX_LOOKED_BACK), -1):
+        names = [
+            name
+            for name, field in _fields(reader.get_historical_resolver(revision)).items()
+            if field.is_signature and field.value is not None
+        ]
+        if names:
+            return tuple(Change("signature-removed", len(names), _shown(name)) for name in names[:MAX_CHANGES])
+    return ()
 
 
 def _appended_bytes(reader: Reader, data: bytes, last: int) -> int:

@@ -22,7 +22,7 @@ from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from pdfops.changes import Change, list_changes
+from pdfops.changes import Change, list_changes, removed_signatures
 from pdfops.errors import PdfError
 from pdfops.history import Reader
 from pdfops.inspect import certificate_name, signer_name
@@ -104,6 +104,8 @@ class Verification:
     def integrity(self) -> Integrity:
         """Of the file as a whole: the worst of its signatures, "broken" first; whatever stands behind the last one
         other than validation data and timestamps is a change."""
+        if not self.signatures and self.changes:
+            return "changed"  # there were some
         found = {one.integrity for one in self.signatures}
         order: tuple[Integrity, ...] = ("broken", "unverifiable", "changed", "intact")
         return next((one for one in order if one in found), "unsigned")
@@ -140,14 +142,16 @@ def verify(data: bytes, examine: bool = True) -> Verification:
             for one in verdicts
         ),
         int(reader.xrefs.total_revisions),
-        _changes(reader, data, [revision for revision, _ in found]) if examine and found else (),
+        _changes(reader, data, [revision for revision, _ in found]) if examine else (),
     )
 
 
 def _changes(reader: Reader, data: bytes, signed_revisions: list[int]) -> tuple[Change, ...] | None:
-    if min(signed_revisions) < 0:
+    if min(signed_revisions, default=0) < 0:
         return None
     try:
+        if not signed_revisions:
+            return removed_signatures(reader)
         return list_changes(reader, data, signed_revisions)
     except (MemoryError, RecursionError):
         raise

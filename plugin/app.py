@@ -47,6 +47,7 @@ from plugin.adapters.registration import Registration
 from plugin.adapters.sql import Database
 from plugin.adapters.store import Store
 from plugin.adapters.vault import SqlVault
+from plugin.checking import Checker
 from plugin.demo.host import EmbeddedHost
 from plugin.demo.server import APP_VERSION, DataInUse, Sidecar, Wiring, address, app_secret
 from plugin.demo.wire import APP_ID
@@ -62,6 +63,7 @@ from plugin.web.callers import origin_of
 from plugin.web.office import EXTENSION, Office, Secrets
 from plugin.web.openapi import spec
 from plugin.web.schemas import Check
+from plugin.web.verifying import verifying
 
 CONNECT_S = 3.0
 DEMO_ORGANISATION = "Demo organisation"
@@ -168,15 +170,19 @@ def create_app(
     if with_jobs:
         jobs.start()
 
+    checker = Checker(ctx.signer.chain[:1])
+
     def close() -> None:
         if with_jobs:
             jobs.stop()
         line.close()
         leases.close()
         workshop.close()
+        checker.close()
         database.close()
 
-    office = _office(settings, ctx, keys, AppApiPlatform(calls(ocs_timeout_s)), health.checks, line.heard)
+    platform = AppApiPlatform(calls(ocs_timeout_s))
+    office = _office(settings, ctx, keys, platform, checker, health.checks, line.heard)
     return Product(_flask(office, settings.host_timeout_s), ctx, run_rebuild, close)
 
 
@@ -324,6 +330,7 @@ def _office(
     ctx: Context,
     keys: Keys,
     platform: Platform,
+    checker: Checker,
     checks: Callable[[], list[Check] | None],
     heard: Callable[[str], None],
 ) -> Office:
@@ -339,6 +346,7 @@ def _office(
         trust_origin_ip=settings.trust_origin_ip,
         public_keys={"keys": keys.public_jwks},
         platform=platform,
+        checker=checker,
         checks=checks,
         heard=heard,
     )
@@ -353,7 +361,16 @@ def _flask(office: Office, patience_s: float) -> Flask:
     headers.install(app)
     errors.install(app)
     app.register_error_handler(OperationalError, lambda _: errors.not_now("storage-unavailable"))
-    for blueprint in (lifecycle, events, api_flows.api, api_host.api, api_link.api, pages.pages, service.service):
+    for blueprint in (
+        lifecycle,
+        events,
+        api_flows.api,
+        api_host.api,
+        api_link.api,
+        pages.pages,
+        verifying,
+        service.service,
+    ):
         app.register_blueprint(blueprint)
     spec.app = app
     return app

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCALE = ROOT / "plugin" / "locale"
 UI = ROOT / "plugin" / "ui" / "src"
 STATIC = ROOT / "plugin" / "static" / "ui"
-BUNDLES = ("sign", "main", "files", "follow")
+BUNDLES = ("sign", "main", "files", "follow", "verify")
 LANGUAGES = ("fr",)
 KEYWORDS = {
     "_": None, "gettext": None, "ngettext": (1, 2), "mark": None, "t": None, "tn": (1, 2),

@@ -9,7 +9,7 @@ import { build } from "vite";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const outDir = resolve(here, "../static/ui");
-const surfaces = ["sign", "main", "files", "follow"];
+const surfaces = ["sign", "main", "files", "follow", "verify"];
 const sheets = ["sign", "host"];
 const wanted = process.argv.slice(2);
 

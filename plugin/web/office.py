@@ -9,6 +9,7 @@ from typing import Any, cast
 from flask import current_app
 
 from plugin.actions.context import Context
+from plugin.checking import Checker
 from plugin.ports import Platform
 from plugin.web.schemas import Check
 
@@ -39,6 +40,7 @@ class Office:
     public_keys: Mapping[str, Any]
     """The JWK set of the chain keys."""
     platform: Platform
+    checker: Checker
     checks: Callable[[], list[Check] | None]
     """What works and what does not; None before the start is finished."""
     heard: Callable[[str], None]

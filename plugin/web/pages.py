@@ -29,6 +29,7 @@ pages = Blueprint("pages", __name__)
 UI = Path(__file__).parent.parent / "static" / "ui"
 HOST_FILES = ("main.js", "embed.css", "i18n.json")
 AGAIN_AT_LEAST_S = 10
+MORE_WORDS = {"follow.html": "follow", "verify.html": "verify"}
 A_YEAR = "public, max-age=31536000, immutable"
 
 
@@ -78,7 +79,7 @@ def for_user(flow_id: str) -> Response:
 def _page(loaded: Loaded, recipient: Recipient, flow: LinkFlowOut, *, external: bool, api_base: str) -> Response:
     state = page_state(loaded.flow, recipient)
     shown = flow.model_dump()
-    return _render(
+    return render(
         "sign.html",
         flow=shown,
         state_page=state,
@@ -93,7 +94,7 @@ def _follow_page(loaded: Loaded, uid: str) -> Response:
     if loaded.flow.creator.user.value == uid:
         g.link_language = loaded.flow.language
     shown = {**read_flow(loaded, Reader(None, sees_all=True, uid=uid)).model_dump(), "me": {"id": "", "name": ""}}
-    return _render("follow.html", flow=shown, external=False, api_base=f"../api/v1/flows/{loaded.flow.id}")
+    return render("follow.html", flow=shown, external=False, api_base=f"../api/v1/flows/{loaded.flow.id}")
 
 
 @pages.errorhandler(Unavailable)
@@ -101,7 +102,7 @@ def later(error: Unavailable) -> Response:
     """A page for people instead of a problem for programs. It comes back by itself, script or not."""
     if request.endpoint not in ("pages.invitation", "pages.for_user"):
         return problem(error, language())
-    answer = _render(
+    answer = render(
         "later.html",
         external=request.endpoint == "pages.invitation",
         sentence=sentence(error.code, language(), dict(error.values)),
@@ -113,12 +114,13 @@ def later(error: Unavailable) -> Response:
 
 
 def _not_found(*, external: bool, who: str | None, status: int = 404) -> Response:
-    answer = _render("notfound.html", external=external, who=who)
+    answer = render("notfound.html", external=external, who=who)
     answer.status_code = status
     return answer
 
 
-def _render(template: str, **values: Any) -> Response:
+def render(template: str, **values: Any) -> Response:
+    """A page in the reader's language, with the words its scripts need."""
     lang = language()
     words = translations(lang)
     other = "en" if lang == "fr" else "fr"
@@ -131,9 +133,7 @@ def _render(template: str, **values: Any) -> Response:
         asset=asset,
         organisation=office().organisation,
         other_lang_url=f"?{COOKIE}={other}",
-        i18n={**bundle_words(lang, "sign"), **bundle_words(lang, "follow")}
-        if template == "follow.html"
-        else bundle_words(lang, "sign"),
+        i18n={**bundle_words(lang, "sign"), **bundle_words(lang, MORE_WORDS.get(template, "sign"))},
         **values,
     )
     return remember(make_response(html))

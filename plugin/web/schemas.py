@@ -256,6 +256,29 @@ class RecipientOut(Answer):
     delivery: Delivery | None
 
 
+class SignatureVerdictOut(Answer):
+    field: str
+    signer: str
+    signed_at: str | None
+    covers: Literal["file", "revision", "part"]
+    integrity: Literal["intact", "changed", "broken", "unsigned", "unverifiable"]
+    trust: Literal["trusted", "unknown", "test"]
+    kind: Literal["signature", "timestamp"]
+
+
+class VerdictOut(Answer):
+    """``signed_bytes``: the file's first bytes are the version that was signed last, where more was added to it."""
+
+    integrity: Literal["intact", "changed", "broken", "unsigned", "unverifiable"]
+    trust: Literal["trusted", "unknown", "test"]
+    message: str
+    signatures: list[SignatureVerdictOut]
+    changes: list[str]
+    signed_bytes: int | None
+    size_bytes: int
+    sha256: str
+
+
 class StepOut(Answer):
     rule: Literal["all", "any"] | NOf
     recipients: list[RecipientOut]

@@ -11,8 +11,8 @@ For a PDF of one page, of 2 MB and of 15 MB:
 - pyHanko: used plainly (SimpleSigner, PdfSigner, PAdES, RSA-3072), the same key size and an image with text as stamp.
 
 Runs are interleaved, so that a busy machine is busy for all of them. Milliseconds are median/minimum; ratios are of
-the medians, to the limit. Memory is the peak of a process that sealed one such file. The last line is the whole
-request over HTTP, from `tests.bench.sign_bench`.
+the medians, to the limit. Memory is the peak of a process that sealed one such file. Then what checking
+and showing costs (`tests.bench.verify_bench`); the last line is the whole request (`tests.bench.sign_bench`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,7 +42,8 @@ from pdfops.ink import normalise_ink
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder, seal
 from pdfops.verify import check_seal
-from tests.bench import sign_bench
+from tests.bench import sign_bench, verify_bench
+from tests.bench.timing import once, shown
 from tests.pdfops import samples
 
 SIZES = {"1 page": 0, "2 MB": 2_000_000, "15 MB": 15_000_000}
@@ -86,16 +86,6 @@ def plainly(data: bytes, ink: Image.Image) -> bytes:
     signer = PdfSigner(metadata, samples.stranger(), stamp_style=style)
     output = asyncio.run(signer.async_sign_pdf(writer, existing_fields_only=True))
     return bytes(output.getvalue())
-
-
-def once(job: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    job()
-    return (time.perf_counter() - start) * 1000
-
-
-def shown(times: list[float]) -> str:
-    return f"{statistics.median(times):.1f}/{min(times):.1f}"
 
 
 def measure(label: str, size_bytes: int, runs: int, workshop: Workshop, folder: Path) -> list[str]:
@@ -173,6 +163,7 @@ def main() -> None:
     print("appended and peak memory: ours / pyHanko")
     for row in [head, *rows]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), flush=True)
+    print("\n".join(verify_bench.lines(arguments.runs)), flush=True)
     print(sign_bench.line(min(arguments.runs, sign_bench.RUNS)))
 
 

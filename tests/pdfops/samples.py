@@ -21,7 +21,10 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import PdfSignatureMetadata, PdfSigner, fields
 from pyhanko.sign.signers import SimpleSigner
 from pyhanko_certvalidator.registry import SimpleCertificateStore
+from reportlab.pdfgen.canvas import Canvas
 
+from pdfops.fields import Place, prepare
+from pdfops.seal import SealOrder, seal
 from pdfops.signer import KeySigner, make_organisation_certificate
 
 A4 = (0, 0, 595, 842)
@@ -113,6 +116,31 @@ def sized_pdf(size_bytes: int) -> bytes:
     made = build(objects)
     assert len(made) == size_bytes
     return made
+
+
+def linked_pdf(pages: int, links: int = 10) -> bytes:
+    """A document whose pages lead to one another: an outline, and links on every page."""
+    output = io.BytesIO()
+    canvas = Canvas(output, invariant=1)
+    for page in range(pages):
+        canvas.bookmarkPage(f"p{page}")
+        canvas.addOutlineEntry(f"Part {page}", f"p{page}", level=0)
+        for link in range(links):
+            canvas.drawString(72, 800 - 18 * link, f"see {(page * 7 + link) % pages}")
+            canvas.linkRect("", f"p{(page * 7 + link) % pages}", (72, 800 - 18 * link, 200, 812 - 18 * link))
+        canvas.showPage()
+    canvas.save()
+    return output.getvalue()
+
+
+def sealed_pdf(data: bytes, people: int) -> bytes:
+    """Sealed by so many, in one row of stamps on its first page."""
+    places = [Place(f"p{who}", str(who), 1, 50_000 + 90_000 * who, 100_000, 80_000, 50_000) for who in range(people)]
+    data = prepare(data, places)
+    for who in range(people):
+        order = SealOrder((f"p{who}",), ink_png((60, 20)), "n", "r", SIGNED_AT)
+        data = seal(data, order, organisation())
+    return data
 
 
 def encrypted_pdf(user_password: str = "") -> bytes:

@@ -14,31 +14,13 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY, DiffResult
-from reportlab.pdfgen.canvas import Canvas
 
 from pdfops import quick
-from pdfops.fields import Place, prepare
 from pdfops.history import Reader, _from_library
-from pdfops.seal import SealOrder, seal
 from pdfops.verify import verify
 from tests.pdfops import samples
 
 SHARED = Path(__file__).parents[3] / "shared" / "pdfs"
-
-
-def linked_pdf(pages: int, links: int = 10) -> bytes:
-    """A document whose pages lead to one another: an outline, and links on every page."""
-    output = io.BytesIO()
-    canvas = Canvas(output, invariant=1)
-    for page in range(pages):
-        canvas.bookmarkPage(f"p{page}")
-        canvas.addOutlineEntry(f"Part {page}", f"p{page}", level=0)
-        for link in range(links):
-            canvas.drawString(72, 800 - 18 * link, f"see {(page * 7 + link) % pages}")
-            canvas.linkRect("", f"p{(page * 7 + link) % pages}", (72, 800 - 18 * link, 200, 812 - 18 * link))
-        canvas.showPage()
-    canvas.save()
-    return output.getvalue()
 
 
 TAGGED = [
@@ -74,15 +56,6 @@ def compressed_pdf(objects: list[bytes]) -> bytes:
     return data + b"%d 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n" % (table, xref, len(data))
 
 
-def sealed(data: bytes, people: int) -> bytes:
-    places = [Place(f"p{who}", str(who), 1, 50_000 + 90_000 * who, 100_000, 80_000, 50_000) for who in range(people)]
-    data = prepare(data, places)
-    for who in range(people):
-        order = SealOrder((f"p{who}",), samples.ink_png((60, 20)), "n", "r", samples.SIGNED_AT)
-        data = seal(data, order, samples.organisation())
-    return data
-
-
 def changed(data: bytes, number: int) -> bytes:
     """One more revision, in which an object says something else."""
     writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=False)
@@ -97,7 +70,7 @@ def changed(data: bytes, number: int) -> bytes:
 
 def documents() -> list[Any]:
     made = {
-        "linked": linked_pdf(5),
+        "linked": samples.linked_pdf(5),
         "tagged": samples.build(TAGGED),
         "in an object stream": compressed_pdf(TAGGED),
         "signed by a stranger": samples.signed_pdf(),
@@ -154,7 +127,7 @@ def test_uses_and_verdicts_are_the_librarys(data: bytes) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from([0, 1, 2]), st.lists(st.integers(1, 10), min_size=1, max_size=3))
 def test_uses_and_verdicts_are_the_librarys_after_any_change(which: int, numbers: list[int]) -> None:
-    data = (linked_pdf(2, 2), samples.build(TAGGED), compressed_pdf(TAGGED))[which]
+    data = (samples.linked_pdf(2, 2), samples.build(TAGGED), compressed_pdf(TAGGED))[which]
     for number in numbers:
         data = changed(data, number)
     theirs, ours = opened(PdfFileReader, data), opened(Reader, data)
@@ -165,7 +138,7 @@ def test_uses_and_verdicts_are_the_librarys_after_any_change(which: int, numbers
 def test_a_long_signed_document_is_judged_in_a_fraction_of_the_librarys_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    data = sealed(linked_pdf(60), 3)
+    data = samples.sealed_pdf(samples.linked_pdf(60), 3)
     times, verdicts = [], []
     for kind in (Reader, PdfFileReader):
         monkeypatch.setattr("pdfops.reading.Reader", lambda stream, kind=kind: kind(stream, strict=False))

@@ -1,0 +1,59 @@
+"""The check of a signed PDF that anybody may ask for: in a child of its own, one at a time, nothing kept.
+
+Whoever signs is not kept waiting by strangers who check: the children that prepare and seal are others.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pdfops.errors import PdfError
+from pdfops.sandbox import Limits, Workshop
+from pdfops.trust import Trust, trust_of
+from pdfops.verify import Verification
+from plugin.actions.papers import unusable
+
+WAIT_S: Final = 20.0
+"""For those before: then it is said that many documents are being worked on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    verification: Verification
+    trust: Trust
+
+
+class Checker:
+    """Safe to use from many threads; close it at the end. Its child is started by the first check."""
+
+    def __init__(self, roots: Sequence[bytes]) -> None:
+        """``roots``: the certificates that are trusted, in DER."""
+        self.roots = tuple(roots)
+        self._lock = threading.Lock()
+        self._workshop: Workshop | None = None
+        self._closed = False
+
+    def check(self, data: bytes) -> Checked:
+        """Raises: UnusableDocument for what cannot be read, Unavailable("workshop-busy")."""
+        try:
+            verification = self._opened().verify(data)
+        except PdfError as error:
+            raise unusable(error, "", "") from error
+        return Checked(verification, trust_of(verification, self.roots))
+
+    def _opened(self) -> Workshop:
+        with self._lock:
+            if self._workshop is None:
+                self._workshop = Workshop(children=1, limits=Limits(wait_s=WAIT_S))
+                if self._closed:
+                    self._workshop.close()
+            return self._workshop
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self._workshop is not None:
+                self._workshop.close()
