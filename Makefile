@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/node:$(PATH)
 export REGISTRY IMAGE BUGS_URL WEBSITE_URL REPOSITORY_URL SCREENSHOTS_URL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt ui test-ui test-dav bench bench-nextcloud package lock clean
+.PHONY: help setup run test check fmt ui test-ui test-dav bench bench-nextcloud fuzz package lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 12
@@ -51,6 +51,9 @@ bench: setup ## what a signature costs, beside a peer and the limit
 
 bench-nextcloud: setup ## the same on a real Nextcloud: NEXTCLOUD_URL=… as in docs/testing-nextcloud.md
 	$(BIN)/python -m tests.bench.nextcloud_bench
+
+fuzz: setup ## 10,000 mutated documents and 5,000 images (FUZZ="--pdfs N --images N --seed N")
+	$(BIN)/python -m tests.pdfops.fuzz $(FUZZ)
 
 package: .venv/.run $(UI) ## build/package: wheel, image context, both apps (REGISTRY=… IMAGE=… BUGS_URL=… and more: tools/package.py)
 	@$(BIN)/python tools/package.py

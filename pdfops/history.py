@@ -100,6 +100,8 @@ class Objects:
         try:
             if isinstance(marker, ObjStreamRef):
                 content, starts, ordered = self._stream(marker.obj_stream_id)
+                if not 0 <= marker.ix_in_stream < len(starts):
+                    raise quick.Unclear
                 start = starts[ref.number]
                 end = bisect.bisect_right(ordered, start)
                 return quick.within_stream(content, start, ordered[end] if end < len(ordered) else len(content))

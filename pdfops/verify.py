@@ -223,7 +223,7 @@ def _verdict(
         )
     except MemoryError:
         raise
-    except Exception as error:
+    except Exception:
         # Foreign bytes: whatever a parser raises, the signature cannot be verified.
         return -1, SignatureVerdict(
             field=name,
@@ -234,7 +234,7 @@ def _verdict(
             later="other",
             changes="unexamined",
             is_timestamp=is_timestamp,
-            reason=type(error).__name__,
+            reason="it cannot be read",
         )
 
 

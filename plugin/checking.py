@@ -6,7 +6,8 @@ Whoever signs is not kept waiting by strangers who check: the children that prep
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,9 +16,13 @@ from pdfops.sandbox import Limits, Workshop
 from pdfops.trust import Trust, trust_of
 from pdfops.verify import Verification
 from plugin.actions.papers import unusable
+from plugin.flow.errors import Unavailable
 
 WAIT_S: Final = 20.0
 """For those before: then it is said that many documents are being worked on."""
+
+AT_ONCE: Final = 4
+"""Documents that are read and wait, or are being checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,19 @@ class Checker:
         """``roots``: the certificates that are trusted, in DER."""
         self.roots = tuple(roots)
         self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(AT_ONCE)
         self._workshop: Workshop | None = None
         self._closed = False
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """One of the few that hold a document in memory at a time. Raises: Unavailable("workshop-busy")."""
+        if not self._places.acquire(timeout=WAIT_S):
+            raise Unavailable("workshop-busy")
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def check(self, data: bytes) -> Checked:
         """Raises: UnusableDocument for what cannot be read, Unavailable("workshop-busy")."""

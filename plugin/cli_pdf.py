@@ -31,6 +31,8 @@ from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder
 from pdfops.signer import KeySigner, make_organisation_certificate
 from pdfops.trust import TEST_MARK, trust_of, trust_of_chain
+from plugin.dossier import NotARecord, dossier
+from plugin.i18n import LANGUAGES
 from plugin.verdict import change_sentences, verdict_sentence
 from plugin.web.problems import sentence
 
@@ -52,7 +54,7 @@ class Refusal(Exception):
 
 def add_commands(commands: Any) -> None:
     """``commands``: what ``add_subparsers`` of the program returned."""
-    parser = commands.add_parser("pdf", help="inspect, verify, seal, preview and prove files")
+    parser = commands.add_parser("pdf", help="inspect, verify, seal, preview and prove files, evidence as a document")
     parser.set_defaults(without_operator=True)
     kinds = parser.add_subparsers(required=True, metavar="WHAT")
 
@@ -87,6 +89,12 @@ def add_commands(commands: Any) -> None:
     proof.add_argument("file", type=Path)
     proof.add_argument("out", type=Path, metavar="OUT", nargs="?", help="default: the file's name and .p7s")
     _add_key(proof)
+    evidence = command("evidence", _evidence, "an evidence record (JSON) as a sealed PDF, with the record inside")
+    evidence.add_argument("file", type=Path, metavar="RECORD")
+    evidence.add_argument("out", type=Path, metavar="OUT")
+    evidence.add_argument("--language", choices=LANGUAGES, default="en")
+    evidence.add_argument("--address", default="https://example.org/verify", help="where it can be checked")
+    _add_key(evidence)
 
 
 def _add_key(parser: Any) -> None:
@@ -257,6 +265,22 @@ def _prove(chosen: argparse.Namespace) -> dict[str, Any]:
         "size_bytes": size,
         "test": is_test,
     }
+
+
+def _evidence(chosen: argparse.Namespace) -> dict[str, Any]:
+    signer, is_test = _signer(chosen.p12)
+    try:
+        record = json.loads(_read(chosen.file))
+    except ValueError as error:
+        raise Refusal("not-a-record", f"{chosen.file}: this is not JSON.") from error
+    try:
+        with _workshop() as workshop:
+            made = dossier(record, chosen.language, chosen.address, workshop, signer)
+    except NotARecord as error:
+        raise Refusal("not-a-record", f"{chosen.file}: this is not an evidence record.") from error
+    _write(chosen.out, made)
+    message = f"Evidence: {chosen.out}, {len(made)} bytes."
+    return {"ok": True, "code": "ok", "message": message, "size_bytes": len(made), "test": is_test}
 
 
 # ---- what they share ------------------------------------------------------------------------------------------------

@@ -6,16 +6,20 @@ from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, request
 
+from pdfops.errors import PdfError
 from plugin.actions.acting import load_for
 from plugin.actions.evidence import evidence
 from plugin.actions.hands import troubled_flows
 from plugin.actions.launch import launch
+from plugin.actions.papers import unusable
 from plugin.actions.resume import resume
 from plugin.actions.revisions import fetch
+from plugin.dossier import dossier
 from plugin.flow.decide import check_turn, waits_for
 from plugin.flow.errors import Conflict, NotAvailableYet, NotFound
 from plugin.flow.model import Document, Flow, Recipient
 from plugin.flow.tokens import request_digest
+from plugin.i18n import translations
 from plugin.ports import Loaded
 from plugin.web.acts import act_of, consent_text
 from plugin.web.bodies import JSON_LIMIT, body, idempotency_key, raw_body
@@ -139,15 +143,26 @@ def page(flow_id: str, n: int, page: int) -> Response:
 @user
 @spec.validate(resp=answers(HTTP_200=None), skip_validation=True)
 def evidence_record(flow_id: str) -> Response:
-    """The full record as signed JSON, for the creator and admins; as a PDF later."""
+    """The full record as signed JSON, or as a sealed PDF with that record inside, for the creator and admins."""
     loaded, reader = readable(flow_id)
     if not reader.sees_all:
         raise NotFound
-    if request.accept_mimetypes.best_match(["application/json", "application/pdf"]) == "application/pdf":
-        raise NotAvailableYet("Accept")
+    wanted = request.accept_mimetypes.best_match(["application/json", "application/pdf"])
+    if wanted == "application/pdf" or request.args.get("format") == "pdf":
+        return _dossier(loaded)
     answer = jsonify(evidence(office().ctx, loaded))
     answer.headers["Content-Disposition"] = attachment(f"{loaded.flow.id}.json")
     return answer
+
+
+def _dossier(loaded: Loaded) -> Response:
+    ctx, lang = office().ctx, language()
+    try:
+        data = dossier(evidence(ctx, loaded), lang, f"{office().public_url}/verify", ctx.workshop, ctx.signer)
+    except PdfError as error:
+        raise unusable(error, "", "") from error
+    ending = translations(lang).gettext("evidence record")
+    return download(data, "application/pdf", f"{loaded.flow.title.value or loaded.flow.id} ({ending}).pdf")
 
 
 @api.post("/<flow_id>/view")

@@ -45,8 +45,9 @@ def verify() -> Response:
     host_caller()
     for_people = request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
     try:
-        name, data = _sent()
-        checked = office().checker.check(data)
+        with office().checker.place():
+            name, data = _sent()
+            checked = office().checker.check(data)
     except ParapheurError as error:
         if not for_people:
             raise

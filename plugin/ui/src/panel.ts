@@ -92,7 +92,7 @@ export class Panel extends PageElement {
         ${mine && flow.state === "running" ? html`<a class="pf-btn primary full" data-test="open-flow" href="${this.base}f/${flow.id}">${icon(flow.kind === "validation" ? "check" : "sign")}${flow.kind === "validation" ? t("Decide now") : t("Sign now")}</a>` : nothing}
         ${flow.state === "completed" && copy && flow.kind !== "validation" ? html`<a class="pf-btn primary full" data-test="signed-copy" href="${this.base}api/v1/flows/${flow.id}/documents/${copy.n}" download>${icon("download")}${t("Signed copy")}</a>` : nothing}
         ${isCreator && !mine ? html`<a class="pf-btn" data-test="follow-flow" href="${this.base}f/${flow.id}">${icon("eye")}${t("See details")}</a>` : nothing}
-        ${isCreator ? html`<a class="pf-btn" data-test="evidence" href="${this.base}api/v1/flows/${flow.id}/evidence" download="evidence-${flow.id}.json">${icon("shield")}${t("Evidence")}</a>` : nothing}
+        ${isCreator ? html`<a class="pf-btn" data-test="evidence" href="${this.base}api/v1/flows/${flow.id}/evidence?format=pdf" download>${icon("shield")}${t("Evidence")}</a>` : nothing}
       </div></section>`;
   }
 
