@@ -100,9 +100,7 @@ class Objects:
         try:
             if isinstance(marker, ObjStreamRef):
                 content, starts, ordered = self._stream(marker.obj_stream_id)
-                if not 0 <= marker.ix_in_stream < len(starts):
-                    raise quick.Unclear
-                start = starts[ref.number]
+                start = starts[ref.number] if 0 <= marker.ix_in_stream < len(starts) else starts[-1]
                 end = bisect.bisect_right(ordered, start)
                 return quick.within_stream(content, start, ordered[end] if end < len(ordered) else len(content))
             return quick.indirect(self._data, marker, ref)

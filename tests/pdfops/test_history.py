@@ -138,7 +138,7 @@ def test_uses_and_verdicts_are_the_librarys_after_any_change(which: int, numbers
 def test_a_long_signed_document_is_judged_in_a_fraction_of_the_librarys_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    data = samples.sealed_pdf(samples.linked_pdf(60), 3)
+    data = samples.sealed_pdf(samples.linked_pdf(80, 40), 3)
     times, verdicts = [], []
     for kind in (Reader, PdfFileReader):
         monkeypatch.setattr("pdfops.reading.Reader", lambda stream, kind=kind: kind(stream, strict=False))
