@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -41,6 +42,17 @@ class Limits:
     start_s: float = 60.0
     wait_s: float = 60.0
     resident_bytes: int = RESIDENT_CAP_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A new revision, not checked yet. ``sha256``: of all of it, hex; ``fields``: the signature fields that were
+    signed; ``signatures_before``: how many were in the input."""
+
+    data: bytes
+    sha256: str
+    fields: tuple[str, ...]
+    signatures_before: int
 
 
 class WorkshopClosedError(Exception):
@@ -95,46 +107,56 @@ class Workshop:
         return self._ask({"job": "ink"}, (image,)).blob
 
     def seal(self, data: bytes, order: SealOrder, signer: Signer) -> bytes:
-        """As `seal_hashed`, without the hash."""
-        return self.seal_hashed(data, order, signer)[0]
-
-    def seal_hashed(self, data: bytes, order: SealOrder, signer: Signer) -> tuple[bytes, str]:
         """Fill, stamp and sign the fields of ``order``, check the result, return it; it starts with ``data``.
 
-        Returns: the revision and its SHA-256, hex. A large document is hashed once for both the seal and the revision.
+        Raises: PdfError as `sign` and `check`.
+        """
+        signed = self.sign(data, order, signer)
+        self.check(data, signed)
+        return signed.data
+
+    def sign(self, data: bytes, order: SealOrder, signer: Signer) -> Signed:
+        """The first half of `seal`: nothing may speak of the result before `check` has passed it.
 
         The signer is called in this thread. A child that has seen the document never sees the key, and what is signed
-        is hashed here.
+        is hashed here, once for both the seal and the revision.
 
-        Raises: PdfError as `pdfops.seal.draw_up`, and not-verified when the result is not what it should be: it must
-        not be stored.
+        Raises: PdfError as `pdfops.seal.draw_up`.
         """
         reserved = reserved_bytes(signer)
         tails: list[bytes] = []
         signed: list[str] = []
         before: int | None = None
         remaining: SealOrder | None = order
-        current, sha = data, hashlib.sha256(data)
-        while remaining is not None:
-            header = {"job": "draw_up", "order": wire.order_to_json(remaining), "cms_bytes": reserved}
-            answer = self._ask(header, (current, order.ink_png))
-            unsigned = _decoded(wire.unsigned_from_json, answer.value, answer.blob)
-            if not set(unsigned.left) < set(remaining.fields):
-                raise PdfError("not-verified", reason="fields")
-            before = unsigned.signatures_before if before is None else before
-            tails.append(close(current, unsigned, signer, sha))
-            sha.update(tails[-1])
-            signed.append(remaining.fields[0])
-            remaining = replace(remaining, fields=unsigned.left) if unsigned.left else None
-            if remaining is not None:
+        current = data
+        with ThreadPoolExecutor(1, thread_name_prefix="pdfops-hash") as pool:
+            hashing = pool.submit(hashlib.sha256, data)  # while the first child draws
+            while remaining is not None:
+                header = {"job": "draw_up", "order": wire.order_to_json(remaining), "cms_bytes": reserved}
+                answer = self._ask(header, (current, order.ink_png))
+                unsigned = _decoded(wire.unsigned_from_json, answer.value, answer.blob)
+                if not set(unsigned.left) < set(remaining.fields):
+                    raise PdfError("not-verified", reason="fields")
+                before = unsigned.signatures_before if before is None else before
+                sha = hashing.result()
+                tails.append(close(current, unsigned, signer, sha))
+                sha.update(tails[-1])
+                signed.append(remaining.fields[0])
+                remaining = replace(remaining, fields=unsigned.left) if unsigned.left else None
                 current = b"".join((current, tails[-1]))
-        appended = b"".join(tails)
-        if len(appended) > MAX_GROWTH_BYTES * len(signed):
+        if len(current) - len(data) > MAX_GROWTH_BYTES * len(signed):
             raise PdfError("too-much-growth", limit=MAX_GROWTH_BYTES)
-        header = {"job": "check", "fields": signed, "signatures_before": before}
-        if self._ask(header, (data, appended), self._limits.verify_s).value != {"checked": True}:
+        return Signed(current, sha.hexdigest(), tuple(signed), before or 0)
+
+    def check(self, data: bytes, signed: Signed) -> None:
+        """See `pdfops.verify.check_seal`. ``data``: what was signed.
+
+        Raises: PdfError not-verified when the result is not what it should be: it must not be kept.
+        """
+        header = {"job": "check", "fields": list(signed.fields), "signatures_before": signed.signatures_before}
+        blobs = (data, signed.data[len(data) :])
+        if self._ask(header, blobs, self._limits.verify_s).value != {"checked": True}:
             raise PdfError("not-verified", reason="no verdict")
-        return b"".join((data, appended)), sha.hexdigest()
 
     def verify(self, data: bytes, examine: bool = True) -> Verification:
         """See `pdfops.verify.verify`. What later revisions changed is left "unexamined" where that takes too long.

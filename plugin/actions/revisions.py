@@ -11,7 +11,7 @@ import structlog
 from plugin.actions.accounts import check_creators_account
 from plugin.actions.context import Context
 from plugin.actions.together import together
-from plugin.flow.errors import HostUnavailable, OutOfReach
+from plugin.flow.errors import HostUnavailable, OutOfReach, ParapheurError
 from plugin.flow.model import Document
 from plugin.ports import READ_ONLY, FileInfo, Loaded, PreconditionFailed
 
@@ -160,6 +160,15 @@ def _uploaded(ctx: Context, owner: str, path: str, data: bytes, make_folders: bo
             return written.sha256
     there = ctx.files.read(owner, path)
     return hashlib.sha256(there).hexdigest() if there is not None else ""
+
+
+def take_back(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> None:
+    """Removes a revision of which no line of the chain speaks, as far as that can be done now; else it is swept when
+    the flow ends."""
+    try:
+        ctx.files.delete(loaded.place.owner, f"{next(_places(ctx, loaded, document))}/{sha256}")
+    except ParapheurError:
+        log.info("revision.left_behind")
 
 
 def tidy(ctx: Context, loaded: Loaded) -> None:

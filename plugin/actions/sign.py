@@ -6,6 +6,7 @@ The appended ``recipient.signed`` is the signature. What was made before it and 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -13,17 +14,18 @@ from functools import partial
 import structlog
 
 from pdfops.errors import PdfError
+from pdfops.sandbox import Signed
 from pdfops.seal import SealOrder
 from plugin.actions.acting import act
 from plugin.actions.context import Context
 from plugin.actions.finish import Folders, finish, folders_for_copies
 from plugin.actions.names import clean_line
 from plugin.actions.papers import unusable
-from plugin.actions.revisions import add, fetch
+from plugin.actions.revisions import add, fetch, take_back
 from plugin.actions.together import together
 from plugin.flow.commands import Sign
 from plugin.flow.decide import decide
-from plugin.flow.errors import Invalid, ParapheurError
+from plugin.flow.errors import Invalid, ParapheurError, UnusableDocument
 from plugin.flow.events import Consent, Event, SealedRevision, Trace
 from plugin.flow.model import Document, Recipient
 from plugin.ports import Loaded
@@ -74,10 +76,17 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
         decide(loaded.flow, command)
         now = ctx.clock()
         documents = loaded.flow.documents
-        after = [_seal(ctx, loaded, document, command, ink_png, now) for document in documents]
-        lay = [partial(_laid, ctx, loaded, *each, command) for each in zip(documents, after, strict=True)]
-        is_last = all(r.id == recipient or not r.state.is_open for r in loaded.flow.recipients)
-        sealed = together(lay, [partial(look_for_folders, loaded)] if is_last else [])
+        made = [_made(ctx, loaded, document, command, ink_png, now) for document in documents]
+        lay = [partial(_laid, ctx, loaded, one, command) for one in made]
+        meanwhile: list[Callable[[], object]] = [partial(_check, ctx, one) for one in made]
+        if all(r.id == recipient or not r.state.is_open for r in loaded.flow.recipients):
+            meanwhile.append(partial(look_for_folders, loaded))
+        try:
+            sealed = together(lay, meanwhile)
+        except UnusableDocument:
+            for one in made:
+                take_back(ctx, loaded, one.document, one.signed.sha256)
+            raise
         return decide(loaded.flow, replace(command, sealed=tuple(sealed)))
 
     loaded = act(ctx, flow_id, recipient, trace, seal_and_decide, asks_for_jobs=False)
@@ -90,29 +99,41 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
     return loaded
 
 
-def _seal(
-    ctx: Context, loaded: Loaded, document: Document, command: Sign, ink_png: bytes, now: datetime
-) -> tuple[bytes, str]:
-    """Returns: the new revision, checked, and its SHA-256."""
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A new revision of a document, and the one before it."""
+
+    document: Document
+    before: bytes
+    signed: Signed
+
+
+def _made(ctx: Context, loaded: Loaded, document: Document, command: Sign, ink_png: bytes, now: datetime) -> _Made:
     before = fetch(ctx, loaded, document, document.current_sha256)
     recipient = loaded.flow.recipient(command.recipient)
     order = _order(ctx, loaded, document, recipient, ink_png, now)
     try:
-        after, sha256 = ctx.workshop.seal_hashed(before, order, ctx.signer)
+        signed = ctx.workshop.sign(before, order, ctx.signer)
     except PdfError as error:
         raise unusable(error, document.file_id, document.name.value or "") from error
-    if len(after) - len(before) > ctx.limits.growth_bytes:
+    if len(signed.data) - len(before) > ctx.limits.growth_bytes:
         raise Invalid("signature.png_base64", "too-much-growth")
-    return after, sha256
+    return _Made(document, before, signed)
 
 
-def _laid(
-    ctx: Context, loaded: Loaded, document: Document, revision: tuple[bytes, str], command: Sign
-) -> SealedRevision:
+def _check(ctx: Context, made: _Made) -> None:
+    """While the revision is on its way: the chain speaks of nothing that has not passed. Raises: UnusableDocument."""
+    try:
+        ctx.workshop.check(made.before, made.signed)
+    except PdfError as error:
+        raise unusable(error, made.document.file_id, made.document.name.value or "") from error
+
+
+def _laid(ctx: Context, loaded: Loaded, made: _Made, command: Sign) -> SealedRevision:
     """Uploads a new revision and makes sure of it: the chain speaks of nothing that is not there."""
-    after, sha256 = revision
-    add(ctx, loaded, document, after, sha256)
-    return SealedRevision(document.n, command.shown[document.n], sha256, len(after))
+    number, signed = made.document.n, made.signed
+    add(ctx, loaded, made.document, signed.data, signed.sha256)
+    return SealedRevision(number, command.shown[number], signed.sha256, len(signed.data))
 
 
 def _order(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from typing import Any
 from urllib.parse import quote
 
+from pdfops.errors import PdfError
 from pdfops.inspect import Inspection
 from tests.pdfops import oracles, samples
 from tests.world import Browser, World, pdf
@@ -121,3 +123,30 @@ def test_the_copies_follow_a_document_that_was_moved(world: World, alice: Browse
     assert moved.status_code == 201
     assert world.recipient("bob", flow_id).sign().json()["state"] == "completed"
     assert "Bail (signé).pdf" in world.names(other)
+
+
+class Failing:
+    """A workshop whose check finds every new revision wanting."""
+
+    def __init__(self, workshop: Any) -> None:
+        self._workshop = workshop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._workshop, name)
+
+    def check(self, _data: bytes, _signed: Any) -> None:
+        raise PdfError("not-verified", reason="new signature")
+
+
+def test_what_does_not_pass_its_check_is_taken_back_and_recorded_nowhere(world: World, alice: Browser) -> None:
+    folder = world.folder()
+    ids = [world.put(f"{folder}/{name}.pdf", pdf()) for name in ("Bail", "Plan")]
+    flow_id = world.signature(alice, ids, [{"user": "bob"}])["id"]
+    world.settled(flow_id)
+    before, lines = set(world.names(folder)), world.lines(flow_id)
+    with world.handed(workshop=Failing(world.office.ctx.workshop)):
+        answer = world.recipient("bob", flow_id).sign()
+        assert (answer.status_code, answer.json()["code"]) == (422, "not-verified")
+    assert set(world.names(folder)) == before
+    assert world.lines(flow_id) == lines
+    assert world.recipient("bob", flow_id).sign().json()["state"] == "completed"
