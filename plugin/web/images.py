@@ -42,8 +42,12 @@ def page_answer(loaded: Loaded, document: Document, page: int) -> Response:
     tag = image_tag(document.current_sha256, page, width, image_format)
     if tag in request.if_none_match:
         return _answer(b"", image_format, tag, 304)
-    data = fetch(office().ctx, loaded, document, document.current_sha256)
-    return _answer(render(data, page, width, image_format), image_format, tag, 200)
+
+    def draw() -> bytes:
+        data = fetch(office().ctx, loaded, document, document.current_sha256)
+        return render(data, page, width, image_format)
+
+    return _answer(office().pictures.get(tag, draw), image_format, tag, 200)
 
 
 def render(data: bytes, page: int, width: int, image_format: ImageFormat) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from flask import current_app
@@ -11,6 +11,7 @@ from flask import current_app
 from plugin.actions.context import Context
 from plugin.checking import Checker
 from plugin.ports import Platform
+from plugin.web.pictures import Pictures
 from plugin.web.schemas import Check
 
 EXTENSION = "parapheur"
@@ -45,6 +46,7 @@ class Office:
     """What works and what does not; None before the start is finished."""
     heard: Callable[[str], None]
     """A call with the right secret came in, naming the version that the host has on record."""
+    pictures: Pictures = field(default_factory=Pictures)
 
 
 def office() -> Office:
