@@ -39,4 +39,4 @@ def test_the_next_reader_of_a_page_has_it_at_once(world: World, alice: Browser) 
         pictures.append(answer.content)
     assert pictures[0] == pictures[1] == pictures[2]
     assert min(times[1:]) < times[0]
-    assert world.nobody.get(f"flows/{flow_id}/documents/0/pages/1").status_code == 401
+    assert world.nobody().get(f"flows/{flow_id}/documents/0/pages/1").status_code == 401
