@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, get_args
 from pyhanko.pdf_utils import generic
 
 from pdfops.history import Reader, View
+from pdfops.quick import Ref
 from pdfops.reading import entry, walk_pages
 from pdfops.text import shown_name
 
@@ -24,6 +25,7 @@ Kind = Literal[
     "field-added",
     "field-removed",
     "field-look-changed",
+    "form-changed",
     "signature-removed",
     "page-content-changed",
     "page-changed",
@@ -41,12 +43,18 @@ Kind = Literal[
     "bytes-appended",
 ]
 KINDS: Final = frozenset(get_args(Kind))
+HARMLESS: Final = frozenset(
+    {"field-filled", "field-changed", "field-added", "field-look-changed", "form-changed", "information-changed"}
+)
+"""What may happen between two signatures of an intact document. Anything else, and anything behind the last signature,
+makes it a changed one, whatever the difference analysis says."""
+
 MAX_CHANGES: Final = 200
 MAX_FIELDS: Final = 10_000
 MAX_FIELD_DEPTH: Final = 50
 MAX_NAME: Final = 120
-MAX_LOOKED_BACK: Final = 50
-"""Revisions in which a signature is looked for that the last one hides."""
+MAX_LOOKED_BACK: Final = 500
+"""Revisions in which a signature is looked for that the last one hides; of more nothing is said."""
 
 _CATALOGUE: Final[dict[str, Kind]] = {
     "/OpenAction": "start-actions-changed",
@@ -55,6 +63,7 @@ _CATALOGUE: Final[dict[str, Kind]] = {
     "/OCProperties": "layers-changed",
     "/AF": "attachments-changed",
 }
+_GOVERNING: Final = ("/AS", "/F", "/DA", "/Q", "/Rect", "/MK", "/BS")
 _EXPECTED: Final = frozenset({"/DSS", "/Extensions", "/AcroForm", "/Pages", "/Names", "/Perms", "/Version"})
 """Of the catalogue: validation data, or looked at in another place."""
 
@@ -77,6 +86,7 @@ class Change:
 class _Field:
     value: Any
     look: Any
+    """What its widgets show, and the entries that govern it."""
     is_signature: bool
 
 
@@ -103,7 +113,9 @@ def list_changes(reader: Reader, data: bytes, signed_revisions: list[int]) -> tu
 def removed_signatures(reader: Reader) -> tuple[Change, ...]:
     """The signatures of earlier revisions of a document that shows none now. Raises what the library raises."""
     last = int(reader.xrefs.total_revisions) - 1
-    for revision in range(last - 1, max(-1, last - 1 - MAX_LOOKED_BACK), -1):
+    if last > MAX_LOOKED_BACK:
+        raise ValueError("too many revisions to look through")
+    for revision in range(last - 1, -1, -1):
         names = [
             name
             for name, field in _fields(reader.get_historical_resolver(revision)).items()
@@ -132,7 +144,45 @@ def _between(reader: Reader, revision: int, after: int) -> Iterator[Change]:
         yield Change("pages-reordered", after)
     fields, fields_now = _fields(old), _fields(new)
     yield from _in_fields(fields, fields_now, after)
+    form, form_now = _form(old), _form(new)
+    if form is not None and form != form_now:
+        yield Change("form-changed", after)
+    if _information(_followed(old, "/Info")) != _information(_followed(new, "/Info")):
+        yield Change("information-changed", after)
+    if _filled_in(reader, revision):
+        yield Change("other-changed", after)
     yield from _in_objects(old, new, pages, after)
+
+
+def _filled_in(reader: Reader, revision: int) -> bool:
+    """Whether a revision defines an object that an earlier one refers to and that was not there: what the earlier one
+    shows is decided only now. The library takes such objects for new ones that nothing old leads to."""
+    objects = reader.objects()
+    if not objects.is_usable:
+        raise ValueError("who refers to whom is not known")
+    for reference in reader.xrefs.explicit_refs_in_revision(revision):
+        ref = Ref(reference.idnum, reference.generation)
+        if reader.xrefs.get_historical_ref(reference, revision - 1) is not None:
+            continue
+        users = objects.used_by.get(ref, ())
+        if any(any(target == ref for _, target in objects.at(user, revision - 1).edges) for user in users):
+            return True
+        if any(target == ref for _, target in objects.trailer(revision - 1).edges):
+            return True
+    return False
+
+
+def _form(view: View) -> Any:
+    """The form but for its list of fields and what says that there are signatures; None without one."""
+    form = entry(view.root, "/AcroForm")
+    plain = _plain(form) if isinstance(form, generic.DictionaryObject) else None
+    if not isinstance(plain, dict):
+        return None
+    return {key: value for key, value in plain.items() if key not in ("/Fields", "/SigFlags")}
+
+
+def _followed(view: View, key: str) -> Any:
+    return entry(view.trailer_view, key)
 
 
 def _in_fields(before: dict[str, _Field], now: dict[str, _Field], after: int) -> Iterator[Change]:
@@ -175,8 +225,7 @@ def _by_use(
     if path == ("/Root",):
         yield from _in_catalogue(before, now, after)
     elif path[:1] == ("/Info",):
-        if _information(before) != _information(now):
-            yield Change("information-changed", after)
+        return  # compared as a whole
     elif path[:2] == ("/Root", "/Metadata"):
         yield Change("information-changed", after)
     elif path[:2] == ("/Root", "/Names"):
@@ -321,7 +370,8 @@ def _field(field: generic.DictionaryObject, kids: Any, kind: Any) -> _Field:
     value = _plain(raw.get_object() if raw is not None and not is_signature else raw)
     widgets = [field, *([kids[n] for n in range(len(kids))] if isinstance(kids, generic.ArrayObject) else [])]
     looks = [_look(widget) for widget in widgets if isinstance(widget, generic.DictionaryObject)]
-    return _Field(value, (looks, [_plain(_raw(w, "/AS")) for w in widgets if hasattr(w, "raw_get")]), is_signature)
+    governing = [_plain(_raw(w, key)) for w in widgets if hasattr(w, "raw_get") for key in _GOVERNING]
+    return _Field(value, (looks, governing), is_signature)
 
 
 def _look(widget: generic.DictionaryObject) -> Any:

@@ -110,8 +110,19 @@ class Drawn:
 def draw(sheet: Sheet, record: bytes, record_name: str) -> Drawn:
     """``record``: the signed JSON, attached under ``record_name``."""
     _register_fonts()
+    _, pages = _pages(sheet, _story(sheet, _SealPlace()), 0)
     seal = _SealPlace()
-    story = [
+    data, _ = _pages(sheet, _story(sheet, seal), pages)
+    width, height = A4
+    x, y, page = seal.at
+    box = (x / width, 1 - (y + SEAL_H_PT) / height, SEAL_W_PT / width, SEAL_H_PT / height)
+    left, top, wide, high = (round(part * MILLION) for part in box)
+    return Drawn(_with_attachment(data, record, record_name), page, (left, top, wide, high))
+
+
+def _story(sheet: Sheet, seal: Any) -> list[Any]:
+    """Made anew for each pass: what was laid out once remembers it."""
+    return [
         _head(sheet),
         *_section(sheet.labels.documents, _documents(sheet)),
         *_section(sheet.labels.people, _people(sheet)),
@@ -119,13 +130,6 @@ def draw(sheet: Sheet, record: bytes, record_name: str) -> Drawn:
         Spacer(1, 12),
         KeepTogether([_text(sheet.closing, MUTE_SMALL), Spacer(1, 8), seal]),
     ]
-    pages = _pages(sheet, story, 0)
-    data = _pages(sheet, [*story], pages[1])[0]
-    width, height = A4
-    x, y, page = seal.at
-    box = (x / width, 1 - (y + SEAL_H_PT) / height, SEAL_W_PT / width, SEAL_H_PT / height)
-    left, top, wide, high = (round(part * MILLION) for part in box)
-    return Drawn(_with_attachment(data, record, record_name), page, (left, top, wide, high))
 
 
 def _pages(sheet: Sheet, story: list[Any], total: int) -> tuple[bytes, int]:
@@ -162,7 +166,7 @@ def _pages(sheet: Sheet, story: list[Any], total: int) -> tuple[bytes, int]:
         canvas.restoreState()
 
     template.addPageTemplates([PageTemplate(id="page", frames=[frame], onPage=furnish)])
-    template.build(list(story))
+    template.build(story)
     return output.getvalue(), max(numbers, default=1)
 
 
@@ -242,7 +246,7 @@ def _documents(sheet: Sheet) -> Any:
             digests.append(_text(f"{labels.after}  {one.after}", DIGEST))
         rows.append([name, digests])
     inner = A4[0] - 2 * MARGIN_PT
-    return Table(rows, colWidths=[inner - 308, 308], style=_ruled(), repeatRows=1)
+    return Table(rows, colWidths=[inner - 308, 308], style=_ruled(), repeatRows=1, splitInRow=1)
 
 
 def _people(sheet: Sheet) -> Any:
@@ -257,7 +261,7 @@ def _rows(heads: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[
     inner = A4[0] - 2 * MARGIN_PT
     cells = [[_text(head, HEAD) for head in heads]]
     cells += [[_text(cell, STRONG if at == strong else PLAIN) for at, cell in enumerate(row)] for row in rows]
-    return Table(cells, colWidths=[inner * share for share in shares], style=_ruled(), repeatRows=1)
+    return Table(cells, colWidths=[inner * share for share in shares], style=_ruled(), repeatRows=1, splitInRow=1)
 
 
 def _tight() -> Any:
@@ -287,8 +291,8 @@ def _text(text: str, style: Any) -> Any:
 def drawable(text: str) -> str:
     """One printable line; a character that the font lacks becomes its code point."""
     known = _known()
-    shown = printable(text)[:MAX_CELL]
-    return "".join(one if ord(one) in known else f"[U+{ord(one):04X}]" for one in shown)
+    shown = "".join(one if ord(one) in known else f"[U+{ord(one):04X}]" for one in printable(text)[:MAX_CELL])
+    return shown if len(shown) <= MAX_CELL else f"{shown[: MAX_CELL - 1]}…"
 
 
 @cache

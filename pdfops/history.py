@@ -5,7 +5,8 @@ it walks every path through every object, once for each signed revision, with it
 each object is read once, quickly (`pdfops.quick`), which gives who refers to whom in any revision; the walk then goes
 only through objects from which one in question can be reached. The rules of that walk, and so the set of paths, are
 the library's: pages are entered by their place in the page tree alone, elements of the structure tree by that tree
-alone, /Parent is never followed, and no path passes an object twice.
+alone, /Parent and the structure's /P are not followed up these trees, and no path passes an object twice. One rule is
+stricter than the library's: a /Parent or /P that leads elsewhere than up a tree is a use like any other.
 
 Where anything is out of the ordinary (an object that cannot be read, hybrid cross-references, trees that turn back on
 themselves) the library does it in its own way.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pyhanko.pdf_utils import generic
@@ -90,7 +92,9 @@ class Objects:
     def _node(self, ref: Ref, marker: int | ObjStreamRef | None, revision: int) -> Node:
         if marker is None:
             return _NULL
-        key = (ref, marker.obj_stream_id) if isinstance(marker, ObjStreamRef) else (ref, marker)
+        key: tuple[Any, ...] = (ref, marker)
+        if isinstance(marker, ObjStreamRef):
+            key = (ref, "in", marker.obj_stream_id, marker.ix_in_stream)
         node = self._nodes.get(key)
         if node is None:
             node = self._nodes[key] = Node(self._value(ref, marker, revision))
@@ -115,6 +119,8 @@ class Objects:
             if not isinstance(stream, generic.StreamObject) or stream["/Type"] != "/ObjStm":
                 raise quick.Unclear
             content, first, count = stream.data, int(stream["/First"]), int(stream["/N"])
+            if not content[first - 1 : first + 1].strip() == content[first : first + 1].strip():
+                raise quick.Unclear  # a number may not be cut in two
             words = content[:first].split()
             if len(words) != 2 * count or not all(word.isdigit() for word in words):
                 raise quick.Unclear
@@ -154,7 +160,7 @@ class View(HistoricalResolver):
         super().__init__(reader, revision)
         self._objects = reader.objects
         self._uses: dict[Ref, set[RawPdfPath]] = {}
-        self._trees: tuple[dict[Ref, Path], dict[Ref, Ref | None], set[Ref]] | None = None
+        self._trees: Trees | None = None
         self._is_own = True
 
     def _load_reverse_xref_cache(self) -> None:
@@ -185,8 +191,20 @@ class _Unusual(Exception):
     """The library decides what it means."""
 
 
-def _trees(objects: Objects, revision: int) -> tuple[dict[Ref, Path], dict[Ref, Ref | None], set[Ref]]:
-    """The place of each node of the page tree, the node above it, and the elements of the structure tree."""
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """Of one revision. ``places``: where each node of the page tree stands; ``above``: the node above it;
+    ``elements``: of the structure tree, below ``structure``; ``parents``: what /Parent may lead to without being a
+    use: pages, fields, outline items."""
+
+    places: dict[Ref, Path]
+    above: dict[Ref, Ref | None]
+    elements: set[Ref]
+    parents: set[Ref]
+    structure: Ref | None
+
+
+def _trees(objects: Objects, revision: int) -> Trees:
 
     def resolved(value: Value) -> Value:
         return objects.at(value, revision).value if isinstance(value, Ref) else value
@@ -201,8 +219,8 @@ def _trees(objects: Objects, revision: int) -> tuple[dict[Ref, Path], dict[Ref, 
     while waiting:
         node = waiting.pop()
         value = resolved(node)
-        kids = resolved(value.get("/Kids")) if isinstance(value, dict) else None
-        if not isinstance(kids, list):
+        kids = value.get("/Kids") if isinstance(value, dict) else None
+        if not isinstance(kids, list):  # one that is an object of its own as well
             raise _Unusual
         for index, kid in enumerate(kids):
             if not isinstance(kid, Ref) or kid in places:
@@ -215,11 +233,35 @@ def _trees(objects: Objects, revision: int) -> tuple[dict[Ref, Path], dict[Ref, 
                 waiting.append(kid)
             elif isinstance(page.get("/Type"), Ref):
                 raise _Unusual
-    return places, above, _structure(resolved, root)
+    form, outline = resolved(root.get("/AcroForm")), root.get("/Outlines")
+    fields = _below(resolved, form.get("/Fields") if isinstance(form, dict) else None, ("/Kids",))
+    items = _below(resolved, outline, ("/First", "/Next"))
+    start = root.get("/StructTreeRoot")
+    structure = start if isinstance(start, Ref) else None
+    return Trees(places, above, _structure(resolved, root), {*places, *fields, *items}, structure)
+
+
+def _below(resolved: Any, start: Value, keys: tuple[str, ...]) -> set[Ref]:
+    """What is reached from a reference, or a list of them, by those keys alone."""
+    found: set[Ref] = set()
+    waiting = [start]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, Ref):
+            if here in found:
+                continue
+            found.add(here)
+        value = resolved(here)
+        if isinstance(value, list):
+            waiting.extend(item for item in value if isinstance(item, Ref))
+        elif isinstance(value, dict):
+            waiting.extend(value[key] for key in keys if isinstance(value.get(key), (Ref, list)))
+    return found
 
 
 def _structure(resolved: Any, root: dict[str, Value]) -> set[Ref]:
     found: set[Ref] = set()
+    seen: set[Ref] = set()
     start = root.get("/StructTreeRoot")
     if start is None:
         return found
@@ -243,9 +285,11 @@ def _structure(resolved: Any, root: dict[str, Value]) -> set[Ref]:
             if not isinstance(value, dict) or resolved(value.get("/Type", "/StructElem")) != "/StructElem":
                 continue
             if isinstance(child, Ref):
-                if child in found:
+                if child in seen:
                     raise _Unusual
-                found.add(child)
+                seen.add(child)
+                if isinstance(value.get("/S"), quick.Name):
+                    found.add(child)
             waiting.append(value)
     return found
 
@@ -254,11 +298,11 @@ def _paths_to(
     objects: Objects,
     revision: int,
     wanted: Ref,
-    trees: tuple[dict[Ref, Path], dict[Ref, Ref | None], set[Ref]],
+    trees: Trees,
 ) -> set[Path]:
     """Every path from the trailer to a reference to ``wanted``. Raises: TooTangled."""
-    places, above, elements = trees
-    leading = _leading_to(objects, wanted, above)
+    places, elements = trees.places, trees.elements
+    leading = _leading_to(objects, wanted, trees.above)
     found: set[Path] = set()
     steps = 0
     waiting: list[tuple[Path, tuple[Edge, ...], frozenset[Ref]]] = [((), objects.trailer(revision).edges, frozenset())]
@@ -269,7 +313,7 @@ def _paths_to(
                 continue
             there = path + below
             is_structure = there[:3] == _STRUCTURE
-            if target in passed or (is_structure and "/P" in there[max(3, len(path)) :]):
+            if target in passed or _is_way_up(path, there, target, is_structure, trees):
                 continue
             steps += 1
             if steps > MAX_STEPS:
@@ -284,6 +328,17 @@ def _paths_to(
                 continue
             waiting.append((there, objects.at(target, revision).edges, passed | {target}))
     return found
+
+
+def _is_way_up(path: Path, there: Path, target: Ref, is_structure: bool, trees: Trees) -> bool:
+    """Whether a reference but leads back up a tree. The library goes by the key's name alone; a picture or a font can
+    bear that name as well, so what it leads to is looked at too."""
+    new = there[len(path) :]
+    if "/Parent" in new:
+        return new[-1] == "/Parent" and target in trees.parents
+    if is_structure and "/P" in there[max(3, len(path)) :]:
+        return new[-1] == "/P" and (target in trees.elements or target in trees.places or target == trees.structure)
+    return False
 
 
 def _leading_to(objects: Objects, wanted: Ref, above: dict[Ref, Ref | None]) -> set[Ref]:
@@ -306,22 +361,24 @@ def _leading_to(objects: Objects, wanted: Ref, above: dict[Ref, Ref | None]) -> 
 
 
 def _edges(value: Value) -> Iterator[Edge]:
-    """Where in a value which references stand; what is below /Parent does not count."""
+    """Where in a value which references stand."""
     waiting: list[tuple[Path, Value]] = [((), value)]
     while waiting:
         path, here = waiting.pop()
         if isinstance(here, Ref):
             yield path, here
         elif isinstance(here, dict):
-            waiting.extend(((*path, key), item) for key, item in here.items() if key != "/Parent")
+            waiting.extend(((*path, key), item) for key, item in here.items())
         elif isinstance(here, list):
             waiting.extend(((*path, index), item) for index, item in enumerate(here))
 
 
 def _from_library(value: Any) -> Value:
-    """What the library read, in the quick reader's shapes. An object that is but a reference to another is a dead end
-    for the library's walk, and is one here."""
-    return quick.OPAQUE if isinstance(value, generic.IndirectObject) else _converted(value, 0)
+    """What the library read, in the quick reader's shapes. Raises: _Unusual for an object that is but a reference to
+    another, which the library follows in some places and not in others."""
+    if isinstance(value, generic.IndirectObject):
+        raise _Unusual
+    return _converted(value, 0)
 
 
 def _converted(value: Any, depth: int) -> Value:

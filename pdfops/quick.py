@@ -39,11 +39,12 @@ Value = Any
 """dict[str, Value] | list[Value] | Ref | Name | Opaque"""
 
 _SPACE: Final = rb"[\x00\t\n\x0c\r ]"
+_SPACES: Final = (b"", b"\x00", b"\t", b"\n", b"\x0c", b"\r", b" ")
 _END: Final = rb"(?=[\x00\t\n\x0c\r ()<>\[\]{}/%]|$)"
 _TOKEN: Final = re.compile(
     rb"%b*+(?:" % _SPACE
     + rb"/([!\"$&'*-.0-;=?-Z\\^-z|~]*+)"  # 1: a name; neither delimiters nor # nor bytes beyond ASCII
-    + rb"|([0-9]{1,10}+)%b++([0-9]{1,5}+)%b++R%b" % (_SPACE, _SPACE, _END)  # 2, 3: a reference
+    + rb"|([0-9]{1,10}+)[\t\n\x0c\r ]([0-9]{1,5}+)[\t\n\x0c\r ]R%b" % _END  # 2, 3: a reference, plainly written
     + rb"|([+-]?+(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)%b)" % _END  # 4: a number
     + rb"|(\((?:[^()\\]++|\\.)*+\))"  # 5: a string without brackets in it
     + rb"|(<<)|(>>)|(\[)|(\])"  # 6 7 8 9
@@ -64,6 +65,8 @@ def indirect(data: bytes, offset: int, expected: Ref) -> Value:
     if header is None or (int(header[1]), int(header[2])) != expected:
         raise Unclear
     value, position = _value(data, header.end())
+    if isinstance(value, Ref):
+        raise Unclear  # an object that is but another's name
     end = _TOKEN.match(data, position)
     if end is None or end.lastindex not in (12, 13):
         raise Unclear
@@ -76,8 +79,10 @@ def indirect(data: bytes, offset: int, expected: Ref) -> Value:
 
 def within_stream(data: bytes, offset: int, until: int) -> Value:
     """The object at ``offset`` of a decoded object stream, which must end by ``until``. Raises: Unclear."""
+    if data[offset : offset + 1] in _SPACES:
+        raise Unclear
     value, position = _value(data, offset)
-    if position > until or data[position:until].strip(b"\x00\t\n\x0c\r "):
+    if isinstance(value, Ref) or position > until or data[position:until].strip(b"\x00\t\n\x0c\r "):
         raise Unclear
     return value
 

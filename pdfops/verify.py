@@ -22,7 +22,7 @@ from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from pdfops.changes import Change, list_changes, removed_signatures
+from pdfops.changes import HARMLESS, Change, list_changes, removed_signatures
 from pdfops.errors import PdfError
 from pdfops.history import Reader
 from pdfops.inspect import certificate_name, signer_name
@@ -104,16 +104,23 @@ class Verification:
     def integrity(self) -> Integrity:
         """Of the file as a whole: the worst of its signatures, "broken" first; whatever stands behind the last one
         other than validation data and timestamps is a change."""
+        if not self.signatures and self.changes is None:
+            return "unverifiable"
         if not self.signatures and self.changes:
             return "changed"  # there were some
-        found = {one.integrity for one in self.signatures}
+        found: set[Integrity] = {one.integrity for one in self.signatures}
+        if self.changes is None:
+            found.add("unverifiable")
+        for change in self.changes or ():
+            if change.kind not in HARMLESS or change.after >= len(self.signatures):
+                found.add("changed")
         order: tuple[Integrity, ...] = ("broken", "unverifiable", "changed", "intact")
         return next((one for one in order if one in found), "unsigned")
 
     @property
     def is_intact(self) -> bool:
         """There are signatures, all are intact, the file ends with one, and no revision did what it may not."""
-        return self.is_unbroken and all(one.changes in ("none", "allowed") for one in self.signatures)
+        return self.integrity == "intact"
 
     @property
     def is_unbroken(self) -> bool:
@@ -202,9 +209,10 @@ def _verdict(
     examine: bool,
 ) -> tuple[int, SignatureVerdict]:
     """A signature and the revision it ends; ``later`` is seen from this signature alone."""
-    is_timestamp = entry(signature, "/Type") == "/DocTimeStamp"
+    is_timestamp = False
     try:
         embedded = EmbeddedPdfSignature(reader, form_field, name)
+        is_timestamp = embedded.signed_data["encap_content_info"]["content_type"].native == "tst_info"
         coverage = _COVERAGE.get(embedded.evaluate_signature_coverage(), "part")
         state, reason = _state(embedded, coverage)
         changes, later = _aftermath(embedded, coverage, examine=examine)
@@ -252,7 +260,7 @@ def _aftermath(embedded: EmbeddedPdfSignature, coverage: Coverage, *, examine: b
     """What the revisions behind a signature did. Source: pyHanko's difference analysis, its default policy."""
     if coverage == "file":
         return "none", "nothing"
-    if coverage == "part" or not examine:
+    if coverage == "part" or not examine or not _says_its_size(embedded.reader):
         return "unexamined", "other"
     try:
         embedded.compute_integrity_info()
@@ -269,6 +277,17 @@ def _aftermath(embedded: EmbeddedPdfSignature, coverage: Coverage, *, examine: b
         return "allowed", "validation-data" if _ends_with_revision(embedded) else "other"
     may_fill = embedded.docmdp_level != MDPPerm.NO_CHANGES
     return ("allowed" if level == ModificationLevel.FORM_FILLING and may_fill else "forbidden"), "other"
+
+
+def _says_its_size(reader: PdfFileReader) -> bool:
+    """Whether each revision's /Size is above every object number until then: the analysis takes all others for new."""
+    highest = 0
+    for revision in range(reader.xrefs.total_revisions):
+        refs = reader.xrefs.explicit_refs_in_revision(revision)
+        highest = max(highest, max((ref.idnum for ref in refs), default=0))
+        if int(reader.xrefs.get_xref_container_info(revision).size) <= highest:
+            return False
+    return True
 
 
 def _ends_with_revision(embedded: EmbeddedPdfSignature) -> bool:

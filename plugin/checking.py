@@ -13,13 +13,15 @@ from typing import Final
 
 from pdfops.errors import PdfError
 from pdfops.sandbox import Limits, Workshop
-from pdfops.trust import Trust, trust_of
+from pdfops.trust import Trust, trust_of, trust_of_each
 from pdfops.verify import Verification
 from plugin.actions.papers import unusable
 from plugin.flow.errors import Unavailable
 
 WAIT_S: Final = 20.0
-"""For those before: then it is said that many documents are being worked on."""
+"""For the child; then it is said that many documents are being worked on."""
+
+PLACE_WAIT_S: Final = 3.0
 
 AT_ONCE: Final = 4
 """Documents that are read and wait, or are being checked."""
@@ -29,6 +31,8 @@ AT_ONCE: Final = 4
 class Checked:
     verification: Verification
     trust: Trust
+    each: tuple[Trust, ...]
+    """That of every signature, in their order."""
 
 
 class Checker:
@@ -45,7 +49,7 @@ class Checker:
     @contextmanager
     def place(self) -> Iterator[None]:
         """One of the few that hold a document in memory at a time. Raises: Unavailable("workshop-busy")."""
-        if not self._places.acquire(timeout=WAIT_S):
+        if not self._places.acquire(timeout=PLACE_WAIT_S):
             raise Unavailable("workshop-busy")
         try:
             yield
@@ -58,7 +62,8 @@ class Checker:
             verification = self._opened().verify(data)
         except PdfError as error:
             raise unusable(error, "", "") from error
-        return Checked(verification, trust_of(verification, self.roots))
+        each = tuple(trust_of_each(verification, self.roots))
+        return Checked(verification, trust_of(verification, self.roots), each)
 
     def _opened(self) -> Workshop:
         with self._lock:

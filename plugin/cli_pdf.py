@@ -12,6 +12,7 @@ import getpass
 import hashlib
 import json
 import os
+import stat
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -30,7 +31,8 @@ from pdfops.proof import prove
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder
 from pdfops.signer import KeySigner, make_organisation_certificate
-from pdfops.trust import TEST_MARK, trust_of, trust_of_chain
+from pdfops.text import shown_name
+from pdfops.trust import TEST_MARK, trust_of, trust_of_each
 from plugin.dossier import NotARecord, dossier
 from plugin.i18n import LANGUAGES
 from plugin.verdict import change_sentences, verdict_sentence
@@ -113,12 +115,23 @@ def _told(run: Callable[[argparse.Namespace], dict[str, Any]], chosen: argparse.
         answer = {"ok": False, "code": refusal.code, "message": refusal.message, **refusal.more}
     lines = answer.pop("lines", None)
     is_ok = bool(answer.get("ok", True))
-    out = getattr(chosen, "out", None)
-    is_taken = out is not None and out.exists() and not out.is_file()  # by what was made: a pipe, a device
-    target = sys.stderr if is_taken or not (is_ok or lines or chosen.json) else sys.stdout
-    for line in [json.dumps(answer, ensure_ascii=False)] if chosen.json else lines or [answer["message"]]:
-        print(line, file=target)
+    is_bad = not (is_ok or lines or chosen.json)
+    target = sys.stderr if is_bad or _is_standard_output(getattr(chosen, "out", None)) else sys.stdout
+    for line in [json.dumps(answer)] if chosen.json else lines or [answer["message"]]:
+        encoding = target.encoding or "utf-8"
+        print(line.encode(encoding, "backslashreplace").decode(encoding), file=target)
     return 0 if is_ok else 1
+
+
+def _is_standard_output(out: Path | None) -> bool:
+    """Whether what was made went there: by the name of a pipe or a device, or because a file stands behind it."""
+    try:
+        there = out.stat() if out is not None else None
+        if there is None or stat.S_ISDIR(there.st_mode):
+            return False
+        return not stat.S_ISREG(there.st_mode) or os.path.samestat(there, os.fstat(1))
+    except OSError:
+        return False
 
 
 # ---- the commands ---------------------------------------------------------------------------------------------------
@@ -150,9 +163,10 @@ def _inspect(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def _verify(chosen: argparse.Namespace) -> dict[str, Any]:
-    roots = [root for path in chosen.trust for root in _certificates(path)]
     nothing: dict[str, Any] = {"integrity": "unverifiable", "trust": "unknown", "signatures": [], "changes": []}
     try:
+        _keep(chosen.extract, chosen.file, *chosen.trust)
+        roots = [root for path in chosen.trust for root in _certificates(path)]
         data = _read(chosen.file)
         with _workshop() as workshop:
             found = workshop.verify(data)
@@ -161,21 +175,22 @@ def _verify(chosen: argparse.Namespace) -> dict[str, Any]:
     trust, changes = trust_of(found, roots), change_sentences(found, "en")
     signatures = [
         {
-            "field": one.field,
+            "field": shown_name(one.field),
             "signer": one.signer,
             "signed_at": one.signed_at.isoformat() if one.signed_at else None,
             "covers": one.covers,
             "integrity": one.integrity,
             "kind": "timestamp" if one.is_timestamp else "signature",
-            "trust": trust_of_chain(one.certificates, roots),
+            "trust": own_trust,
             "reason": one.reason,
         }
-        for one in found.signatures
+        for one, own_trust in zip(found.signatures, trust_of_each(found, roots), strict=True)
     ]
     message = verdict_sentence(found, "en")
     if chosen.extract is not None:
         ends = [one.signed_bytes for one in found.signatures if one.intact and one.signed_bytes]
         if not ends:
+            nothing |= {"integrity": found.integrity, "signatures": signatures, "changes": changes, "trust": trust}
             raise Refusal("nothing-to-extract", "No intact signature covers a version of this file.", **nothing)
         _write(chosen.extract, data[: ends[-1]])
     return {
@@ -196,13 +211,13 @@ def _signature_line(one: dict[str, Any]) -> str:
 
 
 def _seal(chosen: argparse.Namespace) -> dict[str, Any]:
+    _keep(chosen.out, chosen.file, chosen.image, chosen.p12)
+    chosen.text = [line for line in chosen.text if line.strip()]
     signer, is_test = _signer(chosen.p12)
     data = _read(chosen.file)
     if not chosen.image and not chosen.text:
         raise Refusal("nothing-to-show", "A stamp needs an image, a text, or both.")
     image = _read(chosen.image) if chosen.image else b""
-    if chosen.out.exists() and chosen.file.exists() and chosen.out.samefile(chosen.file):
-        raise Refusal("same-file", "The original is never overwritten: give another name.")
     x, y, w, h = chosen.box
     field = f"Seal_{hashlib.sha256(data).hexdigest()[:8]}"
     lines = (*chosen.text, *((TEST_MARK,) if is_test else ()))
@@ -235,6 +250,7 @@ def _seal(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def _preview(chosen: argparse.Namespace) -> dict[str, Any]:
+    _keep(chosen.out, chosen.file)
     if not 1 <= chosen.width <= MAX_WIDTH_PX:
         raise Refusal("bad-width", f"The width is 1 to {MAX_WIDTH_PX} pixels.")
     image_format = FORMATS.get(chosen.out.suffix.lower(), "jpeg")
@@ -247,6 +263,8 @@ def _preview(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def _prove(chosen: argparse.Namespace) -> dict[str, Any]:
+    out = chosen.out or chosen.file.with_name(f"{chosen.file.name or 'file'}.p7s")
+    _keep(out, chosen.file, chosen.p12)
     signer, is_test = _signer(chosen.p12)
     digest = hashlib.sha256()
     size = 0
@@ -254,7 +272,6 @@ def _prove(chosen: argparse.Namespace) -> dict[str, Any]:
         while chunk := source.read(CHUNK_BYTES):
             digest.update(chunk)
             size += len(chunk)
-    out = chosen.out or chosen.file.with_name(f"{chosen.file.name}.p7s")
     _write(out, prove(digest.digest(), signer, dt.datetime.now(dt.UTC)))
     return {
         "ok": True,
@@ -268,10 +285,11 @@ def _prove(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def _evidence(chosen: argparse.Namespace) -> dict[str, Any]:
+    _keep(chosen.out, chosen.file, chosen.p12)
     signer, is_test = _signer(chosen.p12)
     try:
         record = json.loads(_read(chosen.file))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refusal("not-a-record", f"{chosen.file}: this is not JSON.") from error
     try:
         with _workshop() as workshop:
@@ -313,6 +331,17 @@ def _opened(path: Path) -> Any:
             yield source
         except OSError as error:
             raise Refusal("no-such-file", f"{path}: {error.strerror}") from error
+
+
+def _keep(out: Path | None, *originals: Path | None) -> None:
+    """Raises: Refusal, where what is written would overwrite what was read, by whatever name."""
+    for original in originals:
+        try:
+            is_same = out is not None and original is not None and out.samefile(original)
+        except OSError:
+            continue  # one of them is not there
+        if is_same:
+            raise Refusal("same-file", "The original is never overwritten: give another name.")
 
 
 def _write(path: Path, data: bytes) -> None:

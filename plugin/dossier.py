@@ -18,6 +18,7 @@ from plugin.i18n import translations
 
 RECORD_NAME: Final = "evidence.json"
 FIELD: Final = "organisation"
+MAX_ADDRESS: Final = 500
 
 KINDS: Final[Mapping[str, str]] = {"signature": _("Digitised signature"), "validation": _("Document approval")}
 STATES: Final[Mapping[str, str]] = {
@@ -69,14 +70,13 @@ def dossier(record: Mapping[str, Any], language: str, address: str, workshop: Wo
 
     Raises: NotARecord; PdfError, where it cannot be sealed.
     """
-    try:
-        sheet = _sheet(record, language, address)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise NotARecord from error
-    text = json.dumps(record, ensure_ascii=False, indent=1).encode()
-    drawn = draw(sheet, text, RECORD_NAME)
     gettext = translations(language).gettext
-    made_at = _time(record["made_at"])
+    try:
+        sheet = _sheet(record, language, address[:MAX_ADDRESS])
+        made_at = _time(record["made_at"])
+        drawn = draw(sheet, json.dumps(record, ensure_ascii=False, indent=1).encode(), RECORD_NAME)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError) as error:
+        raise NotARecord from error
     lines = (
         gettext("Organisation's seal: {name}").format(name=sheet.organisation)[:80],
         _shown(record["made_at"], _zone(record)),
@@ -134,7 +134,7 @@ def _sheet(record: Mapping[str, Any], language: str, address: str) -> Sheet:
             )
             for one in record["recipients"]
         ),
-        events=tuple(_event(one, names, zone, gettext) for one in record["events"]),
+        events=tuple(_event(one, names, zone, _offset(flow["created_at"], zone), gettext) for one in record["events"]),
         closing=gettext(
             "Sealed by {organisation}: any change makes it invalid. The full record is attached as {file} and signed "
             "by the server's key. The certificate was made by this server and is confirmed by nobody else. Times are "
@@ -183,29 +183,34 @@ def _document(one: Mapping[str, Any], gettext: Any, language: str) -> DocumentRo
     return DocumentRow(one["name"] or gettext("(erased)"), ", ".join(parts), one["sha256_original"], after)
 
 
-def _event(one: Mapping[str, Any], names: Mapping[str, str], zone: ZoneInfo, gettext: Any) -> tuple[str, ...]:
+def _event(
+    one: Mapping[str, Any], names: Mapping[str, str], zone: ZoneInfo, start: str, gettext: Any
+) -> tuple[str, ...]:
     data = one["data"]
     person = data.get("recipient") or data.get("person") or one["actor"].partition(":")[2]
-    who = names.get(person, gettext("server") if one["actor"] == "system" else names["creator"])
+    actors = {"system": gettext("server"), "admin": gettext("administrator"), "creator": names["creator"]}
+    who = names.get(person) or actors.get(one["actor"]) or str(person or one["actor"])
     trace = data.get("trace") or {}
     details = ""
     if one["type"].startswith("mail."):
-        details = gettext(MAILS.get(data.get("mail", ""), str(data.get("mail", ""))))
+        mail = str(data.get("mail") or "-")
+        details = gettext(MAILS.get(mail, mail))
     elif one["type"] == "recipient.signed":
-        ink = gettext(KINDS_OF_INK.get(data.get("signature_kind", ""), str(data.get("signature_kind", ""))))
+        kind = str(data.get("signature_kind") or "-")
+        ink = gettext(KINDS_OF_INK.get(kind, kind))
         details = f"{ink}, " + gettext("consent given")
     elif one["type"] == "recipient.refused":
         details = data.get("reason") or gettext("(erased)")
     elif one["type"] == "recipient.approved":
         details = data.get("comment") or ""
     name = gettext(EVENTS.get(one["type"], one["type"]))
-    return (_shown(one["at"], zone), name, who, trace.get("ip") or "–", details)
+    return (_shown(one["at"], zone, other_than=start), name, who, trace.get("ip") or "–", details)
 
 
 def _zone(record: Mapping[str, Any]) -> ZoneInfo:
     try:
         return ZoneInfo(record["flow"]["time_zone"])
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         return ZoneInfo("UTC")
 
 
@@ -214,8 +219,11 @@ def _time(text: str) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-def _shown(text: str, zone: ZoneInfo) -> str:
-    return f"{_time(text).astimezone(zone):%d/%m/%Y %H:%M:%S}"
+def _shown(text: str, zone: ZoneInfo, other_than: str = "") -> str:
+    """With its own offset where that is ``other_than`` the one in the column's head."""
+    shown = f"{_time(text).astimezone(zone):%d/%m/%Y %H:%M:%S}"
+    offset = _offset(text, zone)
+    return f"{shown} ({offset})" if other_than and offset != other_than else shown
 
 
 def _offset(text: str, zone: ZoneInfo) -> str:

@@ -16,6 +16,7 @@ CHANGES: Final[Mapping[str, str]] = {
     "field-added": _("A field was added: “%(subject)s”."),
     "field-removed": _("The field “%(subject)s” was removed."),
     "field-look-changed": _("What the field “%(subject)s” shows was replaced; its value was not."),
+    "form-changed": _("How the form's fields are shown was changed."),
     "signature-removed": _("The signature in the field “%(subject)s” was removed or replaced."),
     "page-content-changed": _("The content of page %(number)s was replaced."),
     "page-changed": _("Page %(number)s was changed."),

@@ -13,6 +13,9 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+import structlog
+
+_log = structlog.get_logger()
 _NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -56,16 +59,27 @@ class FolderBlobs:
         path = self._folder / sha256
         if self.get(sha256) is not None:
             return sha256
-        handle, name = tempfile.mkstemp(prefix=".", dir=self._folder)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
+        try:
+            self._write(path, data)
+        except OSError as error:  # a full disk: it works without, only slower
+            _log.warning("cache.not_written", errno=error.errno)
+            return sha256
         with self._lock:
             self._total_bytes += len(data)
             if self._total_bytes > self._limit_bytes:
                 self._shrink()
         self._remember(sha256, data)
         return sha256
+
+    def _write(self, path: Path, data: bytes) -> None:
+        handle, name = tempfile.mkstemp(prefix=".", dir=self._folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            Path(name).replace(path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
 
     def _recalled(self, sha256: str) -> bytes | None:
         with self._lock:

@@ -14,9 +14,9 @@ from plugin.actions.launch import launch
 from plugin.actions.papers import unusable
 from plugin.actions.resume import resume
 from plugin.actions.revisions import fetch
-from plugin.dossier import dossier
+from plugin.dossier import NotARecord, dossier
 from plugin.flow.decide import check_turn, waits_for
-from plugin.flow.errors import Conflict, NotAvailableYet, NotFound
+from plugin.flow.errors import Conflict, NotAvailableYet, NotFound, Unavailable
 from plugin.flow.model import Document, Flow, Recipient
 from plugin.flow.tokens import request_digest
 from plugin.i18n import translations
@@ -161,6 +161,8 @@ def _dossier(loaded: Loaded) -> Response:
         data = dossier(evidence(ctx, loaded), lang, f"{office().public_url}/verify", ctx.workshop, ctx.signer)
     except PdfError as error:
         raise unusable(error, "", "") from error
+    except NotARecord as error:
+        raise Unavailable from error
     ending = translations(lang).gettext("evidence record")
     return download(data, "application/pdf", f"{loaded.flow.title.value or loaded.flow.id} ({ending}).pdf")
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from flask import Blueprint, Response, jsonify, make_response, request
 
-from pdfops.trust import trust_of_chain
+from pdfops.text import shown_name
 from plugin.actions.names import clean_line
 from plugin.checking import Checked
 from plugin.flow.errors import ParapheurError, Refused
@@ -45,8 +45,8 @@ def verify() -> Response:
     host_caller()
     for_people = request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
     try:
+        name, data = _sent()
         with office().checker.place():
-            name, data = _sent()
             checked = office().checker.check(data)
     except ParapheurError as error:
         if not for_people:
@@ -82,22 +82,21 @@ def _sent() -> tuple[str, bytes]:
 def _verdict(checked: Checked, data: bytes) -> VerdictOut:
     found, lang = checked.verification, language()
     ends = [one.signed_bytes for one in found.signatures if one.intact and one.signed_bytes]
-    roots = office().checker.roots
     return VerdictOut(
         integrity=found.integrity,
         trust=checked.trust,
         message=verdict_sentence(found, lang),
         signatures=[
             SignatureVerdictOut(
-                field=one.field,
+                field=shown_name(one.field),
                 signer=one.signer,
                 signed_at=one.signed_at.isoformat() if one.signed_at else None,
                 covers=one.covers,
                 integrity=one.integrity,
-                trust=trust_of_chain(one.certificates, roots),
+                trust=trust,
                 kind="timestamp" if one.is_timestamp else "signature",
             )
-            for one in found.signatures
+            for one, trust in zip(found.signatures, checked.each, strict=True)
         ],
         changes=change_sentences(found, lang),
         signed_bytes=ends[-1] if ends and ends[-1] < len(data) else None,

@@ -94,6 +94,17 @@ def uses(reader: Any) -> list[Any]:
     return answers
 
 
+def assert_uses_agree(ours: Any, theirs: Any) -> None:
+    """Ours are the library's, and besides them only what it overlooks by the names /Parent and /P."""
+    for mine, known in zip(uses(ours), uses(theirs), strict=True):
+        if isinstance(known, type):
+            assert mine == known
+            continue
+        for ref, paths in known.items():
+            assert mine[ref] >= paths, ref
+            assert all({"/Parent", "/P"} & set(path) for path in mine[ref] - paths), ref
+
+
 def opened(kind: Any, data: bytes) -> Any:
     try:
         reader = kind(io.BytesIO(data), strict=False)
@@ -120,7 +131,7 @@ def test_uses_and_verdicts_are_the_librarys(data: bytes) -> None:
     theirs, ours = opened(PdfFileReader, data), opened(Reader, data)
     assert (theirs is None) == (ours is None)
     if theirs is not None:
-        assert uses(ours) == uses(theirs)
+        assert_uses_agree(ours, theirs)
         assert reviewed(ours) == reviewed(theirs)
 
 
@@ -131,7 +142,7 @@ def test_uses_and_verdicts_are_the_librarys_after_any_change(which: int, numbers
     for number in numbers:
         data = changed(data, number)
     theirs, ours = opened(PdfFileReader, data), opened(Reader, data)
-    assert uses(ours) == uses(theirs)
+    assert_uses_agree(ours, theirs)
     assert reviewed(ours) == reviewed(theirs)
 
 
@@ -145,7 +156,7 @@ def test_a_long_signed_document_is_judged_in_a_fraction_of_the_librarys_time(
         begun = time.process_time()
         verdicts.append(verify(data))
         times.append(time.process_time() - begun)
-    assert verdicts[0] == verdicts[1]
+    assert verdicts[0].signatures == verdicts[1].signatures
     assert [one.changes for one in verdicts[0].signatures] == ["allowed", "allowed", "none"]
     assert times[0] < times[1] / 3
 

@@ -10,7 +10,6 @@ async function check(chosen: File): Promise<void> {
   const card = document.querySelector<HTMLElement>(".ex-card");
   if (!card || card.ariaBusy === "true") return;
   if (chosen.size > LIMIT_BYTES) return fail(card, t("This file is too large to be checked here."));
-  file = chosen;
   card.ariaBusy = "true";
   const form = new FormData();
   form.append("file", chosen, chosen.name);
@@ -18,6 +17,7 @@ async function check(chosen: File): Promise<void> {
     const answer = await fetch("verify", { method: "POST", body: form, headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
     if (!page) throw new Error("no page");
+    file = chosen;
     document.querySelector("main")?.replaceWith(document.adoptNode(page));
     wire();
     page.focus();
