@@ -109,7 +109,7 @@ class Verification:
         if not self.signatures and self.changes:
             return "changed"  # there were some
         found: set[Integrity] = {one.integrity for one in self.signatures}
-        if self.changes is None:
+        if self.changes is None and "changed" not in found:
             found.add("unverifiable")
         for change in self.changes or ():
             if change.kind not in HARMLESS or change.after >= len(self.signatures):
