@@ -103,6 +103,7 @@ def test_without_the_companion_mails_go_by_smtp_and_the_health_page_says_so(
     try:
         gone = partial(nextcloud.as_app, "GET", f"/apps/{COMPANION}/status", app.secret)
         until(lambda: gone().status_code in (404, 500), within_s=30)  # the host knows its own settings a little late
+        until(lambda: creator.get("me").status_code == 200, within_s=30)
         flow = validation(app, creator, [file_id], [{"user": bob.uid}])
         mail = until(lambda: catcher.of(flow["id"], "invitation", bob.email), within_s=150)[0]
         assert "sidecar@example.org" in mail["From"]
