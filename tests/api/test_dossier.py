@@ -13,8 +13,10 @@ import pypdf
 import pypdfium2
 import pytest
 
+from pdfops.sandbox import Workshop
 from pdfops.verify import verify
 from plugin.cli import main
+from plugin.dossier import dossier
 from tests.pdfops import oracles, samples
 from tests.world import Browser, World
 
@@ -124,3 +126,33 @@ def test_what_is_no_record_is_refused(tmp_path: Path, text: str, capsys: pytest.
     assert main(["pdf", "evidence", str(source), str(out), "--json"]) == 1
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["code"] == "not-a-record"
     assert not out.exists()
+
+
+def test_any_number_of_people_and_texts_of_any_length_are_drawn(alice: Browser, flow_id: str) -> None:
+    record = alice.get(f"flows/{flow_id}/evidence").json()
+    person, event = record["recipients"][0], record["events"][1]
+    refusal = {**event, "type": "recipient.refused", "data": {"recipient": "r1", "reason": "\u62d2" * 4_000}}
+    with Workshop(children=1) as workshop:
+        for count in (1, 13, 14, 15, 16, 17, 22, 60):
+            events = [event] * (2 * count + 2) + [refusal]
+            made = dossier(
+                {**record, "recipients": [person] * count, "events": events},
+                "fr",
+                "x",
+                workshop,
+                samples.organisation(),
+            )
+            assert verify(made).integrity == "intact"
+
+
+def test_each_line_says_its_own_offset_and_an_admins_act_is_an_admins(alice: Browser, flow_id: str) -> None:
+    record = alice.get(f"flows/{flow_id}/evidence").json()
+    record["flow"]["created_at"] = "2026-03-29T00:30:00.000Z"
+    later = {"seq": 9, "at": "2026-03-29T01:30:00.000Z", "type": "flow.resumed", "actor": "admin", "data": {}}
+    record["events"] = [{**record["events"][0], "at": "2026-03-29T00:30:00.000Z"}, later]
+    with Workshop(children=1) as workshop:
+        said = text_of(dossier(record, "en", "x", workshop, samples.organisation()))
+    assert "29/03/2026 01:30:00 " in said
+    assert "29/03/2026 03:30:00" in said
+    assert "UTC+02:00" in said
+    assert "administrator" in said

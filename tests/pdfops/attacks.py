@@ -12,10 +12,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import PdfSignatureMetadata, PdfSigner, fields
 from pyhanko.sign.fields import MDPPerm
+from pyhanko.sign.signers.pdf_byterange import SignatureObject
 
 from pdfops.fields import Place, prepare
 from pdfops.seal import SealOrder, seal
@@ -304,6 +307,136 @@ def trailed() -> list[Attack]:
     ]
 
 
+def drawn_twice(**parts: bytes) -> bytes:
+    """A page that draws the very form that a text field shows, by ways that a careless reader overlooks."""
+    own = {
+        "kids": b"[4 0 R]", "six": b"null", "seven": b"null", "eight": b"null", "root": b"", "contents": b"5 0 R",
+        "content": b"q 1 0 0 1 72 600 cm /X Do Q",
+        "resources": b"<< /Font << /F1 3 0 R >> /XObject << /X 12 0 R >> >>", **parts,
+    }  # fmt: skip
+    page = b"<< /Type /Page /Parent 2 0 R /Resources %s /Contents %s /Annots [11 0 R] >>"
+    return samples.build(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [11 0 R] /DA (/F1 12 Tf) >> %s>>" % own["root"],
+            b"<< /Type /Pages /Kids %s /Count 1 /MediaBox [0 0 595 842] >>" % own["kids"],
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+            page % (own["resources"], own["contents"]),
+            samples.stream(own["content"]),
+            own["six"],
+            own["seven"],
+            own["eight"],
+            b"null",
+            b"null",
+            b"<< /Type /Annot /Subtype /Widget /F 4 /P 4 0 R /Rect [72 500 272 520] /FT /Tx /T (amount) /V (100) "
+            b"/DA (/F1 12 Tf) /AP << /N 12 0 R >> >>",
+            form(b"BT /F1 12 Tf 2 5 Td (100) Tj ET"),
+        ]
+    )
+
+
+def signed_again(data: bytes, field: str = "Second", *, as_timestamp: bool = False) -> bytes:
+    """By a stranger, whose ordinary signature may claim to be a timestamp."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=False)
+    metadata = PdfSignatureMetadata(field_name=field, subfilter=fields.SigSeedSubFilter.PADES)
+    signer = PdfSigner(metadata, samples.stranger(), new_field_spec=fields.SigFieldSpec(field))
+    begin = SignatureObject.__init__
+
+    def claim(self: Any, *args: Any, **more: Any) -> None:
+        begin(self, *args, **more)
+        self["/Type"] = generic.pdf_name("/DocTimeStamp" if as_timestamp else "/Sig")
+
+    SignatureObject.__init__ = claim  # type: ignore[method-assign]
+    try:
+        return bytes(signer.sign_pdf(writer).getvalue())
+    finally:
+        SignatureObject.__init__ = begin  # type: ignore[method-assign]
+
+
+def by_stream(data: bytes, objects: Mapping[int, bytes], packed: Mapping[int, tuple[int, int]]) -> bytes:
+    """One more revision with a cross-reference stream. ``packed``: object -> the object stream and its place in it."""
+    previous = int(data[data.rindex(b"startxref") :].split()[1])
+    body, entries = b"\n", {number: (2, *where) for number, where in packed.items()}
+    for number, content in objects.items():
+        entries[number] = (1, len(data) + len(body), 0)
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    own = max(*(int(number) for number in re.findall(rb"/Size (\d+)", data)), *(number + 1 for number in entries))
+    at = len(data) + len(body)
+    entries[own] = (1, at, 0)
+    index = b" ".join(b"%d 1" % number for number in sorted(entries))
+    rows = b"".join(
+        bytes([kind]) + where.to_bytes(4, "big") + last.to_bytes(2, "big")
+        for _, (kind, where, last) in sorted(entries.items())
+    )
+    extra = b"/Type /XRef /W [1 4 2] /Index [%s] /Size %d /Root 1 0 R /Prev %d " % (index, own + 1, previous)
+    body += b"%d 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n" % (own, samples.stream(rows, extra), at)
+    return data + body
+
+
+def packed_alone(number: int, content: bytes) -> bytes:
+    """An object stream with that one object."""
+    head = b"%d 0 " % number
+    return samples.stream(head + content + b" ", b"/Type /ObjStm /N 1 /First %d " % len(head))
+
+
+def overlooked() -> list[Attack]:
+    """Uses of the replaced form, or of an object that is not there yet, that are hard to see."""
+    plain, named = b"<< /Font << /F1 3 0 R >> >>", b"<< /Font << /F1 3 0 R >> /XObject << /%s 12 0 R >> >>"
+    tree = b"<< /Type /StructTreeRoot /K %s >>"
+    bases: dict[str, tuple[bytes, str]] = {
+        "a list of pages that is an object": (drawn_twice(kids=b"6 0 R", six=b"[4 0 R]"), "changed"),
+        "a picture named Parent": (drawn_twice(content=b"/Parent Do", resources=named % b"Parent"), "changed"),
+        "a picture named P, in no structure": (
+            drawn_twice(
+                content=b"/P Do",
+                resources=b"7 0 R",
+                seven=named % b"P",
+                six=tree % b"[7 0 R]",
+                root=b"/StructTreeRoot 6 0 R ",
+            ),
+            "changed",
+        ),
+        "a name's name in the structure": (
+            drawn_twice(
+                content=b"/P Do",
+                resources=b"7 0 R",
+                seven=named % b"P",
+                six=tree % b"8 0 R",
+                eight=b"7 0 R",
+                root=b"/StructTreeRoot 6 0 R ",
+            ),
+            "changed",
+        ),
+    }
+    later = drawn_twice(resources=b"7 0 R", seven=plain)
+    holder = later.index(b"\n7 0 obj") + 1
+    moved = by_stream(later, {holder: packed_alone(7, named % b"X")}, {7: (holder, 0)})
+    bases["a stream numbered as an offset"] = (moved, "changed")
+    wrong = by_stream(drawn_twice(resources=b"7 0 R"), {20: packed_alone(7, named % b"X")}, {7: (20, 99)})
+    bases["a place in a stream that was wrong before"] = (by_stream(wrong, {21: b"null"}, {7: (20, 0)}), "changed")
+    evil = form(b"BT /F1 12 Tf 2 5 Td (900) Tj ET")
+    made = [
+        Attack(f"overlooked: {name}", signed_again(revision(samples.signed_pdf(base), {12: evil})), verdict)
+        for name, (base, verdict) in bases.items()
+    ]
+    hollow = samples.signed_pdf(drawn_twice(contents=b"[5 0 R 900 0 R]", resources=plain, content=TEXT))
+    filled = revision(hollow, {900: samples.stream(EVIL)})
+    made.append(Attack("overlooked: content that was not there yet", filled, "changed"))
+    made.append(Attack("overlooked: content that was not there yet, signed again", signed_again(filled), "changed"))
+    return made
+
+
+def taken_away() -> list[Attack]:
+    """The second person's signature is undone: his field is put back as it was."""
+    data = signed(2)
+    number = number_of(data, b"/T (s1)")
+    start = data.index(b"\n%d 0 obj\n" % number) + len(b"\n%d 0 obj\n" % number)
+    before = revision(data, {number: data[start : data.index(b"\nendobj", start)]})
+    return [
+        Attack("removed: a signature", before, "changed"),
+        Attack("removed: a signature, and signed by a stranger", signed_again(before), "changed"),
+    ]
+
+
 FAMILIES: tuple[Callable[[], list[Attack]], ...] = (
     forged,
     saved_on,
@@ -313,6 +446,8 @@ FAMILIES: tuple[Callable[[], list[Attack]], ...] = (
     sneaked_in,
     dressed_up,
     trailed,
+    overlooked,
+    taken_away,
 )
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from pyhanko.sign.fields import MDPPerm
 
+from pdfops.signer import make_organisation_certificate
+from pdfops.trust import trust_of, trust_of_chain
 from pdfops.verify import verify
-from tests.pdfops import attacks
+from tests.pdfops import attacks, samples
 
 ATTACKS = attacks.all_attacks()
 
@@ -33,3 +39,20 @@ def test_there_are_several_of_every_family() -> None:
     families = [attack.name.split(":")[0] for attack in ATTACKS]
     assert len({attack.data for attack in ATTACKS}) == len(ATTACKS) >= 30
     assert all(families.count(one) >= 2 for one in set(families)), families
+
+
+def test_a_strangers_signature_that_claims_to_be_a_timestamp_lends_no_trust() -> None:
+    roots = [samples.organisation().chain[0]]
+    assert trust_of(verify(attacks.signed()), roots) == "trusted"
+    for as_timestamp in (False, True):
+        found = verify(attacks.signed_again(attacks.signed(), as_timestamp=as_timestamp))
+        assert [one.is_timestamp for one in found.signatures] == [False, False]
+        assert trust_of(found, roots) == "unknown"
+
+
+def test_many_certificates_of_one_name_cost_no_time() -> None:
+    made = [make_organisation_certificate("One name") for _ in range(6)]
+    chain = tuple(x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER) for _, pem in made)
+    begun = time.process_time()
+    assert trust_of_chain(chain * 4, [samples.organisation().chain[0]]) == "unknown"
+    assert time.process_time() - begun < 2

@@ -303,3 +303,49 @@ def test_a_proof_is_read_by_openssl_and_fits_its_file_alone(
     assert subprocess.run(check, capture_output=True, check=False).returncode == 0
     ink.write_bytes(ink.read_bytes() + b"x")
     assert subprocess.run(check, capture_output=True, check=False).returncode != 0
+
+
+# ---- nothing is lost, and what is printed is what it says -----------------------------------------------------------
+def test_no_command_overwrites_what_it_reads_by_whatever_name(
+    typed: Typed, sealed: Path, p12: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other name.pdf"
+    other.symlink_to(sealed)
+    before, key = sealed.read_bytes(), p12.read_bytes()
+    for words in (
+        ("preview", sealed, other),
+        ("prove", sealed, other),
+        ("prove", sealed, p12, "--p12", p12),
+        ("verify", sealed, "--extract", other),
+        ("evidence", sealed, other),
+        ("seal", sealed, other, "--box", "0,0,1,1", "--text", "a"),
+    ):
+        code, answer = typed(*words)
+        assert (code, answer["code"]) == (1, "same-file"), words
+    assert (sealed.read_bytes(), p12.read_bytes()) == (before, key)
+
+
+def test_json_is_plain_ascii_and_never_stands_in_what_was_made(paper: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.pdf"
+    words = [sys.executable, "-m", "plugin.cli", "pdf"]
+    with out.open("wb") as target:
+        seal = [*words, "seal", str(paper), "/dev/stdout", "--box", "0.1,0.1,0.3,0.1", "--text", "Éloïse", "--json"]
+        done = subprocess.run(seal, stdout=target, stderr=subprocess.PIPE, check=True)
+    assert json.loads(done.stderr)["ok"] is True
+    assert oracles.all_well(out.read_bytes(), 1)
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    nowhere = tmp_path / "\u00e9\U0001f600"
+    for more in (["--json"], []):
+        done = subprocess.run(
+            [*words, "inspect", str(nowhere), *more], capture_output=True, env=environment, check=False
+        )
+        assert done.returncode == 1
+        assert b"Traceback" not in done.stderr
+        assert json.loads(done.stdout)["code"] == "no-such-file" if more else b"No such file" in done.stderr
+
+
+@pytest.mark.parametrize("out", [".", "missing/o.pdf", "x" * 300])
+def test_where_nothing_can_be_written_it_is_said_as_json(typed: Typed, paper: Path, tmp_path: Path, out: str) -> None:
+    for words in (("preview", paper, tmp_path / out), ("prove", paper, tmp_path / out)):
+        code, answer = typed(*words)
+        assert (code, answer["code"]) == (1, "not-written")
