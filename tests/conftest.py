@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
+from plugin.logs import QUIET
 from tests.world import Browser, World, running
 
 
@@ -30,3 +33,14 @@ def bob(world: World) -> Browser:
 def carol(world: World) -> Browser:
     """French, no admin."""
     return world.login("carol")
+
+
+@pytest.fixture
+def logs_as_before() -> Iterator[None]:
+    """For tests that call the command line in this process: it sets up the logs, which others listen to."""
+    before = structlog.get_config()
+    levels = {name: logging.getLogger(name).level for name in QUIET}
+    yield
+    structlog.configure(**before)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)

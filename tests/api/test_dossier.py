@@ -20,6 +20,7 @@ from plugin.dossier import dossier
 from tests.pdfops import oracles, samples
 from tests.world import Browser, World
 
+pytestmark = pytest.mark.usefixtures("logs_as_before")
 SHOTS = Path("shots") if os.environ.get("PARAPHEUR_SHOTS") else None
 
 

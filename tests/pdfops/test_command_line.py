@@ -25,6 +25,7 @@ from pdfops.signer import make_organisation_certificate
 from plugin.cli import main
 from tests.pdfops import oracles, samples
 
+pytestmark = pytest.mark.usefixtures("logs_as_before")
 P12_SECRET = "bateau rouge"
 
 
