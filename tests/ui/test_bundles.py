@@ -35,13 +35,24 @@ def test_the_wizard_weighs_at_most_70_kb() -> None:
 @built
 def test_the_manifest_names_the_built_files_by_their_content() -> None:
     manifest = json.loads((BUILT / "manifest.json").read_text())
-    assert set(manifest) == {"sign.js", "main.js", "files.js", "follow.js", "sign.css", "host.css", "embed.css"}
+    assert set(manifest) == {
+        "sign.js",
+        "main.js",
+        "files.js",
+        "follow.js",
+        "verify.js",
+        "sign.css",
+        "host.css",
+        "embed.css",
+    }
     for name, digest in manifest.items():
         assert hashlib.sha256((BUILT / name).read_bytes()).hexdigest()[:12] == digest, name
 
 
 @built
-@pytest.mark.parametrize("name", ["sign.js", "main.js", "files.js", "follow.js", "sign.css", "host.css", "embed.css"])
+@pytest.mark.parametrize(
+    "name", ["sign.js", "main.js", "files.js", "follow.js", "verify.js", "sign.css", "host.css", "embed.css"]
+)
 def test_nothing_is_fetched_from_elsewhere(name: str) -> None:
     addresses = set(re.findall(r"https?://[\w.-]+", (BUILT / name).read_text()))
     assert addresses <= {"http://www.w3.org"}
