@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 from pyhanko.pdf_utils import generic
 
+from pdfops.form import Field, fields_of, form_of, plain, raw_entry
 from pdfops.history import Reader, View
+from pdfops.permissions import signature_fields
 from pdfops.quick import Ref
 from pdfops.reading import entry, walk_pages
 from pdfops.text import shown_name
@@ -42,16 +44,12 @@ Kind = Literal[
     "other-changed",
     "bytes-appended",
 ]
-KINDS: Final = frozenset(get_args(Kind))
 HARMLESS: Final = frozenset(
     {"field-filled", "field-changed", "field-added", "field-look-changed", "form-changed", "information-changed"}
 )
-"""What may happen between two signatures of an intact document. Anything else, and anything behind the last signature,
-makes it a changed one, whatever the difference analysis says."""
+"""What may happen between two signatures of an intact document."""
 
 MAX_CHANGES: Final = 200
-MAX_FIELDS: Final = 10_000
-MAX_FIELD_DEPTH: Final = 50
 MAX_NAME: Final = 120
 MAX_LOOKED_BACK: Final = 500
 """Revisions in which a signature is looked for that the last one hides; of more nothing is said."""
@@ -63,7 +61,6 @@ _CATALOGUE: Final[dict[str, Kind]] = {
     "/OCProperties": "layers-changed",
     "/AF": "attachments-changed",
 }
-_GOVERNING: Final = ("/AS", "/F", "/DA", "/Q", "/Rect", "/MK", "/BS")
 _EXPECTED: Final = frozenset({"/DSS", "/Extensions", "/AcroForm", "/Pages", "/Names", "/Perms", "/Version"})
 """Of the catalogue: validation data, or looked at in another place."""
 
@@ -81,17 +78,14 @@ class Change:
     subject: str = ""
     number: int = 0
 
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    value: Any
-    look: Any
-    """What its widgets show, and the entries that govern it."""
-    is_signature: bool
+    def is_grave(self, signatures: int) -> bool:
+        """Whether it makes a document with so many signatures a changed one, whatever the difference analysis says."""
+        return self.kind not in HARMLESS or self.after >= signatures
 
 
 def list_changes(reader: Reader, data: bytes, signed_revisions: list[int]) -> tuple[Change, ...]:
-    """Everything that happened behind the first signature, in order; at most `MAX_CHANGES`.
+    """Everything that happened behind the first signature, in order. Of a long list the end is left out, but not
+    before there is something grave in it.
 
     ``signed_revisions``: the revision that each signature ends. Raises what the library raises on foreign bytes.
     """
@@ -101,8 +95,10 @@ def list_changes(reader: Reader, data: bytes, signed_revisions: list[int]) -> tu
     for revision in range(first + 1, last + 1):
         after = sum(1 for signed in signed_revisions if signed < revision)
         for change in _between(reader, revision, after):
-            found.setdefault(change)
-            if len(found) >= MAX_CHANGES:
+            is_grave = change.is_grave(len(signed_revisions))
+            if len(found) < MAX_CHANGES or is_grave:
+                found.setdefault(change)
+            if len(found) >= MAX_CHANGES and is_grave:
                 return tuple(found)
     extra = _appended_bytes(reader, data, last)
     if extra:
@@ -116,11 +112,8 @@ def removed_signatures(reader: Reader) -> tuple[Change, ...]:
     if last > MAX_LOOKED_BACK:
         raise ValueError("too many revisions to look through")
     for revision in range(last - 1, -1, -1):
-        names = [
-            name
-            for name, field in _fields(reader.get_historical_resolver(revision)).items()
-            if field.is_signature and field.value is not None
-        ]
+        view = reader.get_historical_resolver(revision)
+        names = [name for name, signature, _field in signature_fields(view) if signature is not None]
         if names:
             return tuple(Change("signature-removed", len(names), _shown(name)) for name in names[:MAX_CHANGES])
     return ()
@@ -142,12 +135,12 @@ def _between(reader: Reader, revision: int, after: int) -> Iterator[Change]:
         yield Change("pages-removed", after, number=len(set(pages) - set(pages_now)))
     elif set(pages) == set(pages_now) and pages != pages_now:
         yield Change("pages-reordered", after)
-    fields, fields_now = _fields(old), _fields(new)
+    fields, fields_now = fields_of(old), fields_of(new)
     yield from _in_fields(fields, fields_now, after)
-    form, form_now = _form(old), _form(new)
+    form, form_now = form_of(old), form_of(new)
     if form is not None and form != form_now:
         yield Change("form-changed", after)
-    if _information(_followed(old, "/Info")) != _information(_followed(new, "/Info")):
+    if _information(entry(old.trailer_view, "/Info")) != _information(entry(new.trailer_view, "/Info")):
         yield Change("information-changed", after)
     if _filled_in(reader, revision):
         yield Change("other-changed", after)
@@ -172,20 +165,7 @@ def _filled_in(reader: Reader, revision: int) -> bool:
     return False
 
 
-def _form(view: View) -> Any:
-    """The form but for its list of fields and what says that there are signatures; None without one."""
-    form = entry(view.root, "/AcroForm")
-    plain = _plain(form) if isinstance(form, generic.DictionaryObject) else None
-    if not isinstance(plain, dict):
-        return None
-    return {key: value for key, value in plain.items() if key not in ("/Fields", "/SigFlags")}
-
-
-def _followed(view: View, key: str) -> Any:
-    return entry(view.trailer_view, key)
-
-
-def _in_fields(before: dict[str, _Field], now: dict[str, _Field], after: int) -> Iterator[Change]:
+def _in_fields(before: dict[str, Field], now: dict[str, Field], after: int) -> Iterator[Change]:
     for name, field in now.items():
         former = before.get(name)
         if field.is_signature:
@@ -205,7 +185,7 @@ def _in_fields(before: dict[str, _Field], now: dict[str, _Field], after: int) ->
             yield Change("signature-removed", after, _shown(name))
 
 
-def _in_objects(old: View, new: View, pages: list[tuple[int, int]], after: int) -> Iterator[Change]:
+def _in_objects(old: View, new: View, pages: list[Ref], after: int) -> Iterator[Change]:
     """Each object that was there before and says something else now, by where it was used."""
     for ref in sorted(
         new.reader.xrefs.explicit_refs_in_revision(new.revision), key=lambda one: (one.idnum, one.generation)
@@ -220,7 +200,7 @@ def _in_objects(old: View, new: View, pages: list[tuple[int, int]], after: int) 
 
 
 def _by_use(
-    path: tuple[str | int, ...], before: Any, now: Any, pages: list[tuple[int, int]], old: View, after: int
+    path: tuple[str | int, ...], before: Any, now: Any, pages: list[Ref], old: View, after: int
 ) -> Iterator[Change]:
     if path == ("/Root",):
         yield from _in_catalogue(before, now, after)
@@ -242,8 +222,8 @@ def _by_use(
 
 def _information(value: Any) -> Any:
     """Without what every program that writes a revision notes about itself."""
-    plain = _plain(value)
-    return {k: v for k, v in plain.items() if k not in ("/ModDate", "/Producer")} if isinstance(plain, dict) else plain
+    found = plain(value)
+    return {k: v for k, v in found.items() if k not in ("/ModDate", "/Producer")} if isinstance(found, dict) else found
 
 
 def _in_catalogue(before: Any, now: Any, after: int) -> Iterator[Change]:
@@ -251,12 +231,12 @@ def _in_catalogue(before: Any, now: Any, after: int) -> Iterator[Change]:
         yield Change("other-changed", after)
         return
     for key in sorted({*before, *now}):
-        if key not in _EXPECTED and not _same(_raw(before, key), _raw(now, key)):
+        if key not in _EXPECTED and not _same(raw_entry(before, key), raw_entry(now, key)):
             yield Change(_CATALOGUE.get(key, "other-changed"), after)
 
 
 def _in_page(
-    path: tuple[str | int, ...], before: Any, now: Any, pages: list[tuple[int, int]], old: View, after: int
+    path: tuple[str | int, ...], before: Any, now: Any, pages: list[Ref], old: View, after: int
 ) -> Iterator[Change]:
     """A change below the page tree. The last page on the path is the one it is about."""
     number, rest = _page_of(path, pages, old)
@@ -266,7 +246,7 @@ def _in_page(
         if not isinstance(now, generic.DictionaryObject):
             yield Change("page-changed", after, number=number)
             return
-        keys = {key for key in {*before, *now} if not _same(_raw(before, key), _raw(now, key))}
+        keys = {key for key in {*before, *now} if not _same(raw_entry(before, key), raw_entry(now, key))}
         if keys & _LOOKS:
             yield Change("page-content-changed", after, number=number)
         if "/Annots" in keys:
@@ -284,22 +264,20 @@ def _in_page(
         yield Change("page-changed", after, number=number)
 
 
-def _page_of(
-    path: tuple[str | int, ...], pages: list[tuple[int, int]], old: View
-) -> tuple[int, tuple[str | int, ...]]:
+def _page_of(path: tuple[str | int, ...], pages: list[Ref], old: View) -> tuple[int, tuple[str | int, ...]]:
     """The number of the page that a path leads into, and what of it comes behind the page."""
     here: Any = old.trailer_view
     for index, step in enumerate(path):
         here = here.raw_get(step)
         if isinstance(here, generic.IndirectObject):
-            key = (here.idnum, here.generation)
+            key = Ref(here.idnum, here.generation)
             if key in pages:
                 return pages.index(key) + 1, path[index + 1 :]
             here = here.get_object()
     return 0, ()
 
 
-def _note(view: View, page: tuple[int, int], index: str | int) -> Any:
+def _note(view: View, page: Ref, index: str | int) -> Any:
     notes = entry(view(generic.Reference(*page, pdf=view)), "/Annots")
     return notes[index] if isinstance(notes, generic.ArrayObject) and isinstance(index, int) else None
 
@@ -326,86 +304,17 @@ def _is_widget(note: Any) -> bool:
     return isinstance(note, generic.DictionaryObject) and entry(note, "/Subtype") == "/Widget"
 
 
-def _pages(view: View) -> list[tuple[int, int]]:
+def _pages(view: View) -> list[Ref]:
     """The pages' references in order; a page without one is left out."""
-    return [
-        (page.reference.idnum, page.reference.generation)
-        for page in walk_pages(view.root)
-        if page.reference is not None
-    ]
-
-
-def _fields(view: View) -> dict[str, _Field]:
-    """Every terminal field by its full name."""
-    form = entry(view.root, "/AcroForm")
-    listed = entry(form, "/Fields") if isinstance(form, generic.DictionaryObject) else None
-    found: dict[str, _Field] = {}
-    waiting: list[tuple[str, Any, Any, int]] = [("", listed, None, 0)]
-    while waiting:
-        prefix, fields, kind, depth = waiting.pop()
-        if not isinstance(fields, generic.ArrayObject) or depth > MAX_FIELD_DEPTH:
-            continue
-        for index in range(len(fields)):
-            field = fields[index]
-            if not isinstance(field, generic.DictionaryObject) or len(found) > MAX_FIELDS:
-                continue
-            part = entry(field, "/T")
-            name = ".".join(piece for piece in (prefix, str(part) if part is not None else "") if piece)
-            own_kind = entry(field, "/FT", kind)
-            kids = entry(field, "/Kids")
-            is_parent = isinstance(kids, generic.ArrayObject) and any(
-                isinstance(kid, generic.DictionaryObject) and "/T" in kid
-                for kid in (kids[n] for n in range(len(kids)))
-            )
-            if is_parent:
-                waiting.append((name, kids, own_kind, depth + 1))
-            else:
-                found.setdefault(name, _field(field, kids, own_kind))
-    return found
-
-
-def _field(field: generic.DictionaryObject, kids: Any, kind: Any) -> _Field:
-    is_signature = kind == "/Sig"
-    raw = _raw(field, "/V")
-    value = _plain(raw.get_object() if raw is not None and not is_signature else raw)
-    widgets = [field, *([kids[n] for n in range(len(kids))] if isinstance(kids, generic.ArrayObject) else [])]
-    looks = [_look(widget) for widget in widgets if isinstance(widget, generic.DictionaryObject)]
-    governing = [_plain(_raw(w, key)) for w in widgets if hasattr(w, "raw_get") for key in _GOVERNING]
-    return _Field(value, (looks, governing), is_signature)
-
-
-def _look(widget: generic.DictionaryObject) -> Any:
-    """What a widget shows in its normal states."""
-    appearances = entry(widget, "/AP")
-    normal = entry(appearances, "/N") if isinstance(appearances, generic.DictionaryObject) else None
-    if isinstance(normal, generic.DictionaryObject) and not isinstance(normal, generic.StreamObject):
-        return {str(state): _plain(entry(normal, state)) for state in normal}
-    return _plain(normal)
-
-
-def _raw(dictionary: Any, key: str) -> Any:
-    return dictionary.raw_get(key) if key in dictionary else None
+    known = view.pages()
+    if known is not None:
+        return known
+    found = (page.reference for page in walk_pages(view.root))
+    return [Ref(reference.idnum, reference.generation) for reference in found if reference is not None]
 
 
 def _same(one: Any, other: Any) -> bool:
-    return bool(_plain(one) == _plain(other))
-
-
-def _plain(value: Any, depth: int = 0) -> Any:
-    """A value that can be compared, references as they are; streams by their bytes."""
-    if depth > MAX_FIELD_DEPTH:
-        return "deep"
-    if isinstance(value, generic.IndirectObject):
-        return ("ref", value.idnum, value.generation)
-    if isinstance(value, generic.DictionaryObject):
-        own = {str(key): _plain(value.raw_get(key), depth + 1) for key in value}
-        return (own, bytes(value.encoded_data)) if isinstance(value, generic.StreamObject) else own
-    if isinstance(value, generic.ArrayObject):
-        return [_plain(value.raw_get(index), depth + 1) for index in range(len(value))]
-    if value is None or isinstance(value, generic.NullObject):
-        return None
-    original = getattr(value, "original_bytes", None)
-    return bytes(original) if isinstance(original, bytes) else str(value)
+    return bool(plain(one) == plain(other))
 
 
 def _shown(name: str) -> str:

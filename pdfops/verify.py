@@ -15,14 +15,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from pdfops.changes import HARMLESS, Change, list_changes, removed_signatures
+from pdfops.changes import Change, list_changes, removed_signatures
 from pdfops.errors import PdfError
 from pdfops.history import Reader
 from pdfops.inspect import certificate_name, signer_name
@@ -104,18 +103,18 @@ class Verification:
     def integrity(self) -> Integrity:
         """Of the file as a whole: the worst of its signatures, "broken" first; whatever stands behind the last one
         other than validation data and timestamps is a change."""
-        if not self.signatures and self.changes is None:
-            return "unverifiable"
-        if not self.signatures and self.changes:
-            return "changed"  # there were some
         found: set[Integrity] = {one.integrity for one in self.signatures}
+        if any(change.is_grave(len(self.signatures)) for change in self.changes or ()):
+            found.add("changed")
         if self.changes is None and "changed" not in found:
             found.add("unverifiable")
-        for change in self.changes or ():
-            if change.kind not in HARMLESS or change.after >= len(self.signatures):
-                found.add("changed")
         order: tuple[Integrity, ...] = ("broken", "unverifiable", "changed", "intact")
         return next((one for one in order if one in found), "unsigned")
+
+    @property
+    def signed_bytes(self) -> int:
+        """Where the version that the last intact signature covers ends; 0 without one."""
+        return next((one.signed_bytes for one in reversed(self.signatures) if one.intact and one.signed_bytes), 0)
 
     @property
     def is_intact(self) -> bool:
@@ -201,7 +200,7 @@ def check_seal(data: bytes, input_size: int, fields: tuple[str, ...], signatures
 
 
 def _verdict(
-    reader: PdfFileReader,
+    reader: Reader,
     name: str,
     signature: generic.DictionaryObject,
     form_field: generic.DictionaryObject,
@@ -215,7 +214,7 @@ def _verdict(
         is_timestamp = embedded.signed_data["encap_content_info"]["content_type"].native == "tst_info"
         coverage = _COVERAGE.get(embedded.evaluate_signature_coverage(), "part")
         state, reason = _state(embedded, coverage)
-        changes, later = _aftermath(embedded, coverage, examine=examine)
+        changes, later = _aftermath(reader, embedded, coverage, examine=examine)
         return int(embedded.signed_revision), SignatureVerdict(
             field=name,
             signer=certificate_name(embedded.signer_cert),
@@ -256,11 +255,13 @@ def _certificates(embedded: EmbeddedPdfSignature) -> tuple[bytes, ...]:
     return tuple(bytes(one.dump()) for one in [embedded.signer_cert, *others][:MAX_CERTIFICATES])
 
 
-def _aftermath(embedded: EmbeddedPdfSignature, coverage: Coverage, *, examine: bool) -> tuple[Changes, Later]:
+def _aftermath(
+    reader: Reader, embedded: EmbeddedPdfSignature, coverage: Coverage, *, examine: bool
+) -> tuple[Changes, Later]:
     """What the revisions behind a signature did. Source: pyHanko's difference analysis, its default policy."""
     if coverage == "file":
         return "none", "nothing"
-    if coverage == "part" or not examine or not _says_its_size(embedded.reader):
+    if coverage == "part" or not examine or not reader.says_its_size:
         return "unexamined", "other"
     try:
         embedded.compute_integrity_info()
@@ -277,17 +278,6 @@ def _aftermath(embedded: EmbeddedPdfSignature, coverage: Coverage, *, examine: b
         return "allowed", "validation-data" if _ends_with_revision(embedded) else "other"
     may_fill = embedded.docmdp_level != MDPPerm.NO_CHANGES
     return ("allowed" if level == ModificationLevel.FORM_FILLING and may_fill else "forbidden"), "other"
-
-
-def _says_its_size(reader: PdfFileReader) -> bool:
-    """Whether each revision's /Size is above every object number until then: the analysis takes all others for new."""
-    highest = 0
-    for revision in range(reader.xrefs.total_revisions):
-        refs = reader.xrefs.explicit_refs_in_revision(revision)
-        highest = max(highest, max((ref.idnum for ref in refs), default=0))
-        if int(reader.xrefs.get_xref_container_info(revision).size) <= highest:
-            return False
-    return True
 
 
 def _ends_with_revision(embedded: EmbeddedPdfSignature) -> bool:

@@ -425,12 +425,16 @@ def overlooked() -> list[Attack]:
     return made
 
 
-def taken_away() -> list[Attack]:
-    """The second person's signature is undone: his field is put back as it was."""
-    data = signed(2)
+def without_second(data: bytes) -> bytes:
+    """The second person's field is put back as it was before he signed."""
     number = number_of(data, b"/T (s1)")
-    start = data.index(b"\n%d 0 obj\n" % number) + len(b"\n%d 0 obj\n" % number)
-    before = revision(data, {number: data[start : data.index(b"\nendobj", start)]})
+    mark = b"\n%d 0 obj\n" % number
+    start = data.index(mark) + len(mark)
+    return revision(data, {number: data[start : data.index(b"\nendobj", start)]})
+
+
+def taken_away() -> list[Attack]:
+    before = without_second(signed(2))
     return [
         Attack("removed: a signature", before, "changed"),
         Attack("removed: a signature, and signed by a stranger", signed_again(before), "changed"),

@@ -7,12 +7,15 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
+
+from pdfops.history import Reader, View
 
 
 @dataclass(frozen=True)
@@ -85,3 +88,15 @@ def mark(picture: Image.Image, colour: tuple[int, int, int] = (255, 0, 0)) -> tu
         return None
     x0, y0, x1, y1 = found
     return x0 / picture.width, y0 / picture.height, (x1 - x0) / picture.width, (y1 - y0) / picture.height
+
+
+class LibraryWalk(Reader):
+    """The product's reader, but with the library's own walk to where objects are used."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+
+    def get_historical_resolver(self, revision: int) -> View:
+        view = super().get_historical_resolver(revision)
+        view._is_own = False
+        return view

@@ -50,6 +50,16 @@ def test_a_strangers_signature_that_claims_to_be_a_timestamp_lends_no_trust() ->
         assert trust_of(found, roots) == "unknown"
 
 
+def test_a_long_list_of_harmless_changes_hides_nothing_grave(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pdfops.changes.MAX_CHANGES", 1)
+    data = attacks.signed(2)
+    field = attacks.body_of(data, attacks.AMOUNT).replace(b"(100)", b"(900)")
+    filled = attacks.revision(data, {attacks.AMOUNT: field})
+    found = verify(attacks.signed_again(attacks.without_second(filled)))
+    assert [one.kind for one in found.changes or ()][-1] == "signature-removed"
+    assert found.integrity == "changed"
+
+
 def test_many_certificates_of_one_name_cost_no_time() -> None:
     made = [make_organisation_certificate("One name") for _ in range(6)]
     chain = tuple(x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER) for _, pem in made)
