@@ -27,15 +27,18 @@ TEST_MARK: Final = "TEST - no legal value"
 
 
 def trust_of(verification: Verification, roots: Sequence[bytes], moment: dt.datetime | None = None) -> Trust:
-    """What the signatures of a file are worth together: that of the weakest. Timestamps do not count as long as
-    nothing was changed behind the last other signature. ``roots``: certificates in DER; ``moment``: aware, else now.
-    """
-    found = trust_of_each(verification, roots, moment)
+    """What the signatures of a file are worth together. ``roots``: certificates, DER; ``moment``: aware, else now."""
+    return together(verification, trust_of_each(verification, roots, moment))
+
+
+def together(verification: Verification, each: Sequence[Trust]) -> Trust:
+    """That of the weakest; ``each`` as `trust_of_each` gave it. Timestamps do not count as long as nothing was changed
+    behind the last other signature."""
     places = [at for at, one in enumerate(verification.signatures) if not one.is_timestamp]
     if places and verification.changes is not None and all(c.after <= places[-1] for c in verification.changes):
-        found = [found[at] for at in places]
+        each = [each[at] for at in places]
     order: tuple[Trust, ...] = ("test", "unknown", "trusted")
-    return next((one for one in order if one in found), "unknown")
+    return next((one for one in order if one in each), "unknown")
 
 
 def trust_of_each(

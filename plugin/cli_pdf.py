@@ -31,11 +31,10 @@ from pdfops.proof import prove
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder
 from pdfops.signer import KeySigner, make_organisation_certificate
-from pdfops.text import shown_name
-from pdfops.trust import TEST_MARK, trust_of, trust_of_each
+from pdfops.trust import TEST_MARK
 from plugin.dossier import NotARecord, dossier
 from plugin.i18n import LANGUAGES
-from plugin.verdict import change_sentences, verdict_sentence
+from plugin.verdict import verdict
 from plugin.web.problems import sentence
 
 MAX_FILE_BYTES: Final = 200_000_000
@@ -172,37 +171,15 @@ def _verify(chosen: argparse.Namespace) -> dict[str, Any]:
             found = workshop.verify(data)
     except Refusal as refusal:
         raise Refusal(refusal.code, refusal.message, **nothing) from refusal
-    trust, changes = trust_of(found, roots), change_sentences(found, "en")
-    signatures = [
-        {
-            "field": shown_name(one.field),
-            "signer": one.signer,
-            "signed_at": one.signed_at.isoformat() if one.signed_at else None,
-            "covers": one.covers,
-            "integrity": one.integrity,
-            "kind": "timestamp" if one.is_timestamp else "signature",
-            "trust": own_trust,
-            "reason": one.reason,
-        }
-        for one, own_trust in zip(found.signatures, trust_of_each(found, roots), strict=True)
-    ]
-    message = verdict_sentence(found, "en")
+    facts = verdict(found, roots, "en")
     if chosen.extract is not None:
-        ends = [one.signed_bytes for one in found.signatures if one.intact and one.signed_bytes]
-        if not ends:
-            nothing |= {"integrity": found.integrity, "signatures": signatures, "changes": changes, "trust": trust}
-            raise Refusal("nothing-to-extract", "No intact signature covers a version of this file.", **nothing)
-        _write(chosen.extract, data[: ends[-1]])
-    return {
-        "ok": found.integrity == "intact",
-        "code": found.integrity,
-        "message": message,
-        "integrity": found.integrity,
-        "trust": trust,
-        "signatures": signatures,
-        "changes": changes,
-        "lines": [message, f"Trust: {trust}.", *(_signature_line(one) for one in signatures), *changes],
-    }
+        if not found.signed_bytes:
+            del facts["message"]
+            raise Refusal("nothing-to-extract", "No intact signature covers a version of this file.", **facts)
+        _write(chosen.extract, data[: found.signed_bytes])
+    told = [_signature_line(one) for one in facts["signatures"]]
+    lines = [facts["message"], f"Trust: {facts['trust']}.", *told, *facts["changes"]]
+    return {"ok": found.integrity == "intact", "code": found.integrity, **facts, "lines": lines}
 
 
 def _signature_line(one: dict[str, Any]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from pdfops.changes import Change
+from pdfops.text import shown_name
+from pdfops.trust import together, trust_of_each
 from pdfops.verify import Integrity, Verification
 from plugin.i18n import mark as _
 from plugin.i18n import translations
@@ -65,5 +67,25 @@ def change_sentences(verification: Verification, language: str) -> list[str]:
     return told
 
 
-def verdict_sentence(verification: Verification, language: str) -> str:
-    return translations(language).gettext(VERDICTS[verification.integrity])
+def verdict(verification: Verification, roots: Sequence[bytes], language: str) -> dict[str, Any]:
+    """All of it as values for JSON: integrity, trust, message, signatures, changes. ``roots``: certificates, DER."""
+    each = trust_of_each(verification, roots)
+    return {
+        "integrity": verification.integrity,
+        "trust": together(verification, each),
+        "message": translations(language).gettext(VERDICTS[verification.integrity]),
+        "signatures": [
+            {
+                "field": shown_name(one.field),
+                "signer": one.signer,
+                "signed_at": one.signed_at.isoformat() if one.signed_at else None,
+                "covers": one.covers,
+                "integrity": one.integrity,
+                "trust": trust,
+                "kind": "timestamp" if one.is_timestamp else "signature",
+                "reason": one.reason,
+            }
+            for one, trust in zip(verification.signatures, each, strict=True)
+        ],
+        "changes": change_sentences(verification, language),
+    }

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -68,26 +69,23 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
 
     folders: Folders = {}
 
-    def look_for_folders(loaded: Loaded) -> None:
-        nonlocal folders
-        folders = folders_for_copies(ctx, loaded)
-
     def seal_and_decide(loaded: Loaded) -> list[Event]:
+        nonlocal folders
         decide(loaded.flow, command)
         now = ctx.clock()
-        documents = loaded.flow.documents
-        made = [_made(ctx, loaded, document, command, ink_png, now) for document in documents]
+        made = [_made(ctx, loaded, document, command, ink_png, now) for document in loaded.flow.documents]
         lay = [partial(_laid, ctx, loaded, one, command) for one in made]
-        meanwhile: list[Callable[[], object]] = [partial(_check, ctx, one) for one in made]
-        if all(r.id == recipient or not r.state.is_open for r in loaded.flow.recipients):
-            meanwhile.append(partial(look_for_folders, loaded))
+        check = [partial(_check, ctx, one) for one in made]
+        is_last = all(r.id == recipient or not r.state.is_open for r in loaded.flow.recipients)
+        look = partial(folders_for_copies, ctx, loaded) if is_last else dict
+        side_by_side: list[Callable[[], Any]] = [*lay, *check, look]
         try:
-            sealed = together(lay, meanwhile)
+            *done, folders = together(side_by_side)
         except UnusableDocument:
             for one in made:
                 take_back(ctx, loaded, one.document, one.signed.sha256)
             raise
-        return decide(loaded.flow, replace(command, sealed=tuple(sealed)))
+        return decide(loaded.flow, replace(command, sealed=tuple(done[: len(made)])))
 
     loaded = act(ctx, flow_id, recipient, trace, seal_and_decide, asks_for_jobs=False)
     try:

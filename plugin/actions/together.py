@@ -13,19 +13,14 @@ AT_ONCE: Final = 4
 """For each request: the host has others to serve."""
 
 
-def together(jobs: Sequence[Callable[[], T]], aside: Sequence[Callable[[], object]] = ()) -> list[T]:
-    """Does all of them, the first in this thread. Returns their results, in order. ``aside``: what is done meanwhile.
+def together(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """Does all of them, the first in this thread. Returns their results, in order.
 
     When one fails the others still come to their end; then the first one's exception is raised.
     """
-    if len(jobs) + len(aside) < 2 or not jobs:
-        for job in aside:
-            job()
+    if len(jobs) < 2:
         return [job() for job in jobs]
-    with ThreadPoolExecutor(min(len(jobs) + len(aside), AT_ONCE) - 1, thread_name_prefix="together") as pool:
+    with ThreadPoolExecutor(min(len(jobs), AT_ONCE) - 1, thread_name_prefix="together") as pool:
         others = [pool.submit(copy_context().run, job) for job in jobs[1:]]  # which know how long they may wait
-        besides = [pool.submit(copy_context().run, job) for job in aside]
         first = jobs[0]()
-    for one in besides:
-        one.result()
     return [first, *(other.result() for other in others)]

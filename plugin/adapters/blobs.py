@@ -10,10 +10,11 @@ import os
 import re
 import tempfile
 import threading
-from collections import OrderedDict
 from pathlib import Path
 
 import structlog
+
+from plugin.recent import Recent
 
 _log = structlog.get_logger()
 _NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -26,10 +27,8 @@ class FolderBlobs:
     def __init__(self, folder: Path, limit_bytes: int = 1_000_000_000, memory_bytes: int = 64_000_000) -> None:
         self._folder = folder
         self._limit_bytes = limit_bytes
-        self._memory_limit_bytes = memory_bytes
+        self._recent = Recent(memory_bytes)
         self._lock = threading.Lock()
-        self._recent: OrderedDict[str, bytes] = OrderedDict()
-        self._recent_bytes = 0
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left_over in folder.glob(".*"):
             left_over.unlink(missing_ok=True)
@@ -41,7 +40,7 @@ class FolderBlobs:
         path = self._folder / sha256
         try:
             os.utime(path)
-            data = self._recalled(sha256)
+            data = self._recent.get(sha256)
             if data is not None:
                 return data
             data = path.read_bytes()
@@ -50,7 +49,7 @@ class FolderBlobs:
         if hashlib.sha256(data).hexdigest() != sha256:
             path.unlink(missing_ok=True)
             return None
-        self._remember(sha256, data)
+        self._recent.put(sha256, data)
         return data
 
     def put(self, data: bytes, sha256: str | None = None) -> str:
@@ -68,7 +67,7 @@ class FolderBlobs:
             self._total_bytes += len(data)
             if self._total_bytes > self._limit_bytes:
                 self._shrink()
-        self._remember(sha256, data)
+        self._recent.put(sha256, data)
         return sha256
 
     def _write(self, path: Path, data: bytes) -> None:
@@ -80,25 +79,6 @@ class FolderBlobs:
         except OSError:
             Path(name).unlink(missing_ok=True)
             raise
-
-    def _recalled(self, sha256: str) -> bytes | None:
-        with self._lock:
-            data = self._recent.get(sha256)
-            if data is not None:
-                self._recent.move_to_end(sha256)
-            return data
-
-    def _remember(self, sha256: str, data: bytes) -> None:
-        """``data`` is known to have that hash."""
-        if len(data) > self._memory_limit_bytes // 2:
-            return
-        with self._lock:
-            if sha256 not in self._recent:
-                self._recent_bytes += len(data)
-            self._recent[sha256] = data
-            while self._recent_bytes > self._memory_limit_bytes:
-                _, oldest = self._recent.popitem(last=False)
-                self._recent_bytes -= len(oldest)
 
     def _shrink(self) -> None:
         entries = sorted(self._entries())

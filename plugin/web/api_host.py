@@ -14,7 +14,7 @@ from plugin.flow.model import Kind
 from plugin.i18n import mark as _
 from plugin.i18n import translations
 from plugin.ports import Person
-from plugin.web.bodies import body, raw_body
+from plugin.web.bodies import body, one_file
 from plugin.web.callers import is_admin, user, user_acting, user_token
 from plugin.web.images import format_of_request, plain_image, width_of_request
 from plugin.web.language import language
@@ -40,7 +40,6 @@ from plugin.web.schemas import (
 
 api = Blueprint("host", __name__, url_prefix="/api/v1")
 
-MULTIPART_ROOM = 10_000
 PDF_ONLY = _("PDF only")
 LATER = _("Not available yet")
 TYPES = (
@@ -190,20 +189,13 @@ def at_home() -> Response:
 def _upload(file_id: str | None) -> Response:
     ctx = office().ctx
     limit = ctx.limits.collection_bytes
-    if request.mimetype == "multipart/form-data":
-        if (request.content_length or 0) > limit + MULTIPART_ROOM:
-            raise Refused("over-the-limit", limit_mb=limit // 1_000_000)
-        request.max_content_length = limit + MULTIPART_ROOM
-        part = next(iter(request.files.values()), None)
-        if part is None:
-            raise Refused("field-missing", path="file")
-        name, data = part.filename or "", part.stream.read(limit + 1)
-    else:
-        name = request.args.get("name", "")
-        try:
-            data = raw_body(limit)
-        except Refused as error:
-            raise Refused("over-the-limit", limit_mb=limit // 1_000_000) from error
+    try:
+        name, data = one_file(limit)
+    except Refused as error:
+        if error.code != "too-large":
+            raise
+        raise Refused("over-the-limit", limit_mb=limit // 1_000_000) from error
+    name = name or request.args.get("name", "")
     placed = put_beside(ctx, g.uid, file_id, name or "document.pdf", data)
     answer = jsonify(Uploaded(file_id=placed.file_id, name=placed.name, size_bytes=placed.size_bytes).model_dump())
     answer.status_code = 201

@@ -22,6 +22,9 @@ JSON_LIMIT = 4_500_000
 
 _CODES = {"extra_forbidden": "unknown-field", "missing": "field-missing"}
 MAX_ERRORS = 20
+MULTIPART_ROOM = 10_000
+"""What a form puts around its file."""
+
 MAX_PATH = 200
 
 
@@ -44,6 +47,25 @@ def raw_body(limit: int) -> bytes:
     if len(cached) > limit:
         raise Refused("too-large")
     return cached
+
+
+def one_file(limit: int) -> tuple[str, bytes]:
+    """A file sent as the body, or as the one part of a form. Returns: its name ("" where none was said), its bytes.
+
+    Raises: Refused("too-large", "field-missing").
+    """
+    if request.mimetype != "multipart/form-data":
+        return "", raw_body(limit)
+    if (request.content_length or 0) > limit + MULTIPART_ROOM:
+        raise Refused("too-large")
+    request.max_content_length = limit + MULTIPART_ROOM
+    part = next(iter(request.files.values()), None)
+    if part is None:
+        raise Refused("field-missing", path="file")
+    data = part.stream.read(limit + 1)
+    if len(data) > limit:
+        raise Refused("too-large")
+    return part.filename or "", data
 
 
 def body(model: type[M]) -> M:

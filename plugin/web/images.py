@@ -42,12 +42,12 @@ def page_answer(loaded: Loaded, document: Document, page: int) -> Response:
     tag = image_tag(document.current_sha256, page, width, image_format)
     if tag in request.if_none_match:
         return _answer(b"", image_format, tag, 304)
-
-    def draw() -> bytes:
+    picture = office().pictures.get(tag)
+    if picture is None:
         data = fetch(office().ctx, loaded, document, document.current_sha256)
-        return render(data, page, width, image_format)
-
-    return _answer(office().pictures.get(tag, draw), image_format, tag, 200)
+        picture = render(data, page, width, image_format)
+        office().pictures.put(tag, picture)
+    return _answer(picture, image_format, tag, 200)
 
 
 def render(data: bytes, page: int, width: int, image_format: ImageFormat) -> bytes:

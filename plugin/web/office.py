@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 from flask import current_app
@@ -11,10 +12,11 @@ from flask import current_app
 from plugin.actions.context import Context
 from plugin.checking import Checker
 from plugin.ports import Platform
-from plugin.web.pictures import Pictures
+from plugin.recent import Recent
 from plugin.web.schemas import Check
 
 EXTENSION = "parapheur"
+PICTURES_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Office:
     """What works and what does not; None before the start is finished."""
     heard: Callable[[str], None]
     """A call with the right secret came in, naming the version that the host has on record."""
-    pictures: Pictures = field(default_factory=Pictures)
+    pictures: Recent = field(default_factory=partial(Recent, PICTURES_BYTES))
+    """Pages by the tag of what they show: each signatory turns the same ones, and large documents are costly."""
 
 
 def office() -> Office:

@@ -264,6 +264,7 @@ class SignatureVerdictOut(Answer):
     integrity: Literal["intact", "changed", "broken", "unsigned", "unverifiable"]
     trust: Literal["trusted", "unknown", "test"]
     kind: Literal["signature", "timestamp"]
+    reason: str
 
 
 class VerdictOut(Answer):

@@ -7,25 +7,21 @@ from typing import Final
 
 from flask import Blueprint, Response, jsonify, make_response, request
 
-from pdfops.text import shown_name
 from plugin.actions.names import clean_line
-from plugin.checking import Checked
-from plugin.flow.errors import ParapheurError, Refused
-from plugin.verdict import change_sentences, verdict_sentence
-from plugin.web.bodies import raw_body
+from plugin.flow.errors import ParapheurError
+from plugin.verdict import verdict
+from plugin.web.bodies import one_file
 from plugin.web.callers import anyone, host_caller
 from plugin.web.headers import PAGE_POLICY
 from plugin.web.language import language
 from plugin.web.office import office
 from plugin.web.pages import render
 from plugin.web.problems import sentence, status_of
-from plugin.web.schemas import SignatureVerdictOut, VerdictOut
+from plugin.web.schemas import VerdictOut
 
 verifying = Blueprint("verifying", __name__)
 
 MAX_BYTES: Final = 50_000_000
-ROOM_BYTES: Final = 10_000
-"""What a form puts around its file."""
 
 POLICY: Final = PAGE_POLICY.replace("form-action 'none'", "form-action 'self'")
 """The page works without a script: the file is then sent by its form."""
@@ -45,67 +41,24 @@ def verify() -> Response:
     host_caller()
     for_people = request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
     try:
-        name, data = _sent()
-        with office().checker.place():
-            checked = office().checker.check(data)
+        name, data = one_file(MAX_BYTES)
+        found = office().checker.check(data)
     except ParapheurError as error:
         if not for_people:
             raise
         answer = _page("refused", message=sentence(error.code, language(), dict(error.values)))
         answer.status_code = status_of(error)
         return answer
-    verdict = _verdict(checked, data)
-    if for_people:
-        return _page("verdict", verdict=verdict.model_dump(), name=name, size_bytes=len(data))
-    return jsonify(verdict.model_dump())
-
-
-def _sent() -> tuple[str, bytes]:
-    """The file's name ("" where it was not said) and its bytes. Raises: Refused("too-large", "field-missing")."""
-    if request.mimetype != "multipart/form-data":
-        data = raw_body(MAX_BYTES)
-        if not data:
-            raise Refused("not-a-pdf")
-        return "", data
-    if (request.content_length or 0) > MAX_BYTES + ROOM_BYTES:
-        raise Refused("too-large")
-    request.max_content_length = MAX_BYTES + ROOM_BYTES
-    sent = request.files.get("file")
-    if sent is None:
-        raise Refused("not-a-pdf")
-    data = sent.stream.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise Refused("too-large")
-    return clean_line(sent.filename or "", 200), data
-
-
-def _verdict(checked: Checked, data: bytes) -> VerdictOut:
-    found, lang = checked.verification, language()
-    ends = [one.signed_bytes for one in found.signatures if one.intact and one.signed_bytes]
-    return VerdictOut(
-        integrity=found.integrity,
-        trust=checked.trust,
-        message=verdict_sentence(found, lang),
-        signatures=[
-            SignatureVerdictOut(
-                field=shown_name(one.field),
-                signer=one.signer,
-                signed_at=one.signed_at.isoformat() if one.signed_at else None,
-                covers=one.covers,
-                integrity=one.integrity,
-                trust=trust,
-                kind="timestamp" if one.is_timestamp else "signature",
-            )
-            for one, trust in zip(found.signatures, checked.each, strict=True)
-        ],
-        changes=change_sentences(found, lang),
-        signed_bytes=ends[-1] if ends and ends[-1] < len(data) else None,
+    facts = VerdictOut(
+        **verdict(found, office().checker.roots, language()),
+        signed_bytes=found.signed_bytes if 0 < found.signed_bytes < len(data) else None,
         size_bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
-    )
+    ).model_dump()
+    return _page("verdict", verdict=facts, name=clean_line(name, 200)) if for_people else jsonify(facts)
 
 
 def _page(state: str, **values: object) -> Response:
-    answer = make_response(render("verify.html", external=True, state=state, **values))
+    answer = make_response(render("verify.html", external=True, state=state, limit_bytes=MAX_BYTES, **values))
     answer.headers["Content-Security-Policy"] = POLICY
     return answer

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
-from plugin.web.pictures import Pictures
+from plugin.recent import Recent
 from tests.pdfops import samples
 from tests.world import Browser, World
 
 
-def test_each_is_drawn_once_and_the_least_recently_used_go_first() -> None:
-    drawn: list[str] = []
-
-    def drawing(tag: str, size: int) -> bytes:
-        drawn.append(tag)
-        return bytes(size)
-
-    pictures = Pictures(limit_bytes=100)
-    for tag in ("a", "b", "a", "c", "a", "b", "huge", "huge", "c"):
-        size = 200 if tag == "huge" else 40
-        assert len(pictures.get(tag, lambda tag=tag, size=size: drawing(tag, size))) == size  # type: ignore[misc]
-    assert drawn == ["a", "b", "c", "b", "huge", "huge", "c"]
-    with pytest.raises(ValueError, match="cannot"):
-        pictures.get("d", lambda: (_ for _ in ()).throw(ValueError("cannot")))
+def test_the_least_recently_used_go_first_and_nothing_takes_more_than_half() -> None:
+    recent = Recent(limit_bytes=100)
+    for key in ("a", "b"):
+        recent.put(key, key.encode() * 40)
+    assert recent.get("a") == b"a" * 40
+    recent.put("c", b"c" * 40)
+    recent.put("huge", b"h" * 51)
+    assert [recent.get(key) is not None for key in ("a", "b", "c", "huge")] == [True, False, True, False]
 
 
 def test_the_next_reader_of_a_page_has_it_at_once(world: World, alice: Browser) -> None:

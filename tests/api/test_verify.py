@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.pdfops import attacks, samples
+from tests.pdfops import attacks, samples, tampering
 from tests.world import Browser, World
 
 HTML = {"Accept": "text/html", "Accept-Language": "fr"}
@@ -51,14 +51,14 @@ def test_a_tampered_one_says_what_changed(world: World, name: str, words: str) -
     verdict = sent(world, attack.data).json()
     assert verdict["integrity"] == attack.verdict
     if attack.verdict == "changed":
-        assert attack.data[: verdict["signed_bytes"]] == attacks.signed()
+        assert attack.data[: verdict["signed_bytes"]] == tampering.signed()
     page = sent(world, attack.data, **HTML)
     assert words in page.text
     assert "Document authentique" not in page.text
 
 
 def test_a_form_sends_it_as_well_and_a_name_is_only_text(world: World) -> None:
-    files = {"file": ("<b>Bail</b>.pdf", attacks.signed(), "application/pdf")}
+    files = {"file": ("<b>Bail</b>.pdf", tampering.signed(), "application/pdf")}
     page = requests.post(f"{world.url}/verify", files=files, headers=HTML, timeout=60)
     assert page.status_code == 200
     assert "&lt;b&gt;Bail&lt;/b&gt;.pdf" in page.text

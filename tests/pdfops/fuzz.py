@@ -26,7 +26,7 @@ from pdfops.children import RESIDENT_CAP_BYTES
 from pdfops.errors import PdfError
 from pdfops.fields import Place
 from pdfops.sandbox import Workshop
-from tests.pdfops import attacks, samples
+from tests.pdfops import attacks, samples, tampering
 
 SHARED = Path(__file__).parents[3] / "shared" / "pdfs"
 CAP_S = 21.0
@@ -65,8 +65,8 @@ def pdf_seeds() -> list[bytes]:
         samples.rotated_cropped_pdf(90, crop=(40, 60, 555, 800)),
         samples.linked_pdf(3, 3),
         samples.signed_pdf(),
-        attacks.document(),
-        attacks.signed(2),
+        tampering.document(),
+        tampering.signed(2),
         samples.locked_pdf("Include", ["amount"]),
         *(attack.data for attack in attacks.all_attacks()),
     ]

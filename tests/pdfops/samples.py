@@ -17,6 +17,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from PIL import Image, ImageDraw
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import PdfSignatureMetadata, PdfSigner, fields
 from pyhanko.sign.signers import SimpleSigner
@@ -141,6 +142,17 @@ def sealed_pdf(data: bytes, people: int) -> bytes:
         order = SealOrder((f"p{who}",), ink_png((60, 20)), "n", "r", SIGNED_AT)
         data = seal(data, order, organisation())
     return data
+
+
+def with_page_entry(data: bytes, key: str, value: generic.PdfObject) -> bytes:
+    """An unsigned revision that changes an entry of the first page."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=False)
+    page, _ = writer.find_page_for_modification(0)
+    page.get_object()[key] = value
+    writer.mark_update(page)
+    output = io.BytesIO()
+    writer.write(output)
+    return output.getvalue()
 
 
 def encrypted_pdf(user_password: str = "") -> bytes:

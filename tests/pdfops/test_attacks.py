@@ -12,7 +12,7 @@ from pyhanko.sign.fields import MDPPerm
 from pdfops.signer import make_organisation_certificate
 from pdfops.trust import trust_of, trust_of_chain
 from pdfops.verify import verify
-from tests.pdfops import attacks, samples
+from tests.pdfops import attacks, samples, tampering
 
 ATTACKS = attacks.all_attacks()
 
@@ -26,7 +26,7 @@ def integrity(data: bytes) -> str:
 
 
 def test_what_nobody_touched_is_intact() -> None:
-    for data in (attacks.signed(), attacks.signed(2), *(attacks.certified(one) for one in MDPPerm)):
+    for data in (tampering.signed(), tampering.signed(2), *(tampering.certified(one) for one in MDPPerm)):
         assert integrity(data) == "intact"
 
 
@@ -43,19 +43,19 @@ def test_there_are_several_of_every_family() -> None:
 
 def test_a_strangers_signature_that_claims_to_be_a_timestamp_lends_no_trust() -> None:
     roots = [samples.organisation().chain[0]]
-    assert trust_of(verify(attacks.signed()), roots) == "trusted"
+    assert trust_of(verify(tampering.signed()), roots) == "trusted"
     for as_timestamp in (False, True):
-        found = verify(attacks.signed_again(attacks.signed(), as_timestamp=as_timestamp))
+        found = verify(tampering.signed_again(tampering.signed(), as_timestamp=as_timestamp))
         assert [one.is_timestamp for one in found.signatures] == [False, False]
         assert trust_of(found, roots) == "unknown"
 
 
 def test_a_long_list_of_harmless_changes_hides_nothing_grave(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pdfops.changes.MAX_CHANGES", 1)
-    data = attacks.signed(2)
-    field = attacks.body_of(data, attacks.AMOUNT).replace(b"(100)", b"(900)")
-    filled = attacks.revision(data, {attacks.AMOUNT: field})
-    found = verify(attacks.signed_again(attacks.without_second(filled)))
+    data = tampering.signed(2)
+    field = tampering.body_of(data, tampering.AMOUNT).replace(b"(100)", b"(900)")
+    filled = tampering.revision(data, {tampering.AMOUNT: field})
+    found = verify(tampering.signed_again(tampering.without_second(filled)))
     assert [one.kind for one in found.changes or ()][-1] == "signature-removed"
     assert found.integrity == "changed"
 

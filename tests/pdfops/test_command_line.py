@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from PIL import Image
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from pdfops.signer import make_organisation_certificate
 from plugin.cli import main
@@ -199,8 +198,8 @@ def test_whatever_was_done_afterwards_is_told_and_the_signed_version_comes_out_a
     changed = tmp_path / "changed.pdf"
     cases = {
         original + b"\n%% more": "bytes were put behind the end",
-        updated(original, "/Rotate", generic.NumberObject(90)): "The content of page 1 was replaced",
-        updated(original, "/Annots", note()): "Something was put on page 1",
+        samples.with_page_entry(original, "/Rotate", generic.NumberObject(90)): "The content of page 1 was replaced",
+        samples.with_page_entry(original, "/Annots", note()): "Something was put on page 1",
     }
     for data, sentence in cases.items():
         changed.write_bytes(data)
@@ -209,16 +208,6 @@ def test_whatever_was_done_afterwards_is_told_and_the_signed_version_comes_out_a
         assert (code, answer["ok"], answer["integrity"]) == (1, False, "changed"), sentence
         assert any(one.startswith("After the first signature. ") and sentence in one for one in answer["changes"])
         assert out.read_bytes() == original
-
-
-def updated(data: bytes, key: str, value: generic.PdfObject) -> bytes:
-    writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=False)
-    page, _ = writer.find_page_for_modification(0)
-    page.get_object()[key] = value
-    writer.mark_update(page)
-    output = io.BytesIO()
-    writer.write(output)
-    return output.getvalue()
 
 
 def note() -> generic.ArrayObject:

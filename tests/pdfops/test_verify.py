@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from pdfops import child, wire
 from pdfops.errors import CODES
@@ -43,17 +41,6 @@ def sealed(people: int = 1) -> bytes:
 SEALED = sealed(2)
 
 
-def updated(data: bytes, key: str, value: generic.PdfObject) -> bytes:
-    """An unsigned revision that changes an entry of the first page."""
-    writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=False)
-    page, _ = writer.find_page_for_modification(0)
-    page.get_object()[key] = value
-    writer.mark_update(page)
-    output = io.BytesIO()
-    writer.write(output)
-    return output.getvalue()
-
-
 @pytest.mark.parametrize(
     "path", sorted([*SHARED.glob("attacks/*.pdf"), *SHARED.glob("signed/*.pdf")]), ids=lambda path: path.name
 )
@@ -82,7 +69,7 @@ def test_what_was_not_examined_is_not_intact() -> None:
 
 
 def test_an_unsigned_change_of_the_page_is_found() -> None:
-    changed = updated(SEALED, "/Rotate", generic.NumberObject(180))
+    changed = samples.with_page_entry(SEALED, "/Rotate", generic.NumberObject(180))
     verdict = verify(changed)
     assert not verdict.is_unbroken
     assert {one.changes for one in verdict.signatures} == {"forbidden"}
@@ -91,7 +78,7 @@ def test_an_unsigned_change_of_the_page_is_found() -> None:
 
 def test_a_change_of_the_page_that_was_signed_over_is_found() -> None:
     first = sealed(1)
-    changed = samples.signed_pdf(updated(first, "/Rotate", generic.NumberObject(180)))
+    changed = samples.signed_pdf(samples.with_page_entry(first, "/Rotate", generic.NumberObject(180)))
     verdict = verify(changed)
     assert verdict.is_unbroken
     assert not verdict.is_intact

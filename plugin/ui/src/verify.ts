@@ -3,18 +3,18 @@ import { showTimes } from "./sign/page";
 
 /** The page to check a PDF: drop or choose, the verdict comes without a reload, and the signed version can be cut out
  *  here, since the file never left this browser but for the check. Without this script the form does it. */
-const LIMIT_BYTES = 50_000_000;
 let file: File | null = null;
 
 async function check(chosen: File): Promise<void> {
   const card = document.querySelector<HTMLElement>(".ex-card");
   if (!card || card.ariaBusy === "true") return;
-  if (chosen.size > LIMIT_BYTES) return fail(card, t("This file is too large to be checked here."));
+  const form = document.querySelector<HTMLElement>("[data-verify]");
+  if (chosen.size > Number(form?.dataset["limit"])) return fail(card, t("This file is too large to be checked here."));
   card.ariaBusy = "true";
-  const form = new FormData();
-  form.append("file", chosen, chosen.name);
+  const body = new FormData();
+  body.append("file", chosen, chosen.name);
   try {
-    const answer = await fetch("verify", { method: "POST", body: form, headers: { Accept: "text/html" } });
+    const answer = await fetch("verify", { method: "POST", body, headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
     if (!page) throw new Error("no page");
     file = chosen;
