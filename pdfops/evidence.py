@@ -170,7 +170,7 @@ def _pages(sheet: Sheet, story: list[Any], total: int) -> tuple[bytes, int]:
     return output.getvalue(), max(numbers, default=1)
 
 
-class _SealPlace(Flowable):  # type: ignore[misc]
+class _SealPlace(Flowable):  # type: ignore[misc]  # reportlab has no types
     """Room for the seal; remembers where it came to lie."""
 
     def __init__(self) -> None:

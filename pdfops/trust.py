@@ -82,7 +82,7 @@ def _leads_to_a_root(certificates: Sequence[x509.Certificate], roots: Iterable[b
     context = ValidationContext(trust_roots=anchors, other_certs=between, moment=at, allow_fetching=False)
     validator = CertificateValidator(certificates[0], between, validation_context=context)
     try:
-        asyncio.run(validator.async_validate_usage(set()))  # type: ignore[no-untyped-call]
+        asyncio.run(validator.async_validate_usage(set()))  # type: ignore[no-untyped-call]  # the library's own
     except (PathBuildingError, PathValidationError, ValidationError):
         return False
     return True

@@ -175,7 +175,7 @@ def sneaked_in() -> list[Attack]:
         writer.write_in_place()
         again = IncrementalPdfFileWriter(io.BytesIO(writer.prev.stream.getvalue()), strict=False)
         signer = PdfSigner(PdfSignatureMetadata(field_name="Evil"), samples.stranger())
-        signer._enforce_certification_constraints = lambda _reader: None  # type: ignore[method-assign]
+        signer._enforce_certification_constraints = lambda _reader: None  # type: ignore[method-assign]  # nobody stops an attacker
         data = bytes(signer.sign_pdf(again).getvalue())
         made.append(Attack(f"ssa: a signature over the amount, certified with {permission.value}", data, "changed"))
     unsigned = IncrementalPdfFileWriter(io.BytesIO(signed()), strict=False)

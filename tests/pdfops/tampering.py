@@ -175,11 +175,11 @@ def signed_again(data: bytes, field: str = "Second", *, as_timestamp: bool = Fal
         begin(self, *args, **more)
         self["/Type"] = generic.pdf_name("/DocTimeStamp" if as_timestamp else "/Sig")
 
-    SignatureObject.__init__ = claim  # type: ignore[method-assign]
+    SignatureObject.__init__ = claim  # type: ignore[method-assign]  # the library writes no lies
     try:
         return bytes(signer.sign_pdf(writer).getvalue())
     finally:
-        SignatureObject.__init__ = begin  # type: ignore[method-assign]
+        SignatureObject.__init__ = begin  # type: ignore[method-assign]  # put back
 
 
 def by_stream(data: bytes, objects: Mapping[int, bytes], packed: Mapping[int, tuple[int, int]]) -> bytes:
