@@ -9,7 +9,7 @@ from typing import Any
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.signers.pdf_byterange import SignatureObject
+from pyhanko.sign.signers.pdf_byterange import PdfSignedData
 
 from pdfops.errors import PdfError
 from pdfops.reading import Page, last_number
@@ -33,7 +33,7 @@ class Appender(IncrementalPdfFileWriter):
         """The new revision. Call it once, last."""
         return bytes(self._written().getvalue())
 
-    def signed_tail(self, signature: SignatureObject) -> bytes:
+    def signed_tail(self, signature: PdfSignedData) -> bytes:
         """The new revision with the byte range of ``signature`` filled in around its empty /Contents."""
         stream = self._written()
         start, end = signature.contents.offsets

@@ -8,6 +8,7 @@ capped, and where the kernel allows it there is no network and no file system ei
 from __future__ import annotations
 
 import ctypes
+import datetime as dt
 import gc
 import logging
 import os
@@ -115,7 +116,7 @@ def _check(header: wire.Header, blobs: list[bytes]) -> Answer:
     from pdfops.verify import check_seal
 
     data = b"".join(blobs)
-    check_seal(data, len(blobs[0]), tuple(header["fields"]), header["signatures_before"])
+    check_seal(data, len(blobs[0]), tuple(header["fields"]), header["signatures_before"], header["level"])
     return {"value": {"checked": True}}, ()
 
 
@@ -123,6 +124,50 @@ def _verify(header: wire.Header, blobs: list[bytes]) -> Answer:
     from pdfops.verify import verify
 
     return {"value": wire.verification_to_json(verify(blobs[0], header["examine"]))}, ()
+
+
+def _token(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.timestamp import read_answer
+
+    (roots,) = wire.part(header["roots"], blobs[1])
+    token = read_answer(blobs[0], bytes.fromhex(header["digest"]), int(header["nonce"]), roots)
+    return {"value": {"at": token.at.isoformat()}}, (token.der,)
+
+
+def _chains(_header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.longterm import chains_of
+
+    return {"value": {"chains": [wire.chain_to_json(chain) for chain in chains_of(blobs[0])]}}, ()
+
+
+def _gather(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.longterm import Need, gather
+
+    roots, known = wire.part(header["lengths"], blobs[0])
+    found = gather(
+        [wire.chain_from_json(chain) for chain in header["chains"]],
+        roots,
+        dict(zip(header["keys"], known, strict=True)),
+        dt.datetime.fromisoformat(header["now"]),
+        bytes.fromhex(header["own"]),
+    )
+    if isinstance(found, Need):
+        return {"value": {"need": wire.need_to_json(found)}}, ()
+    lengths, blob = wire.join(found.certificates, found.ocsps, found.crls)
+    return {"value": {"lengths": lengths}}, (blob,)
+
+
+def _store(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.longterm import Material, draw_up_store
+
+    return {}, (draw_up_store(blobs[0], Material(*wire.part(header["lengths"], blobs[1]))),)
+
+
+def _timestamp(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.longterm import draw_up_timestamp
+
+    unsigned, name = draw_up_timestamp(b"".join(blobs), header["cms_bytes"])
+    return {"value": {**wire.unsigned_to_json(unsigned), "field": name}}, (unsigned.tail,)
 
 
 _JOBS: Final[dict[str, Callable[[wire.Header, list[bytes]], Answer]]] = {
@@ -133,6 +178,11 @@ _JOBS: Final[dict[str, Callable[[wire.Header, list[bytes]], Answer]]] = {
     "draw_up": _draw_up,
     "check": _check,
     "verify": _verify,
+    "token": _token,
+    "chains": _chains,
+    "gather": _gather,
+    "store": _store,
+    "timestamp": _timestamp,
 }
 
 

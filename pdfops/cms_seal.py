@@ -1,12 +1,12 @@
-"""The CMS inside a seal: PAdES baseline B-B, one signer, detached.
+"""The CMS inside a seal: PAdES baseline B-B, or B-T with a timestamp on the signature; one signer, detached.
 
 Signed attributes: content type, message digest, signing certificate v2, algorithm protection. The claimed time of
-signing stands in the signature dictionary's /M, as PAdES wants it.
+signing stands in the signature dictionary's /M, as PAdES wants it. A timestamp is the one unsigned attribute.
 
 What never changes for a signer is encoded once; the rest is put together from bytes, because encoding the whole tree
 anew takes several times as long as the signature itself.
 
-Source: RFC 5652, 5.3; RFC 5035; RFC 6211; ETSI EN 319 142-1, 6.3.
+Source: RFC 5652, 5.3; RFC 5035; RFC 6211; RFC 3161, appendix A; ETSI EN 319 142-1, 6.3.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from typing import Any, Final
 from asn1crypto import algos, cms, x509
 from pyhanko.sign.general import as_signing_certificate_v2
 
-from pdfops.signer import Signer
+from pdfops.signer import Identity
 
 DIGEST: Final = "sha256"
 SLACK_BYTES: Final = 32
 
-SEQUENCE, SET, OCTET_STRING, CONTEXT_0 = 0x30, 0x31, 0x04, 0xA0
+SEQUENCE, SET, OCTET_STRING, CONTEXT_0, CONTEXT_1 = 0x30, 0x31, 0x04, 0xA0, 0xA1
 _VERSION_1: Final = bytes.fromhex("020101")
 _SIGNED_DATA: Final = cms.ContentType("signed_data").dump()
 _DETACHED_DATA: Final = cms.EncapsulatedContentInfo({"content_type": "data"}).dump()
 _MESSAGE_DIGEST: Final = cms.CMSAttributeType("message_digest").dump()
+_TIMESTAMP: Final = cms.CMSAttributeType("signature_time_stamp_token").dump()
 
 
 class _Template:
@@ -58,7 +59,7 @@ def _template(chain: tuple[bytes, ...], algorithm: str) -> _Template:
     return _Template(chain, algorithm)
 
 
-def signed_attributes(signer: Signer, digest: bytes, signing_time: dt.datetime | None = None) -> bytes:
+def signed_attributes(signer: Identity, digest: bytes, signing_time: dt.datetime | None = None) -> bytes:
     """The attributes to sign, in DER (as a SET), over the SHA-256 digest of a document's byte range.
 
     ``signing_time`` (aware) is for what is no PDF: CAdES wants the claimed time here, PAdES forbids it.
@@ -69,19 +70,24 @@ def signed_attributes(signer: Signer, digest: bytes, signing_time: dt.datetime |
     return _der(SET, *sorted((*template.fixed_attributes, message_digest, *times)))
 
 
-def package(signer: Signer, attributes: bytes, signature: bytes) -> bytes:
-    """The CMS object, in DER, around signed attributes and the signature over them."""
-    return _package(_template(signer.chain, signer.algorithm), attributes, signature)
+def package(signer: Identity, attributes: bytes, signature: bytes, token: bytes = b"") -> bytes:
+    """The CMS object, in DER, around signed attributes and the signature over them.
+
+    ``token``: a timestamp over SHA-256 of ``signature`` (`pdfops.timestamp.Token`), or empty.
+    """
+    return _package(_template(signer.chain, signer.algorithm), attributes, signature, token)
 
 
-def reserved_bytes(signer: Signer) -> int:
-    """How many bytes the CMS object of this signer takes at most."""
+def reserved_bytes(signer: Identity, token_bytes: int = 0) -> int:
+    """How many bytes the CMS object of this signer takes at most, with a timestamp of ``token_bytes``."""
     template = _template(signer.chain, signer.algorithm)
     attributes = signed_attributes(signer, bytes(32))
-    return len(_package(template, attributes, bytes(signer.signature_size_bytes))) + SLACK_BYTES
+    whole = _package(template, attributes, bytes(signer.signature_size_bytes), bytes(token_bytes))
+    return len(whole) + SLACK_BYTES
 
 
-def _package(template: _Template, attributes: bytes, signature: bytes) -> bytes:
+def _package(template: _Template, attributes: bytes, signature: bytes, token: bytes) -> bytes:
+    stamped = (_der(CONTEXT_1, _der(SEQUENCE, _TIMESTAMP, _der(SET, token))),) if token else ()
     signer_info = _der(
         SEQUENCE,
         _VERSION_1,
@@ -90,6 +96,7 @@ def _package(template: _Template, attributes: bytes, signature: bytes) -> bytes:
         bytes([CONTEXT_0]) + attributes[1:],
         template.signature_algorithm,
         _der(OCTET_STRING, signature),
+        *stamped,
     )
     signed_data = _der(
         SEQUENCE,

@@ -17,7 +17,10 @@
     ├── field-taken             ``field``: the document has a field of that name already
     ├── glyph-missing           ``characters``: the font cannot draw them
     ├── not-verified            our own output failed its check (``reason``): it must not be stored
-    └── too-much-growth         a revision would append more than ``limit`` bytes
+    ├── too-much-growth         a revision would append more than ``limit`` bytes
+    ├── timestamp-refused       what a timestamp authority answered is no timestamp of ours (``reason``)
+    ├── validation-data-missing it cannot be shown that a certificate is good (``reason``)
+    └── unreachable             a timestamp authority or issuer could not be asked (``reason``)
 
 Codes are stable; text for people is made at the edge of the product. Nothing in ``values`` is secret.
 """
@@ -45,6 +48,9 @@ CODES: Final = frozenset(
         "glyph-missing",
         "not-verified",
         "too-much-growth",
+        "timestamp-refused",
+        "validation-data-missing",
+        "unreachable",
     }
 )
 

@@ -71,7 +71,7 @@ def prepare(data: bytes, places: Sequence[Place]) -> bytes:
     check_permissions(writer, names)
     pages = all_pages(writer.root)
     is_signed = any(signature is not None for _name, signature, _field in signature_fields(writer))
-    form_list = _form_fields(writer, frozenset(names))
+    listed = form_list(writer, frozenset(names))
     empty = _empty_appearance(writer)
     seen: set[str] = set()
     widgets: list[tuple[Page, generic.IndirectObject]] = []
@@ -81,10 +81,10 @@ def prepare(data: bytes, places: Sequence[Place]) -> bytes:
         seen.add(place.recipient)
         rectangle = _rectangle(place, page_geometry(page.dictionary))
         field = writer.add_object(_widget(place, rectangle, page, empty, is_signature=is_signature))
-        form_list.append(field)
+        listed.append(field)
         widgets.append((page, field))
     writer.add_widgets(pages, widgets)
-    writer.update_container(form_list)
+    writer.update_container(listed)
     return b"".join((data, writer.tail()))
 
 
@@ -132,7 +132,7 @@ def _empty_appearance(writer: IncrementalPdfFileWriter) -> generic.IndirectObjec
     return writer.add_object(stream)
 
 
-def _form_fields(writer: IncrementalPdfFileWriter, names: frozenset[str]) -> generic.ArrayObject:
+def form_list(writer: IncrementalPdfFileWriter, names: frozenset[str]) -> generic.ArrayObject:
     """The form's list of fields, made if it is missing; flagged as append-only.
 
     Raises: PdfError field-taken, damaged.

@@ -25,6 +25,9 @@ from pdfops.signer import KeySigner
 Ask = Callable[[wire.Header, list[bytes]], tuple[wire.Header, Sequence[bytes]]]
 
 
+Done = Callable[..., tuple[wire.Header, Sequence[bytes]]]
+
+
 class RehearsalError(Exception):
     """A job failed on our own document: this installation cannot work."""
 
@@ -79,10 +82,21 @@ def rehearse(ask: Ask) -> None:
     }
     answer, blobs = done(header, data, ink)
     tail = close(data, wire.unsigned_from_json(answer["value"], blobs[0]), signer)
-    done({"job": "check", "fields": ["a"], "signatures_before": 0}, data, tail)
+    done({"job": "check", "fields": ["a"], "signatures_before": 0, "level": "b-b"}, data, tail)
     done({"job": "verify", "examine": True}, data + tail)
+    _rehearse_lasting(done, data + tail, signer)
     for image_format in ("jpeg", "webp", "png"):
         done({"job": "preview", "page": 1, "width_px": 100, "image_format": image_format}, data + tail)
+
+
+def _rehearse_lasting(done: Done, data: bytes, signer: KeySigner) -> None:
+    chains = done({"job": "chains"}, data)[0]["value"]["chains"]
+    lengths, roots = wire.join(signer.chain, ())
+    header = {"job": "gather", "chains": chains, "lengths": lengths, "keys": [], "own": signer.chain[0].hex()}
+    answer, blobs = done({**header, "now": "2020-01-01T12:00:00+00:00"}, roots)
+    data += done({"job": "store", "lengths": answer["value"]["lengths"]}, data, blobs[0])[1][0]
+    data += done({"job": "timestamp", "cms_bytes": 1_000}, data)[1][0]
+    done({"job": "verify", "examine": True}, data)
 
 
 def _drawing(kind: str, mode: str) -> bytes:

@@ -8,29 +8,30 @@ child draws up the revision, the parent hashes and signs it, and a child then ch
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pdfops import wire
 from pdfops.children import RESIDENT_CAP_BYTES, Answer, Child, Lost
-from pdfops.cms_seal import reserved_bytes
 from pdfops.errors import PdfError
 from pdfops.fields import Place
 from pdfops.inspect import Inspection
+from pdfops.lasting import Lasting
 from pdfops.preview import ImageFormat
-from pdfops.seal import MAX_GROWTH_BYTES, SealOrder, close
-from pdfops.signer import Signer
+from pdfops.remote import Pending
+from pdfops.seal import SealOrder
+from pdfops.sealing import Sealer, Signed, decoded
+from pdfops.signer import Identity, Signer
 from pdfops.verify import Verification
 
+__all__ = ["Limits", "Signed", "Workshop", "WorkshopClosedError"]
+
 _log = logging.getLogger("pdfops")
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,6 @@ class Limits:
     start_s: float = 60.0
     wait_s: float = 60.0
     resident_bytes: int = RESIDENT_CAP_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A new revision, not checked yet. ``sha256``: of all of it, hex; ``fields``: the signature fields that were
-    signed; ``signatures_before``: how many were in the input."""
-
-    data: bytes
-    sha256: str
-    fields: tuple[str, ...]
-    signatures_before: int
 
 
 class WorkshopClosedError(Exception):
@@ -72,6 +62,7 @@ class Workshop:
         self._lock = threading.Lock()
         self._alive: set[Child] = set()
         self._closed = False
+        self._sealer = Sealer(self._ask)
         self._stopping = threading.Event()
         self._warm = threading.Event()
         for _ in range(children):
@@ -83,7 +74,7 @@ class Workshop:
 
     def inspect(self, data: bytes) -> Inspection:
         """See `pdfops.inspect.inspect`. Raises: PdfError, too-slow and too-heavy included."""
-        return _decoded(wire.inspection_from_json, self._ask({"job": "inspect"}, (data,)).value)
+        return decoded(wire.inspection_from_json, self._ask({"job": "inspect"}, (data,)).value)
 
     def preview(self, data: bytes, page: int, width_px: int, image_format: ImageFormat = "jpeg") -> bytes:
         """See `pdfops.preview.render`. Raises: PdfError."""
@@ -106,54 +97,51 @@ class Workshop:
         """See `pdfops.ink.normalise_ink`. Raises: PdfError."""
         return self._ask({"job": "ink"}, (image,)).blob
 
-    def seal(self, data: bytes, order: SealOrder, signer: Signer) -> bytes:
+    def seal(self, data: bytes, order: SealOrder, signer: Signer, lasting: Lasting | None = None) -> bytes:
         """Fill, stamp and sign the fields of ``order``, check the result, return it; it starts with ``data``.
 
         Raises: PdfError as `sign` and `check`.
         """
-        signed = self.sign(data, order, signer)
+        signed = self.sign(data, order, signer, lasting)
         self.check(data, signed)
         return signed.data
 
-    def sign(self, data: bytes, order: SealOrder, signer: Signer) -> Signed:
+    def sign(self, data: bytes, order: SealOrder, signer: Signer, lasting: Lasting | None = None) -> Signed:
         """The first half of `seal`: nothing may speak of the result before `check` has passed it.
 
-        The signer is called in this thread. A child that has seen the document never sees the key, and what is signed
-        is hashed here, once for both the seal and the revision.
+        The signer is called in this thread, and so is the authority of ``lasting``, who attests the time. A child that
+        has seen the document never sees the key, and what is signed is hashed here, once for both the seal and the
+        revision.
 
-        Raises: PdfError as `pdfops.seal.draw_up`.
+        Raises: PdfError as `pdfops.seal.draw_up`; with ``lasting`` unreachable, timestamp-refused,
+        validation-data-missing: then nothing was signed, and it can be tried again.
         """
-        reserved = reserved_bytes(signer)
-        tails: list[bytes] = []
-        signed: list[str] = []
-        before: int | None = None
-        remaining: SealOrder | None = order
-        current = data
-        with ThreadPoolExecutor(1, thread_name_prefix="pdfops-hash") as pool:
-            hashing = pool.submit(hashlib.sha256, data)  # while the first child draws
-            while remaining is not None:
-                header = {"job": "draw_up", "order": wire.order_to_json(remaining), "cms_bytes": reserved}
-                answer = self._ask(header, (current, order.ink_png))
-                unsigned = _decoded(wire.unsigned_from_json, answer.value, answer.blob)
-                if not set(unsigned.left) < set(remaining.fields):
-                    raise PdfError("not-verified", reason="fields")
-                before = unsigned.signatures_before if before is None else before
-                sha = hashing.result()
-                tails.append(close(current, unsigned, signer, sha))
-                sha.update(tails[-1])
-                signed.append(remaining.fields[0])
-                remaining = replace(remaining, fields=unsigned.left) if unsigned.left else None
-                current = b"".join((current, tails[-1]))
-        if len(current) - len(data) > MAX_GROWTH_BYTES * len(signed):
-            raise PdfError("too-much-growth", limit=MAX_GROWTH_BYTES)
-        return Signed(current, sha.hexdigest(), tuple(signed), before or 0)
+        return self._sealer.sign(data, order, signer, lasting)
+
+    def begin(self, data: bytes, order: SealOrder, holder: Identity, lasting: Lasting | None = None) -> Pending:
+        """The first of two requests: a seal but for the signature, whose key is elsewhere. The pending seal is kept by
+        the caller; ``lasting`` has to be given to `finish` as well. Raises: PdfError as `pdfops.seal.draw_up`."""
+        return self._sealer.begin(data, order, holder, lasting)
+
+    def finish(self, data: bytes, pending: Pending, signature: bytes, lasting: Lasting | None = None) -> Signed:
+        """The second: with the signature over ``pending.to_sign``. `check` it as what `sign` returns. Where
+        ``pending.unsigned.left`` names more fields, each takes two more requests on the result.
+
+        Raises: PdfError not-verified where document or signature are not those of ``pending``; as `sign`.
+        """
+        return self._sealer.finish(data, pending, signature, lasting)
 
     def check(self, data: bytes, signed: Signed) -> None:
         """See `pdfops.verify.check_seal`. ``data``: what was signed.
 
         Raises: PdfError not-verified when the result is not what it should be: it must not be kept.
         """
-        header = {"job": "check", "fields": list(signed.fields), "signatures_before": signed.signatures_before}
+        header = {
+            "job": "check",
+            "fields": list(signed.fields),
+            "signatures_before": signed.signatures_before,
+            "level": signed.level,
+        }
         blobs = (data, signed.data[len(data) :])
         if self._ask(header, blobs, self._limits.verify_s).value != {"checked": True}:
             raise PdfError("not-verified", reason="no verdict")
@@ -169,7 +157,7 @@ class Workshop:
             if not examine or error.code not in ("too-slow", "too-heavy"):
                 raise
             answer = self._ask({"job": "verify", "examine": False}, (data,), self._limits.job_s)
-        return _decoded(wire.verification_from_json, answer.value)
+        return decoded(wire.verification_from_json, answer.value)
 
     def await_warm(self, timeout_s: float) -> bool:
         """Whether a child has been ready for work by then: a workshop that never warms cannot work here."""
@@ -282,11 +270,3 @@ class Workshop:
                 failures = 0
                 self._idle.put(child)
                 self._warm.set()
-
-
-def _decoded(decode: Callable[..., _Value], *parts: object) -> _Value:
-    """What a child's answer says, if it is one; a child is not trusted to keep to the agreed shapes."""
-    try:
-        return decode(*parts)
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
-        raise PdfError("damaged") from error

@@ -14,7 +14,7 @@ import binascii
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +41,10 @@ MAX_GROWTH_BYTES: Final = 2_000_000
 """How much one revision may append."""
 
 APPLICATION: Final = "Parapheur"
+DOES_NOT_FIT: Final = "the signature does not fit"
+Stamp = Callable[[bytes], bytes]
+"""A timestamp over a SHA-256 digest: DER of a TimeStampToken (RFC 3161)."""
+
 _BYTE_RANGE: Final = re.compile(rb"/ByteRange\s*\[(\d+) (\d+) (\d+) (\d+)\]")
 
 
@@ -132,8 +136,8 @@ def draw_up(data: bytes, order: SealOrder, cms_bytes: int) -> Unsigned:
     return Unsigned(tail, start, end, tuple(left), before)
 
 
-def close(data: bytes, unsigned: Unsigned, signer: Signer, hashed: Hash | None = None) -> bytes:
-    """Hash, sign, fill the hole. Returns what has to be appended to ``data``.
+def covered_digest(data: bytes, unsigned: Unsigned, hashed: Hash | None = None) -> bytes:
+    """SHA-256 over all of the new file but the hole, 32 bytes.
 
     Reads nothing but the bytes at the offsets it was given, and refuses those that do not say what they should.
     ``hashed`` is SHA-256 fed with ``data`` by the caller, who has more use for it; it is left as it was.
@@ -151,11 +155,31 @@ def close(data: bytes, unsigned: Unsigned, signer: Signer, hashed: Hash | None =
     sha = hashed.copy() if hashed is not None else hashlib.sha256(data)
     sha.update(tail[:start])
     sha.update(tail[end:])
-    attributes = signed_attributes(signer, sha.digest())
-    contents = binascii.hexlify(package(signer, attributes, signer.sign(attributes))).upper()
+    return sha.digest()
+
+
+def filled(base: int, unsigned: Unsigned, cms_object: bytes) -> bytes:
+    """What has to be appended to the ``base`` bytes before it, with the hole filled. Raises: PdfError not-verified."""
+    tail = unsigned.tail
+    start, end = unsigned.hole_start - base, unsigned.hole_end - base
+    contents = binascii.hexlify(cms_object).upper()
     if len(contents) > end - start - 2:
-        raise PdfError("not-verified", reason="the signature does not fit")
+        raise PdfError("not-verified", reason=DOES_NOT_FIT)
     return b"".join((tail[: start + 1], contents, tail[start + 1 + len(contents) :]))
+
+
+def close(
+    data: bytes, unsigned: Unsigned, signer: Signer, hashed: Hash | None = None, stamp: Stamp | None = None
+) -> bytes:
+    """Hash, sign, have the signature's time attested by ``stamp``, fill the hole. Returns what has to be appended to
+    ``data``. ``hashed``: as for `covered_digest`.
+
+    Raises: PdfError not-verified, too-much-growth, and what ``stamp`` raises.
+    """
+    attributes = signed_attributes(signer, covered_digest(data, unsigned, hashed))
+    signature = signer.sign(attributes)
+    token = stamp(hashlib.sha256(signature).digest()) if stamp is not None else b""
+    return filled(len(data), unsigned, package(signer, attributes, signature, token))
 
 
 def seal(data: bytes, order: SealOrder, signer: Signer) -> bytes:

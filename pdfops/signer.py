@@ -25,8 +25,8 @@ LONGEST_NAME_BYTES: Final = 64
 DOCUMENT_SIGNING: Final = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 
 
-class Signer(Protocol):
-    """Something that signs with one key. Safe to call from many threads."""
+class Identity(Protocol):
+    """Whose seal it is: all that must be known before anything is signed, and the key not among it."""
 
     @property
     def chain(self) -> tuple[bytes, ...]:
@@ -42,6 +42,10 @@ class Signer(Protocol):
     def signature_size_bytes(self) -> int:
         """The size that no signature exceeds."""
         ...
+
+
+class Signer(Identity, Protocol):
+    """Something that signs with one key. Safe to call from many threads."""
 
     def sign(self, data: bytes) -> bytes:
         """The signature over SHA-256 of ``data``."""

@@ -1,27 +1,28 @@
 """Who vouches for a signer: a certificate that leads to one of the given roots, or nobody that we know.
 
 A certificate that is itself among the roots is trusted: an organisation's self-made seal is known by being known. What
-is marked as a test stays a test, whoever vouches for it. Revocation is not asked for here.
+is marked as a test stays a test, whoever vouches for it. A certificate is judged by the earliest time that a trusted
+timestamp attests, so what was signed in time stays good when it expires. Nobody is asked whether it was revoked; what
+the document itself holds on that counts.
+
+Source: ETSI EN 319 102-1, 5.6 (the past is judged from the last timestamp backwards).
 """
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from asn1crypto import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.x509 import load_der_x509_certificate
-from pyhanko_certvalidator import CertificateValidator, ValidationContext
-from pyhanko_certvalidator.errors import PathBuildingError, PathValidationError, ValidationError
 
+from pdfops.paths import leads_to
+from pdfops.timestamp import may_stamp
 from pdfops.verify import Verification
 
 Trust = Literal["trusted", "unknown", "test"]
 
-MAX_DEPTH, MAX_CERTIFICATES, MAX_CHAINS = 8, 20, 50
+MAX_CHAINS: Final = 50
 TEST_MARK: Final = "TEST - no legal value"
 """The organisational unit of certificates that were made for trying things out."""
 
@@ -44,17 +45,32 @@ def together(verification: Verification, each: Sequence[Trust]) -> Trust:
 def trust_of_each(
     verification: Verification, roots: Sequence[bytes], moment: dt.datetime | None = None
 ) -> list[Trust]:
-    """That of every signature, in their order; the same certificates are looked at once."""
-    known: dict[tuple[bytes, ...], Trust] = {}
-    for one in verification.signatures:
-        if one.certificates not in known:
-            known[one.certificates] = (
-                trust_of_chain(one.certificates, roots, moment) if len(known) < MAX_CHAINS else "unknown"
-            )
-    return [known[one.certificates] for one in verification.signatures]
+    """That of every signature, in their order, from the last one backwards: each trusted timestamp takes those before
+    it to its own time. The same certificates are looked at once for each time."""
+    at = moment or dt.datetime.now(dt.UTC)
+    known: dict[tuple[tuple[bytes, ...], dt.datetime, bool], Trust] = {}
+
+    def trust(chain: tuple[bytes, ...], when: dt.datetime, *, stamps: bool = False) -> Trust:
+        key = (chain, when, stamps)
+        if key not in known:
+            is_too_many = len(known) >= MAX_CHAINS
+            known[key] = "unknown" if is_too_many else trust_of_chain(chain, roots, when, for_timestamps=stamps)
+        return known[key]
+
+    found: list[Trust] = []
+    for one in reversed(verification.signatures):
+        when = at
+        if one.stamped_at is not None and one.intact and trust(one.stamp_certificates, at, stamps=True) == "trusted":
+            when = min(at, one.stamped_at)
+        found.append("unknown" if one.is_revoked else trust(one.certificates, when if not one.is_timestamp else at))
+        if one.is_timestamp:
+            at = when
+    return found[::-1]
 
 
-def trust_of_chain(chain: Sequence[bytes], roots: Sequence[bytes], moment: dt.datetime | None = None) -> Trust:
+def trust_of_chain(
+    chain: Sequence[bytes], roots: Sequence[bytes], moment: dt.datetime | None = None, *, for_timestamps: bool = False
+) -> Trust:
     """``chain``: DER, the signer's certificate first. Unreadable certificates are nobody's."""
     try:
         certificates = [x509.Certificate.load(one, strict=True) for one in chain]
@@ -64,59 +80,13 @@ def trust_of_chain(chain: Sequence[bytes], roots: Sequence[bytes], moment: dt.da
             return "test"
         at = moment or dt.datetime.now(dt.UTC)
         leaf = certificates[0]
+        if for_timestamps and not may_stamp(chain[0]):
+            return "unknown"
         if chain[0] in roots:
             return "trusted" if leaf.not_valid_before <= at <= leaf.not_valid_after else "unknown"
-        return "trusted" if _leads_to_a_root(certificates, roots, at) else "unknown"
+        return "trusted" if leads_to(chain, roots, at, for_timestamps=for_timestamps) else "unknown"
     except (ValueError, TypeError, KeyError):
         return "unknown"
-
-
-def _leads_to_a_root(certificates: Sequence[x509.Certificate], roots: Iterable[bytes], at: dt.datetime) -> bool:
-    anchors = [x509.Certificate.load(root) for root in roots]
-    usage = certificates[0].key_usage_value
-    if not anchors or (usage is not None and not {"digital_signature", "non_repudiation"} & usage.native):
-        return False
-    between = _chain(certificates, anchors)
-    if between is None:
-        return False
-    context = ValidationContext(trust_roots=anchors, other_certs=between, moment=at, allow_fetching=False)
-    validator = CertificateValidator(certificates[0], between, validation_context=context)
-    try:
-        asyncio.run(validator.async_validate_usage(set()))  # type: ignore[no-untyped-call]  # the library's own
-    except (PathBuildingError, PathValidationError, ValidationError):
-        return False
-    return True
-
-
-def _chain(
-    certificates: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate]
-) -> list[x509.Certificate] | None:
-    """The one way from the first certificate to an anchor, by signatures that really fit; None without one.
-
-    The library tries every order of certificates of one name, which somebody can make as many of as he likes.
-    """
-    way: list[x509.Certificate] = []
-    here, left = certificates[0], list(certificates[1:MAX_CERTIFICATES])
-    for _ in range(MAX_DEPTH):
-        if any(_issued(one, here) for one in anchors):
-            return way
-        above = next((one for one in left if _issued(one, here)), None)
-        if above is None:
-            return None
-        left.remove(above)
-        way.append(above)
-        here = above
-    return None
-
-
-def _issued(issuer: x509.Certificate, issued: x509.Certificate) -> bool:
-    if issuer.subject != issued.issuer:
-        return False
-    try:
-        load_der_x509_certificate(issued.dump()).verify_directly_issued_by(load_der_x509_certificate(issuer.dump()))
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
-        return False
-    return True
 
 
 def _is_test(certificate: x509.Certificate) -> bool:

@@ -12,12 +12,13 @@ import datetime as dt
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final, Literal
 
 from pyhanko.pdf_utils import generic
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.fields import MDPPerm
-from pyhanko.sign.validation.generic_cms import validate_sig_integrity
+from pyhanko.sign.validation.generic_cms import extract_tst_data_iter, validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
@@ -25,19 +26,24 @@ from pdfops.changes import Change, list_changes, removed_signatures
 from pdfops.errors import PdfError
 from pdfops.history import Reader
 from pdfops.inspect import certificate_name, signer_name
+from pdfops.levels import Level, Signed, levels_of
 from pdfops.permissions import signature_fields
 from pdfops.reading import MAX_OBJECT_NUMBER, entries, entry, highest_number, open_reader
 from pdfops.seal import MAX_GROWTH_BYTES
+from pdfops.timestamp import attestation, imprint_algorithm
 
 State = Literal["intact", "broken", "unverifiable"]
 Coverage = Literal["file", "revision", "part"]
 Later = Literal["nothing", "signatures", "validation-data", "other"]
 Changes = Literal["none", "allowed", "forbidden", "unexamined"]
 Integrity = Literal["intact", "changed", "broken", "unsigned", "unverifiable"]
+SealLevel = Literal["b-b", "b-t", "b-lt", "b-lta"]
+"""What a document is to reach by our hand; `pdfops.levels.Level` is what one has."""
 
 MAX_SIGNATURES: Final = 1_000
 MAX_END_BYTES: Final = 10_000
 MAX_CERTIFICATES: Final = 20
+MAX_TIMESTAMPS: Final = 5
 _END_OF_REVISION: Final = re.compile(
     rb"(\s*(trailer\s*)?<<.*>>|\s*(endstream\s+)?(endobj)?)\s*startxref\s+\d+\s+%%EOF\s*", re.DOTALL
 )
@@ -54,7 +60,9 @@ class SignatureVerdict:
     ``signed_at`` is claimed by the signer, None when absent. ``covers``: the file to its last byte, its own revision
     completely, or only a part. ``later``: what the file ends with behind it: nothing, an intact signature, data for
     long-term validation, or anything else. ``changes``: what those revisions did to what was signed; filling in fields
-    and signing are allowed. ``reason`` says in English why a state is not intact.
+    and signing are allowed. ``reason`` says in English why a state is not intact. ``stamped_at``: what an intact
+    timestamp attests, for a timestamp its own time; ``stamp_certificates``: whose it is. ``level``: see
+    `pdfops.levels`; ``is_revoked``: the document holds a proof that the certificate had been revoked.
     """
 
     field: str
@@ -68,6 +76,10 @@ class SignatureVerdict:
     reason: str = ""
     signed_bytes: int = 0
     certificates: tuple[bytes, ...] = ()
+    stamped_at: dt.datetime | None = None
+    stamp_certificates: tuple[bytes, ...] = ()
+    level: Level = "B-B"
+    is_revoked: bool = False
 
     @property
     def integrity(self) -> Integrity:
@@ -140,7 +152,8 @@ def verify(data: bytes, examine: bool = True) -> Verification:
         if len(found) >= MAX_SIGNATURES:
             raise PdfError("damaged")
         found.append(_verdict(reader, name, signature, form_field, examine=examine))
-    verdicts = [verdict for _revision, verdict in sorted(found, key=lambda pair: pair[0])]
+    found.sort(key=lambda pair: pair[0])
+    verdicts = _with_levels(reader, found) if examine else [verdict for _revision, verdict in found]
     ends_well = bool(verdicts) and verdicts[-1].intact and verdicts[-1].later != "other"
     return Verification(
         tuple(
@@ -150,6 +163,30 @@ def verify(data: bytes, examine: bool = True) -> Verification:
         int(reader.xrefs.total_revisions),
         _changes(reader, data, [revision for revision, _ in found]) if examine else (),
     )
+
+
+def _with_levels(reader: Reader, found: list[tuple[int, SignatureVerdict]]) -> list[SignatureVerdict]:
+    signed = [
+        Signed(
+            revision,
+            one.is_timestamp and one.intact,
+            one.stamped_at if one.intact else None,
+            one.certificates,
+            () if one.is_timestamp else one.stamp_certificates,
+        )
+        for revision, one in found
+    ]
+    try:
+        levels = levels_of(reader, signed, dt.datetime.now(dt.UTC))
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:
+        # Foreign bytes: nothing is said of how long it lasts.
+        return [one for _revision, one in found]
+    return [
+        replace(one, level=level, is_revoked=is_revoked)
+        for (_revision, one), (level, is_revoked) in zip(found, levels, strict=True)
+    ]
 
 
 def _changes(reader: Reader, data: bytes, signed_revisions: list[int]) -> tuple[Change, ...] | None:
@@ -166,16 +203,19 @@ def _changes(reader: Reader, data: bytes, signed_revisions: list[int]) -> tuple[
         return None
 
 
-def check_seal(data: bytes, input_size: int, fields: tuple[str, ...], signatures_before: int) -> None:
+def check_seal(
+    data: bytes, input_size: int, fields: tuple[str, ...], signatures_before: int, level: SealLevel = "b-b"
+) -> None:
     """Refuse our own output unless it is what it should be.
 
     ``data`` is the sealed file, whose first ``input_size`` bytes are the input; ``fields`` are the signature fields
-    that were signed. Every signature must be there, intact and followed by nothing unsigned, the last one must cover
-    the file, and none that was there before may have changed.
+    that were signed, in their order, that of a timestamp over the document last. Every signature must be there, intact
+    and followed by nothing unsigned but, for ``level`` b-lt, a store; the last one must cover the file, and none that
+    was there before may have changed. From b-t on each seal carries an intact timestamp.
 
     Raises: PdfError not-verified (with ``reason``), too-much-growth.
     """
-    if len(data) - input_size > MAX_GROWTH_BYTES * len(fields):
+    if len(data) - input_size > MAX_GROWTH_BYTES * (len(fields) + 1):
         raise PdfError("too-much-growth", limit=MAX_GROWTH_BYTES)
     try:
         result = verify(data, examine=False)
@@ -189,7 +229,15 @@ def check_seal(data: bytes, input_size: int, fields: tuple[str, ...], signatures
     earlier = [one for one in result.signatures if one.field not in fields]
     if len(ours) != len(fields) or len(earlier) != signatures_before:
         raise PdfError("not-verified", reason="number of signatures")
-    if not all(one.intact for one in ours) or not ours[-1].covers_whole_file:
+    if not all(one.intact for one in ours) or not (ours[-1].covers_whole_file or level == "b-lt"):
+        raise PdfError("not-verified", reason="new signature")
+    if level != "b-b" and not all(one.stamped_at for one in ours):
+        raise PdfError("not-verified", reason="timestamp")
+    if level in ("b-lt", "b-lta") and entry(reader.root, "/DSS") is None:
+        raise PdfError("not-verified", reason="store")
+    if level == "b-lta" and not ours[-1].is_timestamp:
+        raise PdfError("not-verified", reason="archive timestamp")
+    if level == "b-lt" and not ours[-1].covers_whole_file and not _is_followed_by_a_store(reader, ours[-1].field):
         raise PdfError("not-verified", reason="new signature")
     if all(one.intact for one in earlier):
         return
@@ -197,6 +245,14 @@ def check_seal(data: bytes, input_size: int, fields: tuple[str, ...], signatures
     former = {one.field: one.state for one in verify(data[:input_size], examine=False).signatures}
     if any(one.state != former.get(one.field) for one in earlier):
         raise PdfError("not-verified", reason="earlier signature")
+
+
+def _is_followed_by_a_store(reader: Reader, field: str) -> bool:
+    for name, signature, form_field in signature_fields(reader):
+        if name == field and signature is not None:
+            _revision, verdict = _verdict(reader, name, signature, form_field, examine=True)
+            return verdict.changes == "allowed" and verdict.later == "validation-data"
+    return False
 
 
 def _verdict(
@@ -215,6 +271,7 @@ def _verdict(
         coverage = _COVERAGE.get(embedded.evaluate_signature_coverage(), "part")
         state, reason = _state(embedded, coverage)
         changes, later = _aftermath(reader, embedded, coverage, examine=examine)
+        stamped_at, stamp_certificates = _attested(embedded) if state == "intact" else (None, ())
         return int(embedded.signed_revision), SignatureVerdict(
             field=name,
             signer=certificate_name(embedded.signer_cert),
@@ -227,6 +284,8 @@ def _verdict(
             reason=reason,
             signed_bytes=_signed_bytes(embedded) if coverage != "part" else 0,
             certificates=_certificates(embedded),
+            stamped_at=stamped_at,
+            stamp_certificates=stamp_certificates,
         )
     except MemoryError:
         raise
@@ -253,6 +312,24 @@ def _signed_bytes(embedded: EmbeddedPdfSignature) -> int:
 def _certificates(embedded: EmbeddedPdfSignature) -> tuple[bytes, ...]:
     others = embedded.other_embedded_certs or ()
     return tuple(bytes(one.dump()) for one in [embedded.signer_cert, *others][:MAX_CERTIFICATES])
+
+
+def _attested(embedded: EmbeddedPdfSignature) -> tuple[dt.datetime | None, tuple[bytes, ...]]:
+    """The time that a document timestamp, or the first intact timestamp of a signature, attests; and whose it is."""
+    if embedded.signed_data["encap_content_info"]["content_type"].native == "tst_info":
+        stated = embedded.signed_data["encap_content_info"]["content"].parsed
+        return stated["gen_time"].native, _certificates(embedded)
+    signature = embedded.signer_info["signature"].native
+    for token in islice(extract_tst_data_iter(embedded.signer_info, signed=False), MAX_TIMESTAMPS):
+        try:
+            found = attestation(token, hashlib.new(imprint_algorithm(token), signature).digest())
+        except (MemoryError, RecursionError):
+            raise
+        except Exception:  # noqa: S112  # foreign DER: such a timestamp attests nothing
+            continue
+        if found is not None:
+            return found
+    return None, ()
 
 
 def _aftermath(

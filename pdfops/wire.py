@@ -13,10 +13,13 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, get_args
 
-from pdfops.changes import Change, Kind
+from pdfops.changes import Change
+from pdfops.changes import Kind as ChangeKind
 from pdfops.errors import CODES, PdfError
 from pdfops.fields import Place
 from pdfops.inspect import Inspection
+from pdfops.levels import Level
+from pdfops.longterm import Chain, Kind, Need
 from pdfops.seal import SealOrder, Unsigned
 from pdfops.verify import Changes, Coverage, Later, SignatureVerdict, State, Verification
 
@@ -149,6 +152,10 @@ def verification_to_json(value: Verification) -> Header:
                 "reason": one.reason,
                 "signed_bytes": one.signed_bytes,
                 "certificates": [certificate.hex() for certificate in one.certificates],
+                "stamped_at": one.stamped_at.isoformat() if one.stamped_at else None,
+                "stamp_certificates": [certificate.hex() for certificate in one.stamp_certificates],
+                "level": one.level,
+                "is_revoked": one.is_revoked,
             }
             for one in value.signatures
         ],
@@ -169,17 +176,16 @@ def verification_from_json(value: Header) -> Verification:
 
 def _change_from_json(value: Any) -> Change:
     kind, after, subject, number = _list(value)
-    return Change(_one_of(Kind, kind), _int(after), _str(subject), _int(number))
+    return Change(_one_of(ChangeKind, kind), _int(after), _str(subject), _int(number))
 
 
 def _verdict_from_json(value: Any) -> SignatureVerdict:
     if not isinstance(value, dict):
         raise WireError("not a verdict")
-    signed_at = value["signed_at"]
     return SignatureVerdict(
         field=_str(value["field"]),
         signer=_str(value["signer"]),
-        signed_at=None if signed_at is None else dt.datetime.fromisoformat(_str(signed_at)),
+        signed_at=_moment(value["signed_at"]),
         state=_one_of(State, value["state"]),
         covers=_one_of(Coverage, value["covers"]),
         later=_one_of(Later, value["later"]),
@@ -187,8 +193,61 @@ def _verdict_from_json(value: Any) -> SignatureVerdict:
         is_timestamp=_bool(value["is_timestamp"]),
         reason=_str(value["reason"]),
         signed_bytes=_int(value["signed_bytes"]),
-        certificates=tuple(bytes.fromhex(_str(one)) for one in _list(value["certificates"])),
+        certificates=_bytes_list(value["certificates"]),
+        stamped_at=_moment(value["stamped_at"]),
+        stamp_certificates=_bytes_list(value["stamp_certificates"]),
+        level=_one_of(Level, value["level"]),
+        is_revoked=_bool(value["is_revoked"]),
     )
+
+
+def _moment(value: Any) -> dt.datetime | None:
+    return None if value is None else dt.datetime.fromisoformat(_str(value))
+
+
+def _bytes_list(value: Any) -> tuple[bytes, ...]:
+    return tuple(bytes.fromhex(_str(one)) for one in _list(value))
+
+
+def join(*lists: Sequence[bytes]) -> tuple[list[list[int]], bytes]:
+    """Lists of byte strings as one blob, and the lengths that part it again."""
+    return [[len(one) for one in items] for items in lists], b"".join(one for items in lists for one in items)
+
+
+def part(lengths: Any, blob: bytes) -> list[tuple[bytes, ...]]:
+    """The inverse of `join`. Raises: WireError."""
+    lists, at = [], 0
+    for items in _list(lengths):
+        found = []
+        for length in _list(items):
+            if _int(length) < 0:
+                raise WireError("not a length")
+            found.append(blob[at : at + length])
+            at += length
+        lists.append(tuple(found))
+    if at != len(blob):
+        raise WireError("not that many bytes")
+    return lists
+
+
+def chain_to_json(chain: Chain) -> Header:
+    return {"certificates": [one.hex() for one in chain.certificates], "stamps": chain.stamps}
+
+
+def chain_from_json(value: Any) -> Chain:
+    if not isinstance(value, dict):
+        raise WireError("not a chain")
+    return Chain(_bytes_list(value["certificates"]), _bool(value["stamps"]))
+
+
+def need_to_json(need: Need) -> Header:
+    return {"kind": need.kind, "url": need.url, "body": need.body.hex()}
+
+
+def need_from_json(value: Any) -> Need:
+    if not isinstance(value, dict):
+        raise WireError("not a need")
+    return Need(_one_of(Kind, value["kind"]), _str(value["url"]), bytes.fromhex(_str(value["body"])))
 
 
 def error_to_json(error: PdfError) -> Header:
@@ -240,4 +299,18 @@ def _one_of(choices: Any, value: Any) -> Any:
     return value
 
 
-Job = Literal["inspect", "preview", "renders", "prepare", "ink", "draw_up", "check", "verify"]
+Job = Literal[
+    "inspect",
+    "preview",
+    "renders",
+    "prepare",
+    "ink",
+    "draw_up",
+    "check",
+    "verify",
+    "token",
+    "chains",
+    "gather",
+    "store",
+    "timestamp",
+]

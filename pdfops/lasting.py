@@ -1,0 +1,53 @@
+"""Who attests the time of a seal and vouches for its certificates, and how far a document is to carry that with it.
+
+An `Authority` reaches them; it belongs to the parent, which has a network and reads nothing of what comes. What comes
+is read in a child.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from pdfops.longterm import Need
+from pdfops.verify import SealLevel
+
+FIRST_TOKEN_BYTES: Final = 8_000
+"""Room for a timestamp before one was seen. Measured tokens with their certificates: 1,500 to 7,000 bytes."""
+
+
+class Authority(Protocol):
+    """Reaches timestamp authorities and the issuers of certificates. Safe to call from many threads.
+
+    Both raise PdfError unreachable where nobody answers, in bounded time.
+    """
+
+    def stamp(self, request: bytes) -> bytes:
+        """The answer (TimeStampResp) to a TimeStampReq, as it came."""
+        ...
+
+    def fetch(self, need: Need) -> bytes:
+        """An OCSP response or a CRL, as it came."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """``level``: what a sealed document is to reach; ``roots``: certificates (DER) that timestamps and our seals have
+    to lead to."""
+
+    level: SealLevel
+    roots: tuple[bytes, ...]
+    authority: Authority
+
+    @property
+    def with_store(self) -> bool:
+        return self.level in ("b-lt", "b-lta")
+
+    @property
+    def with_archive_timestamp(self) -> bool:
+        return self.level == "b-lta"
+
+    def for_now(self) -> Lasting:
+        """For a seal that others will follow: its own timestamp, and no store yet."""
+        return replace(self, level="b-t")

@@ -1,0 +1,92 @@
+"""The way from a certificate to a root, by signatures that really fit.
+
+The library tries every order of certificates of one name, of which somebody can make as many as he likes; so the one
+way is found here first, and the library checks that one: validity, constraints, policies, usage, revocation.
+
+Source: RFC 5280, 6.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, TypeVar
+
+from asn1crypto import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.x509 import load_der_x509_certificate
+from pyhanko_certvalidator import CertificateValidator, ValidationContext
+from pyhanko_certvalidator.errors import PathBuildingError, PathValidationError, ValidationError
+
+MAX_DEPTH, MAX_CERTIFICATES = 8, 20
+MAY_SIGN: Final = {"digital_signature", "non_repudiation"}
+_Result = TypeVar("_Result")
+
+
+def leads_to(chain: Sequence[bytes], roots: Sequence[bytes], at: dt.datetime, *, for_timestamps: bool = False) -> bool:
+    """Whether the first certificate led to a root at that time. All DER; revocation is not asked for.
+
+    Raises: ValueError, TypeError, KeyError on what is no certificate.
+    """
+    certificates = [x509.Certificate.load(one, strict=True) for one in chain]
+    anchors = [x509.Certificate.load(root) for root in roots]
+    usage = certificates[0].key_usage_value
+    if not anchors or (usage is not None and not MAY_SIGN & usage.native):
+        return False
+    between = chain_between(certificates, anchors)
+    if between is None:
+        return False
+    context = ValidationContext(trust_roots=anchors, other_certs=between, moment=at, allow_fetching=False)
+    validator = CertificateValidator(certificates[0], between, validation_context=context)
+    try:
+        driven(validated(validator, for_timestamps=for_timestamps))
+    except (PathBuildingError, PathValidationError, ValidationError):
+        return False
+    return True
+
+
+def validated(validator: CertificateValidator, *, for_timestamps: bool) -> Coroutine[Any, Any, Any]:
+    """The library's check, for `driven`. Raises: its errors."""
+    if for_timestamps:
+        return validator.async_validate_usage(set(), {"time_stamping"})  # type: ignore[no-untyped-call]
+    return validator.async_validate_usage(set())  # type: ignore[no-untyped-call]
+
+
+def chain_between(
+    certificates: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate]
+) -> list[x509.Certificate] | None:
+    """What lies between the first certificate and an anchor, by signatures that really fit; None without a way."""
+    way: list[x509.Certificate] = []
+    here, left = certificates[0], list(certificates[1:MAX_CERTIFICATES])
+    for _ in range(MAX_DEPTH):
+        if any(is_issued(one, here) for one in anchors):
+            return way
+        above = next((one for one in left if is_issued(one, here)), None)
+        if above is None:
+            return None
+        left.remove(above)
+        way.append(above)
+        here = above
+    return None
+
+
+def is_issued(issuer: x509.Certificate, issued: x509.Certificate) -> bool:
+    """Whether ``issuer``'s key signed ``issued``."""
+    if issuer.subject != issued.issuer:
+        return False
+    try:
+        load_der_x509_certificate(issued.dump()).verify_directly_issued_by(load_der_x509_certificate(issuer.dump()))
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
+
+
+def driven(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+    """The result of a coroutine that never waits for anything: a child can open no event loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: _Result = done.value
+        return result
+    coroutine.close()
+    raise RuntimeError("it waits")

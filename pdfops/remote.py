@@ -1,0 +1,134 @@
+"""A seal in two requests, for a key that lies with somebody else: first what is to be signed, later the signature.
+
+Between the two a `Pending` is kept by the caller, as bytes. It holds no secret; it is trusted as far as the place
+where it is kept, and the second half is refused unless it belongs to the very same document and certificate.
+
+Source: Cloud Signature Consortium API, 11.9 (signatures/signHash); ETSI EN 319 142-1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from pdfops.cms_seal import package, signed_attributes
+from pdfops.errors import PdfError
+from pdfops.seal import Stamp, Unsigned, covered_digest, filled
+from pdfops.signer import Identity
+
+_PREFIX = struct.Struct(">4sI")
+_MAGIC = b"PPR1"
+_MAX_BYTES = 8_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The `Identity` of a key that is elsewhere."""
+
+    chain: tuple[bytes, ...]
+    algorithm: str
+    signature_size_bytes: int
+
+    @classmethod
+    def of(cls, chain: tuple[bytes, ...]) -> Holder:
+        """By the first certificate (DER): RSA of 2,048 bits or more, or P-256. Raises: ValueError."""
+        key = x509.load_der_x509_certificate(chain[0]).public_key()
+        if isinstance(key, rsa.RSAPublicKey) and key.key_size >= 2_048:
+            return cls(chain, "sha256_rsa", (key.key_size + 7) // 8)
+        if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+            return cls(chain, "sha256_ecdsa", 72)
+        raise ValueError("the key of a seal is RSA of 2,048 bits or more, or P-256")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Half of a seal. ``to_sign``: the bytes the signature has to be over (DER of the signed attributes); ``fields``:
+    the names of those that this one signature fills, ``unsigned.left`` those that need another."""
+
+    unsigned: Unsigned
+    holder: Holder
+    to_sign: bytes
+    field: str
+    base_sha256: str
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of ``to_sign``, 32 bytes: what a provider's signHash takes."""
+        return hashlib.sha256(self.to_sign).digest()
+
+    def to_bytes(self) -> bytes:
+        header = {
+            "hole": [self.unsigned.hole_start, self.unsigned.hole_end],
+            "left": list(self.unsigned.left),
+            "before": self.unsigned.signatures_before,
+            "chain": [one.hex() for one in self.holder.chain],
+            "to_sign": self.to_sign.hex(),
+            "field": self.field,
+            "base_sha256": self.base_sha256,
+        }
+        body = json.dumps(header, separators=(",", ":")).encode()
+        return _PREFIX.pack(_MAGIC, len(body)) + body + self.unsigned.tail
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Pending:
+        """Raises: ValueError for anything that `to_bytes` did not make."""
+        try:
+            if len(data) > _MAX_BYTES:
+                raise ValueError("too large")
+            magic, size = _PREFIX.unpack_from(data)
+            if magic != _MAGIC:
+                raise ValueError("not a pending seal")
+            header = json.loads(data[_PREFIX.size : _PREFIX.size + size])
+            start, end = (int(number) for number in header["hole"])
+            left = tuple(str(name) for name in header["left"])
+            unsigned = Unsigned(data[_PREFIX.size + size :], start, end, left, int(header["before"]))
+            holder = Holder.of(tuple(bytes.fromhex(one) for one in header["chain"]))
+            to_sign = bytes.fromhex(header["to_sign"])
+            return cls(unsigned, holder, to_sign, str(header["field"]), str(header["base_sha256"]))
+        except (KeyError, TypeError, IndexError, struct.error) as error:
+            raise ValueError("not a pending seal") from error
+
+
+def begin(data: bytes, unsigned: Unsigned, holder: Identity, field: str) -> Pending:
+    """``unsigned``: what `seal.draw_up` made of ``data``, with room for `cms_seal.reserved_bytes` of the holder.
+
+    Raises: PdfError not-verified, too-much-growth.
+    """
+    hashed = hashlib.sha256(data)
+    attributes = signed_attributes(holder, covered_digest(data, unsigned, hashed))
+    known = Holder(holder.chain, holder.algorithm, holder.signature_size_bytes)
+    return Pending(unsigned, known, attributes, field, hashed.hexdigest())
+
+
+def finish(data: bytes, pending: Pending, signature: bytes, stamp: Stamp | None = None) -> bytes:
+    """What has to be appended to ``data``, the document that `begin` was given.
+
+    Raises: PdfError not-verified when the document is another one, or the signature not that of the certificate's key
+    over ``to_sign``; and what ``stamp`` raises.
+    """
+    hashed = hashlib.sha256(data)
+    if hashed.hexdigest() != pending.base_sha256:
+        raise PdfError("not-verified", reason="another document")
+    if signed_attributes(pending.holder, covered_digest(data, pending.unsigned, hashed)) != pending.to_sign:
+        raise PdfError("not-verified", reason="another revision")
+    _check(pending.holder, pending.to_sign, signature)
+    token = stamp(hashlib.sha256(signature).digest()) if stamp is not None else b""
+    return filled(len(data), pending.unsigned, package(pending.holder, pending.to_sign, signature, token))
+
+
+def _check(holder: Holder, signed: bytes, signature: bytes) -> None:
+    key = x509.load_der_x509_certificate(holder.chain[0]).public_key()
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, signed, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature as error:
+        raise PdfError("not-verified", reason="signature") from error
