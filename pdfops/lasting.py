@@ -16,6 +16,10 @@ FIRST_TOKEN_BYTES: Final = 8_000
 """Room for a timestamp before one was seen. Measured tokens with their certificates: 1,500 to 7,000 bytes."""
 
 
+SPARE_TOKEN_BYTES: Final = 512
+"""Room beyond the largest that was seen: signatures and serial numbers differ in length."""
+
+
 class Authority(Protocol):
     """Reaches timestamp authorities and the issuers of certificates. Safe to call from many threads.
 

@@ -71,10 +71,8 @@ class _Store:
 
     def __init__(self, dss: Any) -> None:
         self._certificates = list(dss.load_certs())
-        context_kwargs: dict[str, Any] = {}
-        context = dss.as_validation_context(context_kwargs)
-        self._ocsps: list[ocsp.OCSPResponse] = list(context.ocsps)
-        self._crls: list[crl.CertificateList] = list(context.crls)
+        self._ocsps = [ocsp.OCSPResponse.load(one.get_object().data) for one in dss.ocsps]
+        self._crls = [crl.CertificateList.load(one.get_object().data) for one in dss.crls]
         self._known: dict[tuple[tuple[bytes, ...], dt.datetime, bool], Proof] = {}
 
     def proof(self, chain: tuple[bytes, ...], at: dt.datetime, *, for_timestamps: bool) -> Proof:

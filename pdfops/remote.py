@@ -80,11 +80,9 @@ class Pending:
     def from_bytes(cls, data: bytes) -> Pending:
         """Raises: ValueError for anything that `to_bytes` did not make."""
         try:
-            if len(data) > _MAX_BYTES:
-                raise ValueError("too large")
-            magic, size = _PREFIX.unpack_from(data)
+            magic, size = _PREFIX.unpack_from(data[:_MAX_BYTES])
             if magic != _MAGIC:
-                raise ValueError("not a pending seal")
+                raise ValueError(magic)
             header = json.loads(data[_PREFIX.size : _PREFIX.size + size])
             start, end = (int(number) for number in header["hole"])
             left = tuple(str(name) for name in header["left"])
@@ -92,7 +90,7 @@ class Pending:
             holder = Holder.of(tuple(bytes.fromhex(one) for one in header["chain"]))
             to_sign = bytes.fromhex(header["to_sign"])
             return cls(unsigned, holder, to_sign, str(header["field"]), str(header["base_sha256"]))
-        except (KeyError, TypeError, IndexError, struct.error) as error:
+        except (ValueError, KeyError, TypeError, IndexError, struct.error) as error:
             raise ValueError("not a pending seal") from error
 
 

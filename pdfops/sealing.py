@@ -17,7 +17,7 @@ from pdfops import wire
 from pdfops.children import Answer
 from pdfops.cms_seal import reserved_bytes
 from pdfops.errors import PdfError
-from pdfops.lasting import FIRST_TOKEN_BYTES, Lasting
+from pdfops.lasting import FIRST_TOKEN_BYTES, SPARE_TOKEN_BYTES, Lasting
 from pdfops.longterm import MAX_NEEDS
 from pdfops.remote import Pending, begin, finish
 from pdfops.seal import DOES_NOT_FIT, MAX_GROWTH_BYTES, SealOrder, Unsigned, close, covered_digest, filled
@@ -53,7 +53,7 @@ class Sealer:
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
         self._lock = threading.Lock()
-        self._token_bytes = FIRST_TOKEN_BYTES
+        self._largest_token = 0
 
     def sign(self, data: bytes, order: SealOrder, signer: Signer, lasting: Lasting | None) -> Signed:
         """See `pdfops.sandbox.Workshop.sign`."""
@@ -80,7 +80,7 @@ class Sealer:
 
     def begin(self, data: bytes, order: SealOrder, holder: Identity, lasting: Lasting | None) -> Pending:
         """See `pdfops.sandbox.Workshop.begin`."""
-        room = reserved_bytes(holder, self._token_bytes if lasting is not None else 0)
+        room = reserved_bytes(holder, self._token_room() if lasting is not None else 0)
         return begin(data, self._drawn(data, order, room), holder, order.fields[0])
 
     def finish(self, data: bytes, pending: Pending, signature: bytes, lasting: Lasting | None) -> Signed:
@@ -107,7 +107,7 @@ class Sealer:
             unsigned = self._drawn(data, order, reserved_bytes(signer))
             return unsigned, close(data, unsigned, signer, hashed())
         for is_last_try in (False, True):
-            unsigned = self._drawn(data, order, reserved_bytes(signer, self._token_bytes))
+            unsigned = self._drawn(data, order, reserved_bytes(signer, self._token_room()))
             try:
                 return unsigned, close(data, unsigned, signer, hashed(), lambda one: self._stamped(one, lasting))
             except PdfError as error:
@@ -131,8 +131,12 @@ class Sealer:
         header = {"job": "token", "digest": digest.hex(), "nonce": str(nonce), "roots": lengths}
         token = self._ask(header, (answer, roots)).blob
         with self._lock:
-            self._token_bytes = max(self._token_bytes, len(token) + 256)
+            self._largest_token = max(self._largest_token, len(token))
         return token
+
+    def _token_room(self) -> int:
+        """Bytes: as much as the largest token took, and a little; what does not fit is drawn anew."""
+        return self._largest_token + SPARE_TOKEN_BYTES if self._largest_token else FIRST_TOKEN_BYTES
 
     # ---- what makes it last -----------------------------------------------------------------------------------------
     def _kept(self, signed: Signed, sha: Any, holder: Identity, lasting: Lasting) -> Signed:
@@ -152,7 +156,7 @@ class Sealer:
     def _archived(self, data: bytes, sha: Any, lasting: Lasting) -> tuple[str, bytes]:
         """A timestamp over the whole document: its field, and what has to be appended."""
         for is_last_try in (False, True):
-            answer = self._ask({"job": "timestamp", "cms_bytes": self._token_bytes}, (data,))
+            answer = self._ask({"job": "timestamp", "cms_bytes": self._token_room()}, (data,))
             unsigned = decoded(wire.unsigned_from_json, answer.value, answer.blob)
             field = answer.value.get("field")
             if not isinstance(field, str):

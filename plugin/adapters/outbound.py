@@ -1,0 +1,241 @@
+"""The only way out to anybody but the host: timestamp authorities, OCSP responders, CRLs.
+
+Certificates name addresses, and certificates come from strangers: so nobody is reached but the origins that an
+operator listed. A name is resolved once, the addresses are looked at, and the connection goes to one of those, not to
+whatever the name says a moment later. Private addresses are refused unless the host is listed for them. Redirects stay
+on their origin. Size and time are capped, whatever the other side does.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import certifi
+import structlog
+import urllib3
+from urllib3.util import Timeout, make_headers
+
+from pdfops.errors import PdfError
+from pdfops.longterm import Need
+
+CONNECT_S: Final = 3.0
+TOTAL_S: Final = 8.0
+STAMP_BYTES, OCSP_BYTES, CRL_BYTES = 64_000, 64_000, 1_000_000
+MAX_REDIRECTS: Final = 2
+MAX_ADDRESSES: Final = 4
+CHUNK_BYTES: Final = 16_384
+REDIRECTS: Final = {301, 302, 303, 307, 308}
+
+log = structlog.get_logger()
+
+
+class _RefusedError(Exception):
+    """Not reached, and why: a word for the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    method: str
+    url: str
+    body: bytes
+    content_type: str
+    accept: str
+    limit_bytes: int
+    login: tuple[str, str] | None = None
+
+
+class Outbound:
+    """An `pdfops.lasting.Authority`. Safe to call from many threads."""
+
+    def __init__(
+        self,
+        stamps: Sequence[str],
+        origins: Sequence[str],
+        private_hosts: Sequence[str] = (),
+        login: tuple[str, str] | None = None,
+        total_s: float = TOTAL_S,
+    ) -> None:
+        """``stamps``: timestamp authorities, asked in their order until one answers; their origins need not be listed.
+        ``origins``: scheme, host and port, as ``http://crl.example.org``, for OCSP and CRLs. ``private_hosts``: may
+        have private addresses. ``login``: user and password of the authorities. ``total_s``: of one call."""
+        self._stamps = tuple(stamps)
+        self._origins = frozenset(_origin(urlsplit(one)) for one in origins)
+        self._stamp_origins = frozenset(_origin(urlsplit(one)) for one in stamps)
+        self._private = frozenset(one.lower() for one in private_hosts)
+        self._login = login
+        self._total_s = total_s
+        self._tls = ssl.create_default_context()
+        self._tls.load_verify_locations(certifi.where())
+
+    def stamp(self, request: bytes) -> bytes:
+        kinds = ("application/timestamp-query", "application/timestamp-reply")
+        for url in self._stamps:
+            call = _Call("POST", url, request, *kinds, STAMP_BYTES, self._login)
+            try:
+                return self._called(call, self._stamp_origins)
+            except _RefusedError as refused:
+                log.warning("timestamp.unreachable", host=urlsplit(url).hostname, reason=str(refused))
+        raise PdfError("unreachable", reason="timestamp")
+
+    def fetch(self, need: Need) -> bytes:
+        if need.kind == "ocsp":
+            kinds = ("application/ocsp-request", "application/ocsp-response")
+            call = _Call("POST", need.url, need.body, *kinds, OCSP_BYTES)
+        else:
+            call = _Call("GET", need.url, b"", "", "application/pkix-crl", CRL_BYTES)
+        try:
+            return self._called(call, self._origins)
+        except _RefusedError as refused:
+            host = urlsplit(need.url).hostname if need.url.isascii() else None
+            log.warning("revocation.unreachable", kind=need.kind, host=host, reason=str(refused))
+            raise PdfError("unreachable", reason=need.kind) from refused
+
+    def _called(self, call: _Call, origins: frozenset[tuple[str, str, int]]) -> bytes:
+        deadline = time.monotonic() + self._total_s
+        url = call.url
+        for _ in range(MAX_REDIRECTS + 1):
+            parts = _parts(url)
+            origin = _origin(parts)
+            if origin not in origins:
+                raise _RefusedError("origin not listed")
+            answer = self._once(call, parts, deadline)
+            if isinstance(answer, bytes):
+                return answer
+            url = urljoin(url, answer.location)
+            if _origin(_parts(url)) != origin:
+                raise _RefusedError("redirect to another origin")
+        raise _RefusedError("too many redirects")
+
+    def _once(self, call: _Call, parts: SplitResult, deadline: float) -> bytes | _Elsewhere:
+        scheme, host, port = _origin(parts)
+        last = "no address"
+        for address in self._addresses(host, port, deadline):
+            pool = self._pool(scheme, host, address, port, deadline)
+            with pool:
+                try:
+                    return self._exchanged(pool, call, parts, deadline)
+                except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                    last = type(error).__name__
+        raise _RefusedError(last)
+
+    def _pool(self, scheme: str, host: str, address: str, port: int, deadline: float) -> urllib3.HTTPConnectionPool:
+        left = max(deadline - time.monotonic(), 0.05)
+        timeout = Timeout(connect=min(CONNECT_S, left), read=left)
+        if scheme == "http":
+            return urllib3.HTTPConnectionPool(address, port, timeout=timeout, retries=False, maxsize=1)
+        return urllib3.HTTPSConnectionPool(
+            address,
+            port,
+            timeout=timeout,
+            retries=False,
+            maxsize=1,
+            ssl_context=self._tls,
+            server_hostname=host,
+            assert_hostname=host,
+        )
+
+    def _exchanged(
+        self, pool: urllib3.HTTPConnectionPool, call: _Call, parts: SplitResult, deadline: float
+    ) -> bytes | _Elsewhere:
+        _scheme, host, port = _origin(parts)
+        is_usual = port == (443 if parts.scheme == "https" else 80)
+        shown = f"[{host}]" if ":" in host else host
+        headers = {"Host": shown if is_usual else f"{shown}:{port}", "Accept": call.accept, "User-Agent": "Parapheur"}
+        if call.content_type:
+            headers["Content-Type"] = call.content_type
+        if call.login is not None:
+            headers |= make_headers(basic_auth=":".join(call.login))
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        response = pool.urlopen(
+            call.method,
+            target,
+            body=call.body or None,
+            headers=headers,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        try:
+            if response.status in REDIRECTS and response.headers.get("Location"):
+                return _Elsewhere(response.headers["Location"])
+            if response.status != 200:
+                raise _RefusedError(f"status {response.status}")
+            return _read(response, call.limit_bytes, deadline)
+        finally:
+            response.close()
+
+    def _addresses(self, host: str, port: int, deadline: float) -> list[str]:
+        """Resolved now and used now. Raises: _RefusedError."""
+        with _resolvers() as pool:
+            try:
+                asked = pool.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+                answers = asked.result(timeout=max(deadline - time.monotonic(), 0.05))
+            except (OSError, UnicodeError, FutureTimeout) as error:
+                raise _RefusedError("name not resolved") from error
+        found = list(dict.fromkeys(str(answer[4][0]) for answer in answers))[:MAX_ADDRESSES]
+        if host not in self._private and not all(_is_public(one) for one in found):
+            raise _RefusedError("private address")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Elsewhere:
+    location: str
+
+
+class _resolvers(ThreadPoolExecutor):  # noqa: N801  # a context, not a thing
+    """One thread that may be left behind: a resolver knows no deadline."""
+
+    def __init__(self) -> None:
+        super().__init__(1, thread_name_prefix="resolve")
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(response: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        if time.monotonic() > deadline:
+            raise _RefusedError("too slow")
+        chunk = response.read1(CHUNK_BYTES)
+        if not chunk:
+            return b"".join(parts)
+        size += len(chunk)
+        if size > limit_bytes:
+            raise _RefusedError("too large")
+        parts.append(chunk)
+
+
+def _is_public(address: str) -> bool:
+    found = ipaddress.ip_address(address.partition("%")[0])
+    inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
+    return found.is_global and not found.is_multicast and (inner is None or inner.is_global)
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _origin(parts)
+    except ValueError as error:
+        raise _RefusedError("not an address") from error
+    if not url.isascii() or any(one <= " " for one in url) or parts.username is not None:
+        raise _RefusedError("not an address")
+    return parts
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
+    """Raises: ValueError."""
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not an origin")
+    return parts.scheme, parts.hostname.lower().rstrip("."), parts.port or (443 if parts.scheme == "https" else 80)
