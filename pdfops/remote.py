@@ -81,17 +81,18 @@ class Pending:
         """Raises: ValueError for anything that `to_bytes` did not make."""
         try:
             magic, size = _PREFIX.unpack_from(data[:_MAX_BYTES])
-            if magic != _MAGIC:
-                raise ValueError(magic)
             header = json.loads(data[_PREFIX.size : _PREFIX.size + size])
             start, end = (int(number) for number in header["hole"])
             left = tuple(str(name) for name in header["left"])
             unsigned = Unsigned(data[_PREFIX.size + size :], start, end, left, int(header["before"]))
             holder = Holder.of(tuple(bytes.fromhex(one) for one in header["chain"]))
             to_sign = bytes.fromhex(header["to_sign"])
-            return cls(unsigned, holder, to_sign, str(header["field"]), str(header["base_sha256"]))
+            found = cls(unsigned, holder, to_sign, str(header["field"]), str(header["base_sha256"]))
         except (ValueError, KeyError, TypeError, IndexError, struct.error) as error:
             raise ValueError("not a pending seal") from error
+        if magic != _MAGIC:
+            raise ValueError("not a pending seal")
+        return found
 
 
 def begin(data: bytes, unsigned: Unsigned, holder: Identity, field: str) -> Pending:

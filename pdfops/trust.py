@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from asn1crypto import x509
@@ -22,7 +23,7 @@ from pdfops.verify import Verification
 
 Trust = Literal["trusted", "unknown", "test"]
 
-MAX_CHAINS: Final = 50
+MAX_CHAINS: Final = 100
 TEST_MARK: Final = "TEST - no legal value"
 """The organisational unit of certificates that were made for trying things out."""
 
@@ -42,12 +43,26 @@ def together(verification: Verification, each: Sequence[Trust]) -> Trust:
     return next((one for one in order if one in each), "unknown")
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """``attested_at``: when the signature was there at the latest, by a timestamp of somebody trusted; else None."""
+
+    trust: Trust
+    attested_at: dt.datetime | None
+
+
 def trust_of_each(
     verification: Verification, roots: Sequence[bytes], moment: dt.datetime | None = None
 ) -> list[Trust]:
-    """That of every signature, in their order, from the last one backwards: each trusted timestamp takes those before
+    """That of every signature, in their order."""
+    return [one.trust for one in judge(verification, roots, moment)]
+
+
+def judge(verification: Verification, roots: Sequence[bytes], moment: dt.datetime | None = None) -> list[Judged]:
+    """Every signature, in their order, judged from the last one backwards: each trusted timestamp takes those before
     it to its own time. The same certificates are looked at once for each time."""
     at = moment or dt.datetime.now(dt.UTC)
+    attested: dt.datetime | None = None
     known: dict[tuple[tuple[bytes, ...], dt.datetime, bool], Trust] = {}
 
     def trust(chain: tuple[bytes, ...], when: dt.datetime, *, stamps: bool = False) -> Trust:
@@ -57,14 +72,17 @@ def trust_of_each(
             known[key] = "unknown" if is_too_many else trust_of_chain(chain, roots, when, for_timestamps=stamps)
         return known[key]
 
-    found: list[Trust] = []
+    found: list[Judged] = []
     for one in reversed(verification.signatures):
-        when = at
+        own = attested
         if one.stamped_at is not None and one.intact and trust(one.stamp_certificates, at, stamps=True) == "trusted":
-            when = min(at, one.stamped_at)
-        found.append("unknown" if one.is_revoked else trust(one.certificates, when if not one.is_timestamp else at))
+            own = min(one.stamped_at, attested or one.stamped_at)
         if one.is_timestamp:
-            at = when
+            found.append(Judged("unknown" if one.is_revoked else trust(one.certificates, at), own))
+            at, attested = min(at, own or at), own
+        else:
+            when = min(at, own or at)
+            found.append(Judged("unknown" if one.is_revoked else trust(one.certificates, when), own))
     return found[::-1]
 
 

@@ -37,6 +37,7 @@ from plugin.adapters.host_probe import Probe
 from plugin.adapters.index import SqlIndex
 from plugin.adapters.jobs import HueyJobs
 from plugin.adapters.keys import Keys, restore_keys
+from plugin.adapters.lasting import lasting_of, trusted_roots
 from plugin.adapters.leases import Leases
 from plugin.adapters.letters import Letters, StampWording
 from plugin.adapters.mail import SmtpMailer, SmtpServer
@@ -134,6 +135,8 @@ def create_app(
         settings.mail_from.rpartition("@")[2],
         clock,
     )
+    signer = KeySigner(keys.seal_key_pem, keys.seal_cert_pem)
+    roots = trusted_roots(settings.trust_roots)
     ctx = Context(
         files=files,
         directory=directory,
@@ -148,7 +151,8 @@ def create_app(
         bell=HostBell(calls((CONNECT_S, 5.0)), settings.app_id),
         notice=letters.notice,
         workshop=workshop,
-        signer=KeySigner(keys.seal_key_pem, keys.seal_cert_pem),
+        signer=signer,
+        lasting=lasting_of(settings, roots, signer.chain[0]),
         wording=StampWording(),
         identity=_identity(settings, keys),
         limits=_limits(settings),
@@ -170,7 +174,7 @@ def create_app(
     if with_jobs:
         jobs.start()
 
-    checker = Checker(ctx.signer.chain[:1])
+    checker = Checker((*signer.chain[:1], *roots))
 
     def close() -> None:
         if with_jobs:

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, get_args
 
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
@@ -26,12 +26,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pdfops.errors import PdfError
 from pdfops.fields import Place
 from pdfops.inspect import certificate_name
+from pdfops.lasting import Lasting
 from pdfops.preview import MAX_WIDTH_PX, ImageFormat
 from pdfops.proof import prove
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder
 from pdfops.signer import KeySigner, make_organisation_certificate
 from pdfops.trust import TEST_MARK
+from pdfops.verify import SealLevel
+from plugin.adapters.outbound import Outbound
 from plugin.dossier import NotARecord, dossier
 from plugin.i18n import LANGUAGES
 from plugin.verdict import verdict
@@ -80,6 +83,7 @@ def add_commands(commands: Any) -> None:
     seal.add_argument("--text", action="append", default=[], help="a line of the stamp; may be given several times")
     seal.add_argument("--name", default="", help="of whoever signs; else what the certificate says")
     seal.add_argument("--reason", default="")
+    _add_authority(seal)
     _add_key(seal)
     preview = command("preview", _preview, "a page as an image: JPEG, or PNG or WebP by the name of OUT")
     preview.add_argument("file", type=Path)
@@ -104,6 +108,14 @@ def _add_key(parser: Any) -> None:
         type=Path,
         help=f"key and certificate (PKCS #12; password in {P12_VARIABLE}); else a key for trying out",
     )
+
+
+def _add_authority(parser: Any) -> None:
+    parser.add_argument("--level", choices=get_args(SealLevel), default="b-b", help="of PAdES; b-t and up need --tsa")
+    parser.add_argument("--tsa", action="append", default=[], metavar="URL", help="timestamp authority")
+    parser.add_argument("--roots", type=Path, action="append", default=[], help="certificates that have to be led to")
+    parser.add_argument("--origin", action="append", default=[], help="where OCSP and CRLs may be fetched")
+    parser.add_argument("--private-host", action="append", default=[], help="may have a private address")
 
 
 def _told(run: Callable[[argparse.Namespace], dict[str, Any]], chosen: argparse.Namespace) -> int:
@@ -184,7 +196,9 @@ def _verify(chosen: argparse.Namespace) -> dict[str, Any]:
 
 def _signature_line(one: dict[str, Any]) -> str:
     said = f", {one['signed_at']} as it says itself" if one["signed_at"] else ""
-    return f"{one['signer'] or '(nobody is named)'} in {one['field']}{said}: {one['integrity']}"
+    attested = f", attested {one['attested_at']}" if one["attested_at"] else ""
+    level = f", {one['level']}" if one["level"] else ""
+    return f"{one['signer'] or '(nobody is named)'} in {one['field']}{said}{attested}: {one['integrity']}{level}"
 
 
 def _seal(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -195,6 +209,7 @@ def _seal(chosen: argparse.Namespace) -> dict[str, Any]:
     if not chosen.image and not chosen.text:
         raise Refusal("nothing-to-show", "A stamp needs an image, a text, or both.")
     image = _read(chosen.image) if chosen.image else b""
+    lasting = _lasting(chosen, signer)
     x, y, w, h = chosen.box
     field = f"Seal_{hashlib.sha256(data).hexdigest()[:8]}"
     lines = (*chosen.text, *((TEST_MARK,) if is_test else ()))
@@ -210,7 +225,7 @@ def _seal(chosen: argparse.Namespace) -> dict[str, Any]:
             reason=chosen.reason,
             signing_time=dt.datetime.now(dt.UTC).astimezone(),
         )
-        sealed = workshop.seal(workshop.prepare(data, [place]), order, signer)
+        sealed = workshop.seal(workshop.prepare(data, [place]), order, signer, lasting)
     _write(chosen.out, sealed)
     message = f"Sealed: {chosen.out}, {len(sealed) - len(data)} bytes were added."
     return {
@@ -342,6 +357,21 @@ def _signer(p12: Path | None) -> tuple[KeySigner, bool]:
         return KeySigner.from_pkcs12(data, password.encode() if password else None), False
     except ValueError as error:
         raise Refusal("bad-key", f"{p12}: the password is wrong, or it holds no key that can be used.") from error
+
+
+def _lasting(chosen: argparse.Namespace, signer: KeySigner) -> Lasting | None:
+    if chosen.level == "b-b":
+        return None
+    if not chosen.tsa or not chosen.roots:
+        raise Refusal("no-authority", f"--level {chosen.level} needs --tsa and --roots.")
+    roots = [root for path in chosen.roots for root in _certificates(path)]
+    try:
+        authority = Outbound(chosen.tsa, chosen.origin, chosen.private_host)
+    except ValueError as error:
+        raise Refusal(
+            "bad-address", "--tsa and --origin take addresses with http:// or https://."
+        ) from error
+    return Lasting(chosen.level, (*roots, signer.chain[0]), authority)
 
 
 def _holder(signer: KeySigner) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from plugin.flow.launch_rules import MAX_DOCUMENTS, MAX_RECIPIENTS
 
@@ -34,7 +34,16 @@ APPAPI_NAMES = {
 """What a deploying host puts into the environment; our own names win over these."""
 
 
-LISTS = {"extra_origins", "groups_validation", "groups_signature", "groups_eidas_simple", "groups_eidas_advanced"}
+LISTS = {
+    "extra_origins",
+    "groups_validation",
+    "groups_signature",
+    "groups_eidas_simple",
+    "groups_eidas_advanced",
+    "tsa_urls",
+    "outbound_origins",
+    "outbound_private_hosts",
+}
 """Values that are lists: their parts are separated by commas."""
 
 
@@ -96,9 +105,22 @@ class Settings(BaseModel):
     groups_eidas_advanced: tuple[str, ...] = ()
     sweep_every_s: Annotated[int, Field(ge=1, le=60)] = 20
     patrol_every_s: Annotated[int, Field(ge=5, le=86_400)] = 300
+    seal_level: Literal["b-b", "b-t", "b-lt", "b-lta"] = "b-b"
+    tsa_urls: tuple[Annotated[str, Field(pattern=r"^https?://[^\s]+$")], ...] = ()
+    tsa_user: Annotated[str, Field(pattern=r"^[^:]*$")] = ""
+    tsa_password: SecretStr = SecretStr("")
+    trust_roots: Path | None = None
+    outbound_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^\s/]+$")], ...] = ()
+    outbound_private_hosts: tuple[str, ...] = ()
     pdf_children: Annotated[int, Field(ge=1, le=64)] = 2
     cache_bytes: Annotated[int, Field(ge=0)] = 1_000_000_000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="after")
+    def _stamps_need_an_authority(self) -> Settings:
+        if self.seal_level != "b-b" and not (self.tsa_urls and self.trust_roots):
+            raise ValueError(f"PARAPHEUR_SEAL_LEVEL={self.seal_level} needs PARAPHEUR_TSA_URLS and _TRUST_ROOTS")
+        return self
 
 
 def from_environment(environment: Mapping[str, str] = os.environ, **ours: object) -> Settings:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pdfops.changes import Change
 from pdfops.text import shown_name
-from pdfops.trust import together, trust_of_each
+from pdfops.trust import judge, together
 from pdfops.verify import Integrity, Verification
 from plugin.i18n import mark as _
 from plugin.i18n import translations
@@ -68,11 +68,14 @@ def change_sentences(verification: Verification, language: str) -> list[str]:
 
 
 def verdict(verification: Verification, roots: Sequence[bytes], language: str) -> dict[str, Any]:
-    """All of it as values for JSON: integrity, trust, message, signatures, changes. ``roots``: certificates, DER."""
-    each = trust_of_each(verification, roots)
+    """All of it as values for JSON: integrity, trust, message, signatures, changes. ``roots``: certificates, DER.
+
+    ``signed_at`` is what a signer claims, ``attested_at`` what a trusted timestamp says.
+    """
+    judged = judge(verification, roots)
     return {
         "integrity": verification.integrity,
-        "trust": together(verification, each),
+        "trust": together(verification, [one.trust for one in judged]),
         "message": translations(language).gettext(VERDICTS[verification.integrity]),
         "signatures": [
             {
@@ -81,11 +84,13 @@ def verdict(verification: Verification, roots: Sequence[bytes], language: str) -
                 "signed_at": one.signed_at.isoformat() if one.signed_at else None,
                 "covers": one.covers,
                 "integrity": one.integrity,
-                "trust": trust,
+                "trust": judgement.trust,
+                "attested_at": judgement.attested_at.isoformat() if judgement.attested_at else None,
+                "level": None if one.is_timestamp else one.level,
                 "kind": "timestamp" if one.is_timestamp else "signature",
                 "reason": one.reason,
             }
-            for one, trust in zip(verification.signatures, each, strict=True)
+            for one, judgement in zip(verification.signatures, judged, strict=True)
         ],
         "changes": change_sentences(verification, language),
     }

@@ -1,4 +1,4 @@
-"""A public key infrastructure that answers: root, intermediate, OCSP responder, CRLs, timestamp authority; on loopback.
+"""A public key infrastructure that answers: root, intermediate, OCSP, CRLs, timestamp authority; on loopback.
 
 Keys are made anew; certificates, responses and tokens are certomancer's. Whoever asks meets a real HTTP server.
 """

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pdfops.lasting import Lasting
 from pdfops.sandbox import Workshop
 from pdfops.signer import Signer
 from plugin.flow.launch_rules import MAX_DOCUMENTS, MAX_RECIPIENTS
@@ -61,6 +62,8 @@ class Context:
     """The same for the bell; None for external people."""
     workshop: Workshop
     signer: Signer
+    lasting: Lasting | None
+    """None: seals without timestamps."""
     wording: Wording
     identity: Identity
     limits: Limits

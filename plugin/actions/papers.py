@@ -5,11 +5,16 @@ from __future__ import annotations
 from pdfops.errors import PdfError
 from plugin.flow.errors import ParapheurError, Unavailable, UnusableDocument
 
+UNATTESTED = frozenset({"unreachable", "timestamp-refused", "validation-data-missing"})
+"""Nothing is wrong with the document: an authority did not answer, or not well. Why is in the log."""
+
 
 def unusable(error: PdfError, file_id: str, name: str, **values: int) -> ParapheurError:
     """Every child was busy: try again. Anything else: the document cannot take part, and ``code`` says why."""
     if error.code == "too-slow" and error.values.get("waiting"):
         return Unavailable("workshop-busy")
+    if error.code in UNATTESTED:
+        return Unavailable("time-not-attested")
     page = error.values.get("page")
     if error.code == "unrenderable" and isinstance(page, int):
         values["page"] = page

@@ -15,13 +15,14 @@ from typing import Any
 import structlog
 
 from pdfops.errors import PdfError
+from pdfops.lasting import Lasting
 from pdfops.sandbox import Signed
 from pdfops.seal import SealOrder
 from plugin.actions.acting import act
 from plugin.actions.context import Context
 from plugin.actions.finish import Folders, finish, folders_for_copies
 from plugin.actions.names import clean_line
-from plugin.actions.papers import unusable
+from plugin.actions.papers import UNATTESTED, unusable
 from plugin.actions.revisions import add, fetch, take_back
 from plugin.actions.together import together
 from plugin.flow.commands import Sign
@@ -73,10 +74,11 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
         nonlocal folders
         decide(loaded.flow, command)
         now = ctx.clock()
-        made = [_made(ctx, loaded, document, command, ink_png, now) for document in loaded.flow.documents]
+        is_last = all(r.id == recipient or not r.state.is_open for r in loaded.flow.recipients)
+        lasting = ctx.lasting if is_last or ctx.lasting is None else ctx.lasting.for_now()
+        made = [_made(ctx, loaded, document, command, ink_png, now, lasting) for document in loaded.flow.documents]
         lay = [partial(_laid, ctx, loaded, one, command) for one in made]
         check = [partial(_check, ctx, one) for one in made]
-        is_last = all(r.id == recipient or not r.state.is_open for r in loaded.flow.recipients)
         look = partial(folders_for_copies, ctx, loaded) if is_last else dict
         side_by_side: list[Callable[[], Any]] = [*lay, *check, look]
         try:
@@ -106,13 +108,23 @@ class _Made:
     signed: Signed
 
 
-def _made(ctx: Context, loaded: Loaded, document: Document, command: Sign, ink_png: bytes, now: datetime) -> _Made:
+def _made(
+    ctx: Context,
+    loaded: Loaded,
+    document: Document,
+    command: Sign,
+    ink_png: bytes,
+    now: datetime,
+    lasting: Lasting | None,
+) -> _Made:
     before = fetch(ctx, loaded, document, document.current_sha256)
     recipient = loaded.flow.recipient(command.recipient)
     order = _order(ctx, loaded, document, recipient, ink_png, now)
     try:
-        signed = ctx.workshop.sign(before, order, ctx.signer)
+        signed = ctx.workshop.sign(before, order, ctx.signer, lasting)
     except PdfError as error:
+        if error.code in UNATTESTED:
+            log.warning("seal.not_attested", code=error.code, reason=error.values.get("reason"))
         raise unusable(error, document.file_id, document.name.value or "") from error
     if len(signed.data) - len(before) > ctx.limits.growth_bytes:
         raise Invalid("signature.png_base64", "too-much-growth")

@@ -83,7 +83,7 @@ class Outbound:
             try:
                 return self._called(call, self._stamp_origins)
             except _RefusedError as refused:
-                log.warning("timestamp.unreachable", host=urlsplit(url).hostname, reason=str(refused))
+                log.warning("timestamp.unreachable", host=_host(url), reason=str(refused))
         raise PdfError("unreachable", reason="timestamp")
 
     def fetch(self, need: Need) -> bytes:
@@ -95,8 +95,7 @@ class Outbound:
         try:
             return self._called(call, self._origins)
         except _RefusedError as refused:
-            host = urlsplit(need.url).hostname if need.url.isascii() else None
-            log.warning("revocation.unreachable", kind=need.kind, host=host, reason=str(refused))
+            log.warning("revocation.unreachable", kind=need.kind, host=_host(need.url), reason=str(refused))
             raise PdfError("unreachable", reason=need.kind) from refused
 
     def _called(self, call: _Call, origins: frozenset[tuple[str, str, int]]) -> bytes:
@@ -221,6 +220,15 @@ def _is_public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
     inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
     return found.is_global and not found.is_multicast and (inner is None or inner.is_global)
+
+
+def _host(url: str) -> str | None:
+    """For the log: a certificate's address may be anything."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return None
+    return host[:100] if host is not None and host.isascii() and host.isprintable() else None
 
 
 def _parts(url: str) -> SplitResult:

@@ -101,6 +101,13 @@ SENTENCES: dict[str, str] = {
     "half-written": _("The platform did not store the file whole. Nothing was lost; please try again."),
     "revision-missing": _("The document cannot be reached at the moment. The sender has to look at it."),
     "storage-unavailable": _("The server cannot store anything at the moment. Nothing was lost; please try again."),
+    "time-not-attested": _(
+        "The time of the signature cannot be attested at the moment. Nothing was signed or lost; please try again in "
+        "a few minutes."
+    ),
+    "unreachable": _("An authority that has to be asked does not answer."),
+    "timestamp-refused": _("What the timestamp authority answered is not a timestamp of this document."),
+    "validation-data-missing": _("It cannot be shown that a certificate of the seal is good."),
     "workshop-busy": _("Many documents are being worked on right now. Please try again shortly."),
     "index-missing": _("The list of workflows is being rebuilt. Please try again in a moment."),
     "chain-broken": _("The record of this workflow is not what was written. The sender has to look at it."),

@@ -265,6 +265,8 @@ class SignatureVerdictOut(Answer):
     trust: Literal["trusted", "unknown", "test"]
     kind: Literal["signature", "timestamp"]
     reason: str
+    attested_at: str | None
+    level: Literal["B-B", "B-T", "B-LT", "B-LTA"] | None
 
 
 class VerdictOut(Answer):
