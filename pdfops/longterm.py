@@ -114,7 +114,8 @@ def gather(
     """What proves today that the certificates are good, or what is still needed for it.
 
     ``answers``: what came for earlier needs, by their ``key``; b"" for what did not come. ``own``: the certificate of
-    our seals. Chains of strangers that lead to none of ``roots`` are left out; ours may not be.
+    our seals. Chains of strangers that lead to none of ``roots`` are left out, and signatures of strangers that cannot
+    be shown to be good; ours, and the timestamps of authorities that we know, may not be.
 
     Raises: PdfError validation-data-missing, with ``reason`` (path, revoked, revocation, size).
     """
@@ -125,12 +126,12 @@ def gather(
         parsed = [x509.Certificate.load(one) for one in chain.certificates]
         if not parsed:
             continue
-        is_ours = chain.certificates[0] == own
         between = [] if chain.certificates[0] in roots else chain_between(parsed, anchors)
         if between is None:
-            if is_ours:
+            if chain.certificates[0] == own:
                 raise PdfError("validation-data-missing", reason="path")
             continue
+        is_needed = chain.stamps or chain.certificates[0] == own
         context = ValidationContext(
             trust_roots=anchors,
             other_certs=between,
@@ -145,7 +146,7 @@ def gather(
         except _NeededError as needed:
             return needed.need
         except (PathBuildingError, PathValidationError, ValidationError) as error:
-            if not is_ours:
+            if not is_needed:
                 continue
             reason = "revoked" if isinstance(error, RevokedError) else "revocation"
             raise PdfError("validation-data-missing", reason=reason) from error

@@ -368,9 +368,7 @@ def _lasting(chosen: argparse.Namespace, signer: KeySigner) -> Lasting | None:
     try:
         authority = Outbound(chosen.tsa, chosen.origin, chosen.private_host)
     except ValueError as error:
-        raise Refusal(
-            "bad-address", "--tsa and --origin take addresses with http:// or https://."
-        ) from error
+        raise Refusal("bad-address", "--tsa and --origin take addresses with http:// or https://.") from error
     return Lasting(chosen.level, (*roots, signer.chain[0]), authority)
 
 

@@ -74,7 +74,7 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
         nonlocal folders
         decide(loaded.flow, command)
         now = ctx.clock()
-        is_last = all(r.id == recipient or not r.state.is_open for r in loaded.flow.recipients)
+        is_last = loaded.flow.is_last_to_decide(recipient)
         lasting = ctx.lasting if is_last or ctx.lasting is None else ctx.lasting.for_now()
         made = [_made(ctx, loaded, document, command, ink_png, now, lasting) for document in loaded.flow.documents]
         lay = [partial(_laid, ctx, loaded, one, command) for one in made]

@@ -298,6 +298,12 @@ class Flow:
     def all_decided(self) -> bool:
         return self.steps_done == len(self.steps)
 
+    def is_last_to_decide(self, recipient_id: str) -> bool:
+        """Whether nobody else has to decide any more."""
+        left = (RecipientState.WAITING, RecipientState.INVITED, RecipientState.VIEWED)
+        others = (r for r in self.recipients if r.id != recipient_id and r.role is not Role.OBSERVER)
+        return not any(r.state in left for r in others)
+
     def recipients_of_user(self, uid: str) -> list[Recipient]:
         return [r for r in self.recipients if r.user is not None and r.user.value == uid]
 
