@@ -6,10 +6,14 @@ is read in a child.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from asn1crypto import x509
+
 from pdfops.longterm import Need
+from pdfops.paths import is_issued
 from pdfops.verify import SealLevel
 
 FIRST_TOKEN_BYTES: Final = 8_000
@@ -55,3 +59,10 @@ class Lasting:
     def for_now(self) -> Lasting:
         """For a seal that others will follow: its own timestamp, and no store yet."""
         return replace(self, level="b-t")
+
+
+def with_own(roots: Iterable[bytes], certificate: bytes) -> tuple[bytes, ...]:
+    """``roots``, and the organisation's certificate where it was issued by nobody else: that one is known by being
+    known. One that an authority issued has to be shown to be good like any other. All DER."""
+    own = x509.Certificate.load(certificate)
+    return (*roots, certificate) if is_issued(own, own) else tuple(roots)

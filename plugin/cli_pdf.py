@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pdfops.errors import PdfError
 from pdfops.fields import Place
 from pdfops.inspect import certificate_name
-from pdfops.lasting import Lasting
+from pdfops.lasting import Lasting, with_own
 from pdfops.preview import MAX_WIDTH_PX, ImageFormat
 from pdfops.proof import prove
 from pdfops.sandbox import Workshop
@@ -369,7 +369,7 @@ def _lasting(chosen: argparse.Namespace, signer: KeySigner) -> Lasting | None:
         authority = Outbound(chosen.tsa, chosen.origin, chosen.private_host)
     except ValueError as error:
         raise Refusal("bad-address", "--tsa and --origin take addresses with http:// or https://.") from error
-    return Lasting(chosen.level, (*roots, signer.chain[0]), authority)
+    return Lasting(chosen.level, with_own(roots, signer.chain[0]), authority)
 
 
 def _holder(signer: KeySigner) -> str:

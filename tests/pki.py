@@ -20,6 +20,7 @@ from cheroot.wsgi import Server
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from pdfops.signer import KeySigner
 from plugin.adapters.outbound import Outbound
@@ -60,6 +61,12 @@ class Pki:
         key = (self.folder / f"{label}.pem").read_bytes()
         chain = [self.certificate(one) for one in (label, "inter")]
         return KeySigner(key, b"".join(_pem(one) for one in chain))
+
+    def pkcs12(self, label: str) -> bytes:
+        """Key and chain, without a password."""
+        key = serialization.load_pem_private_key((self.folder / f"{label}.pem").read_bytes(), None)
+        own, above = (x509.load_der_x509_certificate(self.certificate(one)) for one in (label, "inter"))
+        return pkcs12.serialize_key_and_certificates(None, key, own, [above], serialization.NoEncryption())  # type: ignore[arg-type]
 
     def outbound(self, tsa: str = "tsa", total_s: float = 8.0) -> Outbound:
         return Outbound([self.tsa(tsa)], [self.origin], ["127.0.0.1"], total_s=total_s)

@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pdfops.lasting import Lasting
+from pdfops.lasting import Lasting, with_own
 from plugin.adapters.outbound import Outbound
 from plugin.settings import BadSettings, Settings
 
@@ -24,7 +24,7 @@ def trusted_roots(path: Path | None) -> tuple[bytes, ...]:
 
 
 def lasting_of(settings: Settings, roots: tuple[bytes, ...], own: bytes) -> Lasting | None:
-    """None for seals without timestamps. ``own``: the certificate of our seals, DER: known by being known."""
+    """None for seals without timestamps. ``own``: the certificate of our seals, DER."""
     if settings.seal_level == "b-b":
         return None
     user, password = settings.tsa_user, settings.tsa_password.get_secret_value()
@@ -34,4 +34,4 @@ def lasting_of(settings: Settings, roots: tuple[bytes, ...], own: bytes) -> Last
         settings.outbound_private_hosts,
         (user, password) if user else None,
     )
-    return Lasting(settings.seal_level, (*roots, own), authority)
+    return Lasting(settings.seal_level, with_own(roots, own), authority)

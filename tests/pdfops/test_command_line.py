@@ -22,6 +22,7 @@ from pyhanko.pdf_utils import generic
 
 from pdfops.signer import make_organisation_certificate
 from plugin.cli import main
+from tests import pki
 from tests.pdfops import oracles, samples
 
 pytestmark = pytest.mark.usefixtures("logs_as_before")
@@ -339,3 +340,25 @@ def test_where_nothing_can_be_written_it_is_said_as_json(typed: Typed, paper: Pa
     for words in (("preview", paper, tmp_path / out), ("prove", paper, tmp_path / out)):
         code, answer = typed(*words)
         assert (code, answer["code"]) == (1, "not-written")
+
+
+def test_a_seal_is_made_to_last_by_an_authority(typed: Typed, paper: Path, ink: Path, tmp_path: Path) -> None:
+    out, roots = tmp_path / "out.pdf", tmp_path / "roots.pem"
+    with pki.running(tmp_path) as found:
+        roots.write_bytes(found.certificate("root"))
+        key = tmp_path / "key.p12"
+        key.write_bytes(found.pkcs12("signer"))
+        words = ["seal", paper, out, "--box", "0.1,0.1,0.3,0.1", "--image", ink, "--p12", key, "--roots", roots]
+        reach = ["--tsa", found.tsa(), "--origin", found.origin, "--private-host", "127.0.0.1"]
+        assert typed(*words, "--level", "b-lta")[1]["code"] == "no-authority"
+        assert typed(*words, "--level", "b-lta", "--tsa", "somewhere")[1]["code"] == "bad-address"
+        assert typed(*words, "--level", "b-lta", *reach[:4])[1]["code"] == "unreachable"  # a private address
+        assert typed(*words, "--level", "b-lta", *reach[:2], *reach[4:])[1]["code"] == "validation-data-missing"
+        assert not out.exists()
+        code, said = typed(*words, "--level", "b-lta", *reach)
+        assert (code, said["code"]) == (0, "ok")
+    code, verdict = typed("verify", out, "--trust", roots)
+    assert (code, verdict["integrity"], verdict["trust"]) == (0, "intact", "trusted")
+    seal, stamp = verdict["signatures"]
+    assert (seal["level"], seal["kind"], stamp["kind"]) == ("B-LTA", "signature", "timestamp")
+    assert seal["attested_at"] is not None
