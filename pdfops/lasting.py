@@ -6,6 +6,7 @@ is read in a child.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -56,9 +57,33 @@ class Lasting:
     def with_archive_timestamp(self) -> bool:
         return self.level == "b-lta"
 
+    def for_one_act(self) -> Lasting:
+        """What was fetched for one document is not fetched again for the next. Not to be kept beyond the act: proofs
+        have to be fresh."""
+        return replace(self, authority=_Remembering(self.authority))
+
     def for_now(self) -> Lasting:
         """For a seal that others will follow: its own timestamp, and no store yet."""
         return replace(self, level="b-t")
+
+
+class _Remembering:
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self._lock = threading.Lock()
+        self._known: dict[str, bytes] = {}
+
+    def stamp(self, request: bytes) -> bytes:
+        return self._authority.stamp(request)
+
+    def fetch(self, need: Need) -> bytes:
+        with self._lock:
+            found = self._known.get(need.key)
+        if found is None:
+            found = self._authority.fetch(need)
+            with self._lock:
+                self._known[need.key] = found
+        return found
 
 
 def with_own(roots: Iterable[bytes], certificate: bytes) -> tuple[bytes, ...]:

@@ -5,7 +5,7 @@
     B-LT   and the proofs that no certificate of it, nor of its timestamp, was revoked
     B-LTA  and a later timestamp over those proofs
 
-Proofs count when they lead to the top of the certificates' own chain; who trusts that top is asked in `pdfops.trust`.
+Proofs count when they lead to a root that the document holds too; who trusts that root is asked in `pdfops.trust`.
 
 Source: ETSI EN 319 142-1, 6.1 to 6.3.
 """
@@ -109,7 +109,8 @@ class _Store:
             return "revoked"
         except (PathBuildingError, PathValidationError, ValidationError):
             return "missing"
-        return "good"
+        # Without the issuer above it cannot be told whether he revoked the last of them.
+        return "good" if way[-1].subject == way[-1].issuer else "missing"
 
 
 def _store(reader: Any) -> _Store | None:

@@ -75,7 +75,9 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
         decide(loaded.flow, command)
         now = ctx.clock()
         is_last = loaded.flow.is_last_to_decide(recipient)
-        lasting = ctx.lasting if is_last or ctx.lasting is None else ctx.lasting.for_now()
+        lasting = ctx.lasting
+        if lasting is not None:
+            lasting = lasting.for_one_act() if is_last else lasting.for_now()
         made = [_made(ctx, loaded, document, command, ink_png, now, lasting) for document in loaded.flow.documents]
         lay = [partial(_laid, ctx, loaded, one, command) for one in made]
         check = [partial(_check, ctx, one) for one in made]

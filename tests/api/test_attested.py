@@ -49,7 +49,9 @@ def test_a_flow_ends_with_a_document_that_lasts(stamped: World, authority: pki.P
     ids = [stamped.put(f"{folder}/{name}.pdf", samples.simple_pdf(text=name)) for name in ("Bail", "Annexe")]
     flow_id = stamped.signature(alice, ids, [{"user": "bob"}, {"email": "zoe@example.com"}])["id"]
     assert stamped.recipient("bob", flow_id).sign().status_code == 200
+    authority.asked = []
     assert stamped.link(flow_id, "zoe@").sign().json()["state"] == "completed"
+    assert sorted(authority.asked) == [f"/{pki.ARCH}/crls/root/latest.crl", *[f"/{pki.ARCH}/tsa/tsa"] * 4]
     stamped.settled(flow_id)
     for name in ("Bail", "Annexe"):
         signed = stamped.read(f"{folder}/{name} (signé).pdf")

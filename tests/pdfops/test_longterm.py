@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 from asn1crypto import cms, ocsp, tsp, x509
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.ades.report import AdESPassed
+from pyhanko.sign.signers import PdfTimeStamper
+from pyhanko.sign.timestamps.requests_client import RequestsHTTPTimeStamper
 from pyhanko.sign.validation.ades import (
     ades_lta_validation,
     simulate_future_ades_lta_validation,
@@ -24,6 +28,7 @@ from pyhanko.sign.validation.policy_decl import (
     RevocationInfoGatheringSpec,
     SignatureValidationSpec,
 )
+from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.authority import AuthorityWithCert
 from pyhanko_certvalidator.context import CertValidationPolicySpec
 from pyhanko_certvalidator.fetchers.common_utils import format_ocsp_request
@@ -310,6 +315,51 @@ def _ocsp_request(found: pki.Pki, label: str) -> ocsp.OCSPRequest:
 def test_bytes_behind_the_archive_timestamp_are_a_change(workshop: Workshop, authority: pki.Pki) -> None:
     data = sealed(workshop, authority, "b-lta", people=1)
     assert verify(data + b"\n%\n").integrity == "changed"
+
+
+def test_another_program_may_add_the_next_timestamp(workshop: Workshop, authority: pki.Pki) -> None:
+    data = sealed(workshop, authority, "b-lta", people=2)
+    context = ValidationContext(trust_roots=[_certificate(authority, "root")], allow_fetching=False)
+    stamper = PdfTimeStamper(RequestsHTTPTimeStamper(authority.tsa()))
+
+    async def again() -> Any:
+        reader = PdfFileReader(io.BytesIO(data), strict=False)
+        return await stamper.async_update_archival_timestamp_chain(reader, context)
+
+    longer = asyncio.run(again()).getvalue()
+    assert longer.startswith(data)
+    found = verify(longer)
+    assert (found.integrity, found.changes) == ("intact", ())
+    assert [one.level for one in found.signatures if not one.is_timestamp] == ["B-LTA", "B-LTA"]
+    assert [one.is_timestamp for one in found.signatures] == [False, False, True, True]
+    assert trust_of_each(found, authority.roots) == ["trusted"] * 4
+
+
+def test_a_store_that_brings_another_page_with_it_is_a_change(workshop: Workshop, authority: pki.Pki) -> None:
+    data = sealed(workshop, authority, "b-t", people=1)
+    writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=False)
+    page = writer.root["/Pages"]["/Kids"][0]
+    page["/Contents"] = writer.add_object(generic.StreamObject(stream_data=b"1 0 0 rg 0 0 300 300 re f"))
+    writer.update_container(page)
+    DocumentSecurityStore.supply_dss_in_writer(writer, None, certs=[_certificate(authority, "root")])
+    output = io.BytesIO()
+    writer.write(output)
+    found = verify(output.getvalue())
+    assert found.integrity == "changed"
+    assert [change.kind for change in found.changes or ()] == ["page-content-changed"]
+
+
+def test_an_archive_timestamp_over_other_bytes_is_broken(workshop: Workshop, authority: pki.Pki) -> None:
+    """The store's revision is edited: the seal before it stays intact, the timestamp over it does not."""
+    data = sealed(workshop, authority, "b-lta", people=1)
+    seal, stamp = verify(data).signatures
+    at = data.index(b"/Certs", seal.signed_bytes)
+    edited = data[:at] + b"/Cert5" + data[at + 6 :]
+    found = verify(edited)
+    assert [one.state for one in found.signatures] == ["intact", "broken"]
+    assert found.integrity == "broken"
+    assert found.signatures[0].level == "B-T"
+    assert stamp.level == "B-LT"
 
 
 def test_a_timestamp_for_another_signature_attests_nothing(workshop: Workshop, authority: pki.Pki) -> None:
