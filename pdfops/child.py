@@ -86,6 +86,12 @@ def _preview(header: wire.Header, blobs: list[bytes]) -> Answer:
     return {}, (render(blobs[0], header["page"], header["width_px"], header["image_format"]),)
 
 
+def _text(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.preview import page_text
+
+    return {}, (page_text(blobs[0], header["page"]).encode("utf-8", "replace"),)
+
+
 def _renders(header: wire.Header, blobs: list[bytes], trying: Callable[[int], None]) -> Answer:
     from pdfops.preview import check_renders
 
@@ -173,6 +179,7 @@ def _timestamp(header: wire.Header, blobs: list[bytes]) -> Answer:
 _JOBS: Final[dict[str, Callable[[wire.Header, list[bytes]], Answer]]] = {
     "inspect": _inspect,
     "preview": _preview,
+    "text": _text,
     "prepare": _prepare,
     "ink": _ink,
     "draw_up": _draw_up,

@@ -12,12 +12,14 @@ import pypdfium2 as pdfium
 
 from pdfops.errors import PdfError
 from pdfops.reading import MAX_PAGES, check_bounds
+from pdfops.text import printable
 
 ImageFormat = Literal["jpeg", "webp", "png"]
 
 MAX_PIXELS: Final = 25_000_000
 MAX_WIDTH_PX: Final = 10_000
 QUALITY: Final = 80
+MAX_TEXT: Final = 50_000
 ROUNDING_PX: Final = 1e-3
 """pdfium rounds up: a width that is but a little too large would come out a pixel wider."""
 
@@ -64,6 +66,24 @@ def render(data: bytes, page: int, width_px: int, image_format: ImageFormat = "j
     else:
         picture.save(output, "JPEG", quality=QUALITY)
     return output.getvalue()
+
+
+def page_text(data: bytes, page: int) -> str:
+    """The text of a page (1-based), line by line in the document's order; "" where there is none, as on a scan.
+
+    Units: at most `MAX_TEXT` characters, without control and bidi characters.
+    Raises: PdfError not-a-pdf, damaged, encrypted, too-many-pages, no-such-page.
+    """
+    with _opened(data) as document:
+        count = len(document)
+        if not 1 <= page <= count:
+            raise PdfError("no-such-page", page=page, pages=count)
+        try:
+            with contextlib.closing(document[page - 1]) as opened, contextlib.closing(opened.get_textpage()) as text:
+                found = str(text.get_text_range(0, min(text.count_chars(), MAX_TEXT)))
+        except pdfium.PdfiumError as error:
+            raise PdfError("damaged") from error
+    return "\n".join(line for line in map(printable, found.splitlines()) if line)
 
 
 def check_renders(data: bytes, pages: int | None = None, trying: Callable[[int], None] = lambda _page: None) -> int:

@@ -85,6 +85,7 @@ def rehearse(ask: Ask) -> None:
     done({"job": "check", "fields": ["a"], "signatures_before": 0, "level": "b-b"}, data, tail)
     done({"job": "verify", "examine": True}, data + tail)
     _rehearse_lasting(done, data + tail, signer)
+    done({"job": "text", "page": 1}, data + tail)
     for image_format in ("jpeg", "webp", "png"):
         done({"job": "preview", "page": 1, "width_px": 100, "image_format": image_format}, data + tail)
 

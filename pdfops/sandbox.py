@@ -81,6 +81,10 @@ class Workshop:
         header = {"job": "preview", "page": page, "width_px": width_px, "image_format": image_format}
         return self._ask(header, (data,)).blob
 
+    def page_text(self, data: bytes, page: int) -> str:
+        """See `pdfops.preview.page_text`. Raises: PdfError."""
+        return self._ask({"job": "text", "page": page}, (data,)).blob.decode("utf-8", "replace")
+
     def check_renders(self, data: bytes, pages: int | None = None) -> None:
         """See `pdfops.preview.check_renders`; a page that kills its child, by time or memory, cannot be shown either.
 

@@ -302,6 +302,7 @@ def _one_of(choices: Any, value: Any) -> Any:
 Job = Literal[
     "inspect",
     "preview",
+    "text",
     "renders",
     "prepare",
     "ink",

@@ -16,7 +16,7 @@ from plugin.web.office import office
 from plugin.web.problems import from_pdf_error
 
 WIDTHS = (120, 240, 480, 820, 1240, 1640, 2480)
-MIMES = {"jpeg": "image/jpeg", "webp": "image/webp", "png": "image/png"}
+MIMES = {"text": "text/plain", "jpeg": "image/jpeg", "webp": "image/webp", "png": "image/png"}
 
 
 def width_of_request() -> int:
@@ -35,9 +35,14 @@ def format_of_request() -> ImageFormat:
 
 
 def page_answer(loaded: Loaded, document: Document, page: int) -> Response:
-    """A page of the latest revision. Its ETag is that of content, page and width."""
+    """A page of the latest revision, as a picture, or with ``?as=text`` what it says, for those who hear it.
+
+    Its ETag is that of content, page and width.
+    """
     if document.pages is None or not 1 <= page <= document.pages:
         raise NotFound
+    if request.args.get("as") == "text":
+        return _text_answer(loaded, document, page)
     width, image_format = width_of_request(), format_of_request()
     tag = image_tag(document.current_sha256, page, width, image_format)
     if tag in request.if_none_match:
@@ -48,6 +53,21 @@ def page_answer(loaded: Loaded, document: Document, page: int) -> Response:
         picture = render(data, page, width, image_format)
         office().pictures.put(tag, picture)
     return _answer(picture, image_format, tag, 200)
+
+
+def _text_answer(loaded: Loaded, document: Document, page: int) -> Response:
+    tag = image_tag(document.current_sha256, page, 0, "text")
+    if tag in request.if_none_match:
+        return _answer(b"", "text", tag, 304)
+    words = office().pictures.get(tag)
+    if words is None:
+        data = fetch(office().ctx, loaded, document, document.current_sha256)
+        try:
+            words = office().ctx.workshop.page_text(data, page).encode()
+        except PdfError as error:
+            raise from_pdf_error(error) from error
+        office().pictures.put(tag, words)
+    return _answer(words, "text", tag, 200)
 
 
 def render(data: bytes, page: int, width: int, image_format: ImageFormat) -> bytes:

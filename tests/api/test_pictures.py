@@ -32,3 +32,19 @@ def test_the_next_reader_of_a_page_has_it_at_once(world: World, alice: Browser) 
     assert pictures[0] == pictures[1] == pictures[2]
     assert min(times[1:]) < times[0]
     assert world.nobody().get(f"flows/{flow_id}/documents/0/pages/1").status_code == 401
+
+
+def test_a_page_can_be_heard(world: World, alice: Browser) -> None:
+    paper = samples.simple_pdf(2, text="Article premier")
+    file_id = world.put(f"{world.folder()}/Bail.pdf", paper)
+    flow_id = world.signature(alice, [file_id], [{"email": "ada@example.com"}])["id"]
+    ada = world.link(flow_id, "ada@")
+    answer = ada.get("documents/0/pages/2?as=text")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert "Article premier" in answer.text
+    assert "private" in answer.headers["Cache-Control"]
+    again = ada.get("documents/0/pages/2?as=text", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert ada.get("documents/0/pages/3?as=text").status_code == 404
+    assert alice.get(f"flows/{flow_id}/documents/0/pages/2?as=text").text == answer.text

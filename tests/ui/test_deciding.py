@@ -80,6 +80,22 @@ def test_files_of_any_type_are_approved_with_a_comment_and_the_panel_shows_it(pe
     look(alice, "01-panel-approved")
 
 
+def test_a_page_can_be_heard_instead_of_seen(people: People, look: Look) -> None:
+    """By keyboard alone: the text is out of sight until it has the focus."""
+    signature(people, outside("louise"))
+    louise = people.sit_down()
+    louise.goto(people.link_for("louise@example.com"))
+    text = louise.locator("details.pf-pagetext").first
+    box = text.bounding_box()
+    assert box is not None
+    assert box["width"] <= 1
+    text.locator("summary").focus()
+    expect(text.locator("summary")).to_be_in_viewport()
+    louise.keyboard.press("Enter")
+    expect(text.locator("div")).to_contain_text("Contrat de prestation")
+    look(louise, "05-page-text")
+
+
 def test_a_refusal_needs_a_reason_and_the_panel_shows_it(people: People, look: Look) -> None:
     validation(people, ["Budget 2026.xlsx"], outside("hugo"))
     hugo = people.sit_down(size=PHONE, touch=True)

@@ -12,6 +12,7 @@ import { base64, IMAGE_LIMIT_BYTES, inkFromFile, type Ink } from "./sign/ink";
 import "./sign/pad";
 import type { SigningPad } from "./sign/pad";
 import { goToMyPlace, markRead, reloadSaying, showAnew, showMarks, showSaid, showTimes, watchReading } from "./sign/page";
+import { offerText } from "./sign/text";
 import type { FlowOut, LinkFlow } from "./types";
 
 /** There is nothing left to decide here: the page as it is now says why. */
@@ -45,6 +46,7 @@ class Signing extends PageElement {
     super.connectedCallback();
     this.replaceChildren(); // what the page says while no script runs
     showTimes();
+    offerText();
     showSaid();
     if (this.getAttribute("state-page") !== "act") return;
     const boot = JSON.parse(document.getElementById("pf-boot")?.textContent || "{}") as { flow?: LinkFlow };
