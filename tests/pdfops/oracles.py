@@ -1,21 +1,26 @@
-"""Second opinions: poppler's and pyHanko's verdicts on signatures, and where a mark really is on a rendered page."""
+"""Second opinions: other programs' verdicts on signatures, and where a mark really is on a rendered page."""
 
 from __future__ import annotations
 
 import io
+import math
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+import pypdfium2 as pdfium
+from PIL import Image, ImageChops
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
 from pdfops.history import Reader, View
+
+PER_PT = 25
+"""How finely marks are looked for. Images are drawn in whole pixels, so a mark seems larger by up to one a side."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,77 @@ def poppler_page(data: bytes, page: int, dpi: int = 72) -> Image.Image:
         command = ["pdftoppm", "-cropbox", "-r", str(dpi), "-f", str(page), "-l", str(page), "-png", "-singlefile"]
         subprocess.run([*command, str(path), str(Path(folder) / "out")], check=True, capture_output=True)
         return Image.open(io.BytesIO((Path(folder) / "out.png").read_bytes())).convert("RGB")
+
+
+Window = tuple[float, float, float, float]
+"""Left, top, right, bottom, in points from the top left of the displayed page."""
+
+
+def pdfium_mark(data: bytes, page: int, window: Window, colour: tuple[int, int, int]) -> Window | None:
+    """Where pdfium draws a colour, looking at `PER_PT` pixels a point through a window on the displayed page."""
+    document: Any = pdfium.PdfDocument(data)
+    document.init_forms()
+    opened = document[page - 1]
+    width_pt, height_pt = opened.get_size()
+    # The page is stretched over a whole number of pixels, and each side is cut by a whole number of them.
+    width, height = math.ceil(width_pt * PER_PT), math.ceil(height_pt * PER_PT)
+    left, top, right, bottom = window
+    sides = (left, height_pt - bottom, width_pt - right, top)
+    bitmap = opened.render(scale=PER_PT, crop=[max(side, 0.0) for side in sides], may_draw_forms=True)
+    found = _bounds(bitmap.to_pil().convert("RGB"), colour)
+    bitmap.close()
+    opened.close()
+    document.close()
+    if found is None:
+        return None
+    x, y = math.ceil(max(left, 0.0) * PER_PT), math.ceil(max(top, 0.0) * PER_PT)
+    across, down = width_pt / width, height_pt / height
+    return (found[0] + x) * across, (found[1] + y) * down, (found[2] + x) * across, (found[3] + y) * down
+
+
+def poppler_mark(data: bytes, page: int, window: Window, colour: tuple[int, int, int]) -> Window | None:
+    """The same by pdftoppm, told to respect the CropBox. It never stretches: a point is `PER_PT` pixels."""
+    x, y, right, bottom = (max(0, math.floor(value * PER_PT)) for value in window)
+    command = ["pdftoppm", "-cropbox", "-r", str(72 * PER_PT), "-f", str(page), "-l", str(page)]
+    command += ["-x", str(x), "-y", str(y), "-W", str(right - x), "-H", str(bottom - y)]
+    with tempfile.NamedTemporaryFile(suffix=".pdf") as file:
+        file.write(data)
+        file.flush()
+        shown = subprocess.run([*command, file.name], check=True, capture_output=True).stdout
+    found = _bounds(Image.open(io.BytesIO(shown)).convert("RGB"), colour)
+    if found is None:
+        return None
+    return (found[0] + x) / PER_PT, (found[1] + y) / PER_PT, (found[2] + x) / PER_PT, (found[3] + y) / PER_PT
+
+
+def _bounds(picture: Image.Image, colour: tuple[int, int, int]) -> tuple[int, int, int, int] | None:
+    """The pixels that are at least half of that colour, on white."""
+    distance = ImageChops.difference(picture, Image.new("RGB", picture.size, colour))
+    red, green, blue = (band.point([255] * 128 + [0] * 128) for band in distance.split())
+    return ImageChops.darker(ImageChops.darker(red, green), blue).getbbox()
+
+
+def black_edges(picture: Image.Image) -> Window | None:
+    """How far one black shape on white reaches along the middle row and column, as fractions of the picture.
+
+    Finer than its pixels: how grey an edge is says how much of the pixel is covered.
+    """
+    grey = picture.convert("L").point([255 - value for value in range(256)])
+    found = grey.getbbox()
+    if found is None:
+        return None
+    left, top, right, bottom = found
+    row = grey.crop((0, (top + bottom) // 2, grey.width, (top + bottom) // 2 + 1)).tobytes()
+    column = grey.crop(((left + right) // 2, 0, (left + right) // 2 + 1, grey.height)).tobytes()
+    (x0, x1), (y0, y1) = _edges(row), _edges(column)
+    return x0 / grey.width, y0 / grey.height, x1 / grey.width, y1 / grey.height
+
+
+def _edges(covered: bytes) -> tuple[float, float]:
+    """Where a run of full pixels between two partly covered ones begins and ends. Each value is from 0 to 255."""
+    full = [index for index, value in enumerate(covered) if value == 255]
+    before, after = sum(covered[: full[0]]) / 255, sum(covered[full[-1] + 1 :]) / 255
+    return full[0] - before, full[-1] + 1 + after
 
 
 def mark(picture: Image.Image, colour: tuple[int, int, int] = (255, 0, 0)) -> tuple[float, float, float, float] | None:

@@ -74,8 +74,12 @@ def rotated_cropped_pdf(
     media: Sequence[float] | None = A4,
     crop: Sequence[float] | None = None,
     is_inherited: bool = False,
+    more: bytes = b"",
 ) -> bytes:
-    """One page with these boxes; None leaves an entry out, ``is_inherited`` writes them into the page's parent."""
+    """One page with these boxes; None leaves an entry out, ``is_inherited`` writes them into the page's parent.
+
+    ``more`` are further entries of the page itself.
+    """
     entries = b""
     if media is not None:
         entries += b"/MediaBox [%s] " % _numbers(media)
@@ -88,7 +92,50 @@ def rotated_cropped_pdf(
         [
             b"<< /Type /Catalog /Pages 2 0 R >>",
             b"<< /Type /Pages /Kids [3 0 R] /Count 1 %s>>" % above,
-            b"<< /Type /Page /Parent 2 0 R %s>>" % below,
+            b"<< /Type /Page /Parent 2 0 R %s%s>>" % (below, more),
+        ]
+    )
+
+
+def mixed_pdf(pages: Sequence[tuple[int, Sequence[float], Sequence[float] | None]]) -> bytes:
+    """Empty pages, each with a rotation, a media box and a crop box (or none) of its own."""
+    kids = b" ".join(b"%d 0 R" % (3 + index) for index in range(len(pages)))
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, len(pages)),
+    ]
+    for rotate, media, crop in pages:
+        shown = b"/CropBox [%s] " % _numbers(crop) if crop is not None else b""
+        objects.append(
+            b"<< /Type /Page /Parent 2 0 R /Rotate %d /MediaBox [%s] %s>>" % (rotate, _numbers(media), shown)
+        )
+    return build(objects)
+
+
+def marked_pdf(media: Sequence[float], rotate: int, mark: Sequence[float]) -> bytes:
+    """One page with a black octagon that touches left, bottom, right and top, in user space, along most of each side.
+
+    No rectangle: pdfium moves the edges of one to whole pixels, while those of any other shape stay where they are.
+    """
+    left, bottom, right, top = mark
+    cut_x, cut_y = (right - left) / 10, (top - bottom) / 10
+    corners = [
+        (left + cut_x, bottom),
+        (right - cut_x, bottom),
+        (right, bottom + cut_y),
+        (right, top - cut_y),
+        (right - cut_x, top),
+        (left + cut_x, top),
+        (left, top - cut_y),
+        (left, bottom + cut_y),
+    ]
+    drawn = b" l ".join(_numbers(corner) for corner in corners).replace(b" l ", b" m ", 1) + b" l h f"
+    return build(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            b"<< /Type /Page /Parent 2 0 R /Rotate %d /MediaBox [%s] /Contents 4 0 R >>" % (rotate, _numbers(media)),
+            stream(drawn),
         ]
     )
 
