@@ -1,4 +1,4 @@
-"""What the tests need of the machine: chromium, poppler-utils and php-cli. Installed as root on Debian, else named."""
+"""What the tests and `make bench` need of the machine. Installed as root on Debian, else named."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import sys
 
 NEEDS = {
     "chromium": ("chromium", "chromium-browser"),
+    "libnss3-tools": ("certutil",),
+    "openssl": ("openssl",),
     "poppler-utils": ("pdfsig",),
+    "qpdf": ("qpdf",),
     "php-cli": ("php",),
     "fonts-dejavu-core": (),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pypdfium2 as pdfium
+from asn1crypto import cms
 from PIL import Image, ImageChops
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from pdfops.history import Reader, View
@@ -53,10 +56,55 @@ def library(data: bytes) -> dict[str, tuple[bool, ModificationLevel | None]]:
         context = ValidationContext(trust_roots=[signature.signer_cert])
         status = validate_pdf_signature(signature, context)
         verdicts[signature.field_name] = (
-            bool(status.bottom_line and status.intact and status.valid and status.docmdp_ok),
+            bool(
+                status.bottom_line
+                and status.intact
+                and status.valid
+                and status.docmdp_ok
+                and status.coverage >= SignatureCoverageLevel.ENTIRE_REVISION
+            ),
             status.modification_level,
         )
     return verdicts
+
+
+@dataclass(frozen=True)
+class Detached:
+    """A signature taken out of its PDF, with the bytes it is about."""
+
+    cms: bytes
+    covered: bytes
+
+
+def detached(data: bytes) -> list[Detached]:
+    """The signatures of a PDF in the order of the file, found without any PDF parser."""
+    found = []
+    for match in re.finditer(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]", data):
+        a, b, c, d = map(int, match.groups())
+        hole = bytes.fromhex(data[a + b : c].strip().strip(b"<>").decode("ascii"))
+        found.append(Detached(cms.ContentInfo.load(hole, strict=False).dump(), data[a : a + b] + data[c : c + d]))
+    return found
+
+
+def openssl(signature: Detached) -> bool:
+    """Whether ``openssl cms`` finds that the signature is over these bytes; it is not asked whom to trust."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "seal.der").write_bytes(signature.cms)
+        (Path(folder) / "covered").write_bytes(signature.covered)
+        command = ["openssl", "cms", "-verify", "-binary", "-noverify", "-inform", "DER", "-in", "seal.der"]
+        command += ["-content", "covered", "-out", "out"]
+        run = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+        return run.returncode == 0 and (Path(folder) / "out").read_bytes() == signature.covered
+
+
+def qpdf_complaints(data: bytes) -> set[str]:
+    """What ``qpdf --check`` finds wrong, without where: an empty set when it finds nothing."""
+    with tempfile.NamedTemporaryFile(suffix=".pdf") as file:
+        file.write(data)
+        file.flush()
+        run = subprocess.run(["qpdf", "--check", file.name], capture_output=True, text=True, check=False)
+    lines = {re.sub(r"\(?offset \d+\)?", "", line.replace(file.name, "")) for line in run.stderr.splitlines()}
+    return lines | ({f"exit code {run.returncode}"} if run.returncode else set())
 
 
 def all_well(data: bytes, expected: int) -> bool:

@@ -15,7 +15,8 @@ import pypdf
 from asn1crypto import keys as asn1_keys
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image, ImageDraw
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -220,6 +221,20 @@ def damaged_pdf() -> bytes:
 def organisation(name: str = "Mairie d'Étampes") -> KeySigner:
     """A signer of the product's own making (RSA-3072)."""
     return KeySigner(*make_organisation_certificate(name))
+
+
+@cache
+def p256() -> KeySigner:
+    """A signer on the curve P-256."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "P-256")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 7, SIGNED_AT, SIGNED_AT + dt.timedelta(days=900))
+    usage = x509.KeyUsage(True, True, False, False, False, False, False, False, False)
+    certificate = builder.add_extension(usage, critical=True).sign(key, hashes.SHA256())
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return KeySigner(pem, certificate.public_bytes(serialization.Encoding.PEM))
 
 
 @cache

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 from pathlib import Path
 
 import pypdf
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from pdfops.cms_seal import reserved_bytes
 from pdfops.errors import PdfError
@@ -136,21 +133,7 @@ def test_in_a_document_others_signed_every_stamp_is_a_signature(workshop: Worksh
 
 def test_a_p256_key_seals_too(workshop: Workshop) -> None:
     prepared = workshop.prepare(samples.simple_pdf(), places(1))
-    assert oracles.all_well(workshop.seal(prepared, order(0), p256()), 1)
-
-
-def p256() -> KeySigner:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "P-256")])
-    builder = x509.CertificateBuilder(
-        name, name, key.public_key(), 7, samples.SIGNED_AT, samples.SIGNED_AT + dt.timedelta(days=900)
-    )
-    usage = x509.KeyUsage(True, True, False, False, False, False, False, False, False)
-    certificate = builder.add_extension(usage, critical=True).sign(key, hashes.SHA256())
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return KeySigner(pem, certificate.public_bytes(serialization.Encoding.PEM))
+    assert oracles.all_well(workshop.seal(prepared, order(0), samples.p256()), 1)
 
 
 def test_a_key_and_somebody_elses_certificate_are_no_signer() -> None:
