@@ -10,7 +10,7 @@ import io
 import warnings
 import zlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from PIL import Image, ImageChops, ImageOps
 
@@ -30,6 +30,12 @@ LEAST_PIXELS: Final = 64
 PAPER: Final = 225
 INKED: Final = 150
 """Of an opaque image: as light as PAPER is paper, as dark as INKED is ink, between the two it fades."""
+
+MAX_SHADES: Final = 512
+"""Ink of one colour has one shade for each alpha; unseen pixels have what they like."""
+
+COLOUR_LEVEL: Final = 3
+"""How hard colours are deflated: one more takes twice as long and saves a kilobyte."""
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
@@ -86,12 +92,17 @@ def encode(picture: Image.Image) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Raster:
-    """Ink as a PDF image wants it: deflated RGB and deflated alpha, 8 bits a sample. Units: pixels."""
+    """Ink as a PDF image wants it: deflated colour and deflated alpha, 8 bits a sample. Units: pixels.
+
+    ``pen``: the red, green and blue of all ink, where it is of one colour; ``colour`` then holds the number of that
+    colour, 0, for each pixel. Empty otherwise: ``colour`` is RGB.
+    """
 
     width: int
     height: int
     colour: bytes
     alpha: bytes
+    pen: bytes = b""
 
 
 def raster(ink_png: bytes) -> Raster:
@@ -107,9 +118,21 @@ def raster(ink_png: bytes) -> Raster:
     except Exception as error:
         raise PdfError("bad-image") from error
     alpha = picture.getchannel("A")
+    deflated = zlib.compress(alpha.tobytes(), 4)
+    pen = _pen(picture)
+    if pen:
+        none = bytes(picture.width * picture.height)
+        return Raster(picture.width, picture.height, zlib.compress(none, 1), deflated, pen)
     colour = Image.new("RGB", picture.size)
     colour.paste(picture.convert("RGB"), mask=alpha.point(lambda value: 255 if value else 0))
-    return Raster(picture.width, picture.height, zlib.compress(colour.tobytes(), 4), zlib.compress(alpha.tobytes(), 4))
+    return Raster(picture.width, picture.height, zlib.compress(colour.tobytes(), COLOUR_LEVEL), deflated)
+
+
+def _pen(picture: Image.Image) -> bytes:
+    """The red, green and blue of all that is seen, where it is the same everywhere; empty otherwise."""
+    found: list[tuple[int, Any]] | None = picture.getcolors(MAX_SHADES)
+    colours = {shade[:3] for _count, shade in found or () if shade[3]}
+    return bytes(colours.pop()) if len(colours) == 1 else b""
 
 
 def _check_size(opened: Image.Image) -> None:

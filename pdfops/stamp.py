@@ -156,22 +156,26 @@ def _drawn_ink(ink: Raster, x: float, y: float, width: float, height: float) -> 
 
 
 def _image(writer: Any, ink: Raster) -> Any:
-    def stream(colours: str, data: bytes) -> generic.StreamObject:
+    def stream(colours: generic.PdfObject, data: bytes) -> generic.StreamObject:
         return generic.StreamObject(
             {
                 pdf_name("/Type"): pdf_name("/XObject"),
                 pdf_name("/Subtype"): pdf_name("/Image"),
                 pdf_name("/Width"): generic.NumberObject(ink.width),
                 pdf_name("/Height"): generic.NumberObject(ink.height),
-                pdf_name("/ColorSpace"): pdf_name(colours),
+                pdf_name("/ColorSpace"): colours,
                 pdf_name("/BitsPerComponent"): generic.NumberObject(8),
                 pdf_name("/Filter"): pdf_name("/FlateDecode"),
             },
             encoded_data=data,
         )
 
-    image = stream("/DeviceRGB", ink.colour)
-    image["/SMask"] = writer.add_object(stream("/DeviceGray", ink.alpha))
+    colours: generic.PdfObject = pdf_name("/DeviceRGB")
+    if ink.pen:
+        only = generic.ByteStringObject(ink.pen)
+        colours = generic.ArrayObject([pdf_name("/Indexed"), colours, generic.NumberObject(0), only])
+    image = stream(colours, ink.colour)
+    image["/SMask"] = writer.add_object(stream(pdf_name("/DeviceGray"), ink.alpha))
     return writer.add_object(image)
 
 

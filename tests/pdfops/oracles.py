@@ -21,6 +21,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from pdfops.history import Reader, View
+from pdfops.preview import render
 
 PER_PT = 25
 """How finely marks are looked for. Images are drawn in whole pixels, so a mark seems larger by up to one a side."""
@@ -116,6 +117,11 @@ def all_well(data: bytes, expected: int) -> bool:
         and theirs[-1].covers_file
         and all(is_well for is_well, _level in ours.values())
     )
+
+
+def pdfium_page(data: bytes, page: int, width_px: int = 900) -> Image.Image:
+    """A page as a preview shows it."""
+    return Image.open(io.BytesIO(render(data, page, width_px, "png"))).convert("RGB")
 
 
 def poppler_page(data: bytes, page: int, dpi: int = 72) -> Image.Image:

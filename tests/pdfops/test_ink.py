@@ -7,11 +7,13 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops
 
 from pdfops.errors import PdfError
+from pdfops.fields import Place, prepare
 from pdfops.ink import MAX_BYTES, MAX_KEPT_PIXELS, encode, normalise_ink, raster
-from tests.pdfops import samples
+from pdfops.seal import SealOrder, seal
+from tests.pdfops import oracles, samples
 
 OUTCOMES = ("ink", "bad-image", "image-too-large")
 
@@ -172,6 +174,30 @@ def test_a_thin_line_survives_scaling() -> None:
 def test_normalised_ink_normalises_to_itself() -> None:
     once = normalise_ink(samples.ink_png())
     assert normalise_ink(once) == once
+
+
+def test_ink_of_one_colour_looks_as_with_a_colour_for_each_pixel() -> None:
+    ink = Image.new("RGBA", (300, 100), (18, 38, 79, 0))
+    for x in range(300):
+        for y in range(100):
+            ink.putpixel((x, y), (18, 38, 79, 1 + (x * y) % 255))
+    corner = ink.copy()
+    corner.putpixel((0, 0), (200, 0, 0, 255))  # one pixel more, of another colour
+    one, many = (raster(encode(picture)) for picture in (ink, corner))
+    assert one.pen == bytes((18, 38, 79))
+    assert many.pen == b""
+    assert len(one.colour) < len(many.colour)
+    pages = []
+    for picture in (ink, corner):
+        prepared = prepare(samples.simple_pdf(), [Place("f", "p", 1, 100_000, 500_000, 500_000, 100_000)])
+        order = SealOrder(("f",), encode(picture), "n", "r", samples.SIGNED_AT)
+        pages.append(seal(prepared, order, samples.organisation()))
+    for shown in (oracles.pdfium_page, oracles.poppler_page):
+        plain, other = (shown(page, 1) for page in pages)
+        differs = ImageChops.difference(plain, other)
+        left, top, right, bottom = differs.getbbox() or (0, 0, 0, 0)
+        assert 0 < right - left <= 4, shown
+        assert 0 < bottom - top <= 4, shown
 
 
 def test_hidden_colours_under_full_transparency_do_not_reach_the_pdf() -> None:

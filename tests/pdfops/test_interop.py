@@ -14,7 +14,6 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pdfops.fields import MILLION, Place, prepare
-from pdfops.preview import render
 from pdfops.seal import SealOrder, seal
 from pdfops.signer import Signer
 from tests.pdfops import kinds, oracles, samples
@@ -131,7 +130,7 @@ def test_pages_look_as_before_outside_the_stamps(name: str) -> None:
     case, before, after = CASES[name], steps(name)[0], steps(name)[-1]
     for page in range(1, len(pypdf_texts(before)) + 1):
         hidden = places(case) if page == 1 else []
-        for picture in (pdfium_page, oracles.poppler_page):
+        for picture in (oracles.pdfium_page, oracles.poppler_page):
             old, new = picture(before, page), picture(after, page)
             assert without(new, hidden).tobytes() == without(old, hidden).tobytes(), picture
             assert not hidden or new.tobytes() != old.tobytes(), picture
@@ -152,10 +151,6 @@ def pdfium_texts(data: bytes) -> list[str]:
         page.close()
     document.close()
     return texts
-
-
-def pdfium_page(data: bytes, page: int) -> Image.Image:
-    return Image.open(io.BytesIO(render(data, page, 900, "png"))).convert("RGB")
 
 
 def without(picture: Image.Image, hidden: list[Place]) -> Image.Image:
