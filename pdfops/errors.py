@@ -20,7 +20,8 @@
     ├── too-much-growth         a revision would append more than ``limit`` bytes
     ├── timestamp-refused       what a timestamp authority answered is no timestamp of ours (``reason``)
     ├── validation-data-missing it cannot be shown that a certificate is good (``reason``)
-    └── unreachable             a timestamp authority or issuer could not be asked (``reason``)
+    ├── unreachable             a timestamp authority or issuer could not be asked (``reason``)
+    └── key-unavailable         the token that holds the key does not sign now; it may later
 
 Codes are stable; text for people is made at the edge of the product. Nothing in ``values`` is secret.
 """
@@ -51,6 +52,7 @@ CODES: Final = frozenset(
         "timestamp-refused",
         "validation-data-missing",
         "unreachable",
+        "key-unavailable",
     }
 )
 

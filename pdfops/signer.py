@@ -22,6 +22,8 @@ LIFETIME_DAYS: Final = 3_652
 LONGEST_NAME_BYTES: Final = 64
 """X.520's upper bound for a common or organisation name, as the library counts it: in UTF-8."""
 
+WRONG_KIND: Final = "the key of a seal is RSA of 2,048 bits or more, or P-256"
+
 DOCUMENT_SIGNING: Final = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 
 
@@ -62,15 +64,13 @@ class KeySigner:
         """
         key = serialization.load_pem_private_key(key_pem, password)
         certificates: Sequence[x509.Certificate] = x509.load_pem_x509_certificates(chain_pem)
-        if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= SMALLEST_RSA_BITS:
-            self._algorithm, self._size = "sha256_rsa", (key.key_size + 7) // 8
-        elif isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
-            self._algorithm, self._size = "sha256_ecdsa", 72
+        if isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+            self._algorithm, self._size = kind_of(key.public_key())
         else:
-            raise ValueError("the key of a seal is RSA of 2,048 bits or more, or P-256")
-        if _public_bytes(certificates[0].public_key()) != _public_bytes(key.public_key()):
+            raise ValueError(WRONG_KIND)  # noqa: TRY004 - one error for whatever cannot be used
+        if not certificates or _public_bytes(certificates[0].public_key()) != _public_bytes(key.public_key()):
             raise ValueError("the certificate does not belong to the key")
-        self._key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = key
+        self._key = key
         self._chain = tuple(certificate.public_bytes(serialization.Encoding.DER) for certificate in certificates)
 
     @classmethod
@@ -102,6 +102,15 @@ class KeySigner:
 
     def __repr__(self) -> str:
         return f"KeySigner({self._algorithm})"
+
+
+def kind_of(public_key: object) -> tuple[str, int]:
+    """What a key makes: (`Signer.algorithm`, `Signer.signature_size_bytes`). Raises: ValueError for another kind."""
+    if isinstance(public_key, rsa.RSAPublicKey) and public_key.key_size >= SMALLEST_RSA_BITS:
+        return "sha256_rsa", (public_key.key_size + 7) // 8
+    if isinstance(public_key, ec.EllipticCurvePublicKey) and isinstance(public_key.curve, ec.SECP256R1):
+        return "sha256_ecdsa", 72
+    raise ValueError(WRONG_KIND)
 
 
 def make_organisation_certificate(

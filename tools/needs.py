@@ -14,6 +14,7 @@ NEEDS = {
     "poppler-utils": ("pdfsig",),
     "qpdf": ("qpdf",),
     "php-cli": ("php",),
+    "softhsm2": ("softhsm2-util",),
     "fonts-dejavu-core": (),
 }
 

@@ -10,11 +10,14 @@ UNATTESTED = frozenset({"unreachable", "timestamp-refused", "validation-data-mis
 
 
 def unusable(error: PdfError, file_id: str, name: str, **values: int) -> ParapheurError:
-    """Every child was busy: try again. Anything else: the document cannot take part, and ``code`` says why."""
+    """Every child was busy, or the key's token is away: try again. Anything else: the document cannot take part, and
+    ``code`` says why."""
     if error.code == "too-slow" and error.values.get("waiting"):
         return Unavailable("workshop-busy")
     if error.code in UNATTESTED:
         return Unavailable("time-not-attested")
+    if error.code == "key-unavailable":
+        return Unavailable(error.code)
     page = error.values.get("page")
     if error.code == "unrenderable" and isinstance(page, int):
         values["page"] = page

@@ -79,6 +79,9 @@ SENTENCES: dict[str, str] = {
     "image-too-large": _("This image is too large: 2 MB at most."),
     "glyph-missing": _("A name or reason has characters that the stamp's font cannot draw."),
     "not-verified": _("The sealed PDF did not pass our own check; nothing was signed."),
+    "key-unavailable": _(
+        "The organisation’s key cannot be reached at the moment. Nothing was signed; please try again in a moment."
+    ),
     "too-much-growth": _("This image would make the document too large."),
     "no-free-name": _("Too many files have that name already."),
     "host-unavailable": _("The platform is not responding. Nothing was lost; please try again in a moment."),
