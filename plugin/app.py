@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from hooks.files import events
 from hooks.lifecycle import lifecycle
 from pdfops.sandbox import Workshop
-from pdfops.signer import KeySigner, make_organisation_certificate
+from pdfops.signer import make_organisation_certificate
 from plugin.actions.context import Context, Identity, Limits
 from plugin.actions.hands import troubles
 from plugin.actions.rebuild import Report, rebuild
@@ -45,6 +45,7 @@ from plugin.adapters.ocs import OcsDirectory
 from plugin.adapters.ocs_calls import OcsCalls
 from plugin.adapters.people import KeptPeople
 from plugin.adapters.registration import Registration
+from plugin.adapters.seals import seal_finding, seal_of
 from plugin.adapters.sql import Database
 from plugin.adapters.store import Store
 from plugin.adapters.vault import SqlVault
@@ -90,7 +91,7 @@ def create_app(
     """``host_takes_writes``: what else is asked of the host for the health page; the start is finished when it has
     been true once.
 
-    Raises: KeysMissing when data knows keys that are not there.
+    Raises: KeysMissing when data knows keys that are not there; BadSettings when the seal's key cannot be used.
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     registration = Registration(settings.data / "registered-version", settings.app_version)
@@ -107,6 +108,8 @@ def create_app(
     mailer = ChosenMailer(settings.mail, companion, _mailer(settings))
     is_first_start = not (settings.data / "keys").exists()
     keys = Keys.open(settings.data / "keys", settings.organisation, vault.knows_keys(), make_organisation_certificate)
+    signer = seal_of(settings, keys, clock())
+    keys = keys.sealed_by(signer)
     vault.remember_keys(keys.chain_keys)
     leases = Leases(database, keys.instance_id, only_instance=settings.only_instance)
     index = SqlIndex(database, keys.link_key, vault.postponed)
@@ -169,12 +172,13 @@ def create_app(
         companion.state,
         mailer.problem,
         lambda: _count_troubled(vault, index),
+        lambda: seal_finding(signer, clock()),
         waits=host_takes_writes is not None,
     )
     if with_jobs:
         jobs.start()
 
-    checker = Checker((*signer.chain[:1], *roots))
+    checker = Checker((*keys.seal_certificates, *roots))
 
     def close() -> None:
         if with_jobs:
@@ -310,7 +314,7 @@ def _identity(settings: Settings, keys: Keys) -> Identity:
     statement: dict[str, object] = {
         "jwk": dict(keys.active.jwk),
         "signature": keys.jwk_signature,
-        "signature_over": 'RSASSA-PKCS1-v1_5, SHA-256, over the canonical JSON of ["parapheur chain key v1", jwk]',
+        "signature_over": keys.jwk_signature_over,
         "certificate": base64.b64encode(keys.seal_cert_der).decode(),
     }
     return Identity(settings.organisation, keys.active.kid, statement, keys.active.private.sign)

@@ -27,11 +27,12 @@ from pdfops.errors import PdfError
 from pdfops.fields import Place
 from pdfops.inspect import certificate_name
 from pdfops.lasting import Lasting, with_own
+from pdfops.pkcs11 import KeyRefused, Pkcs11Signer, TokenKey
 from pdfops.preview import MAX_WIDTH_PX, ImageFormat
 from pdfops.proof import prove
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder
-from pdfops.signer import KeySigner, make_organisation_certificate
+from pdfops.signer import KeySigner, Signer, make_organisation_certificate
 from pdfops.trust import TEST_MARK
 from pdfops.verify import SealLevel
 from plugin.adapters.outbound import Outbound
@@ -46,6 +47,10 @@ CHUNK_BYTES: Final = 1 << 20
 FORMATS: Final[dict[str, ImageFormat]] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
 P12_VARIABLE: Final = "PARAPHEUR_P12_PASSWORD"
 """The variable that holds the password of ``--p12``; without it, it is asked for."""
+
+
+PIN_VARIABLE: Final = "PARAPHEUR_PKCS11_PIN"
+"""The same for the PIN of ``--pkcs11``."""
 
 
 class Refusal(Exception):
@@ -107,6 +112,14 @@ def _add_key(parser: Any) -> None:
         "--p12",
         type=Path,
         help=f"key and certificate (PKCS #12; password in {P12_VARIABLE}); else a key for trying out",
+    )
+    parser.add_argument("--pkcs11", metavar="MODULE", help=f"the library of the key's token; PIN in {PIN_VARIABLE}")
+    parser.add_argument("--token", default="", help="its label, or slot:NUMBER")
+    parser.add_argument("--key", default="", help="the key's label, or id:HEX; needless where there is but one")
+    parser.add_argument(
+        "--certificate",
+        default="",
+        help="a PEM file, the key's own first, or a label on the token; else by the key",
     )
 
 
@@ -204,7 +217,7 @@ def _signature_line(one: dict[str, Any]) -> str:
 def _seal(chosen: argparse.Namespace) -> dict[str, Any]:
     _keep(chosen.out, chosen.file, chosen.image, chosen.p12)
     chosen.text = [line for line in chosen.text if line.strip()]
-    signer, is_test = _signer(chosen.p12)
+    signer, is_test = _signer(chosen)
     data = _read(chosen.file)
     if not chosen.image and not chosen.text:
         raise Refusal("nothing-to-show", "A stamp needs an image, a text, or both.")
@@ -257,7 +270,7 @@ def _preview(chosen: argparse.Namespace) -> dict[str, Any]:
 def _prove(chosen: argparse.Namespace) -> dict[str, Any]:
     out = chosen.out or chosen.file.with_name(f"{chosen.file.name or 'file'}.p7s")
     _keep(out, chosen.file, chosen.p12)
-    signer, is_test = _signer(chosen.p12)
+    signer, is_test = _signer(chosen)
     digest = hashlib.sha256()
     size = 0
     with _opened(chosen.file) as source:
@@ -278,7 +291,7 @@ def _prove(chosen: argparse.Namespace) -> dict[str, Any]:
 
 def _evidence(chosen: argparse.Namespace) -> dict[str, Any]:
     _keep(chosen.out, chosen.file, chosen.p12)
-    signer, is_test = _signer(chosen.p12)
+    signer, is_test = _signer(chosen)
     try:
         record = json.loads(_read(chosen.file))
     except (ValueError, RecursionError) as error:
@@ -345,8 +358,11 @@ def _write(path: Path, data: bytes) -> None:
         raise Refusal("not-written", f"{path}: {error.strerror}") from error
 
 
-def _signer(p12: Path | None) -> tuple[KeySigner, bool]:
+def _signer(chosen: argparse.Namespace) -> tuple[Signer, bool]:
     """The key to sign with, and whether it is but one for trying out."""
+    p12: Path | None = chosen.p12
+    if chosen.pkcs11 is not None:
+        return _from_token(chosen), False
     if p12 is None:
         return KeySigner(*make_organisation_certificate("Parapheur", unit=TEST_MARK)), True
     data = _read(p12)
@@ -359,7 +375,7 @@ def _signer(p12: Path | None) -> tuple[KeySigner, bool]:
         raise Refusal("bad-key", f"{p12}: the password is wrong, or it holds no key that can be used.") from error
 
 
-def _lasting(chosen: argparse.Namespace, signer: KeySigner) -> Lasting | None:
+def _lasting(chosen: argparse.Namespace, signer: Signer) -> Lasting | None:
     if chosen.level == "b-b":
         return None
     if not chosen.tsa or not chosen.roots:
@@ -372,7 +388,22 @@ def _lasting(chosen: argparse.Namespace, signer: KeySigner) -> Lasting | None:
     return Lasting(chosen.level, with_own(roots, signer.chain[0]), authority)
 
 
-def _holder(signer: KeySigner) -> str:
+def _from_token(chosen: argparse.Namespace) -> Pkcs11Signer:
+    if chosen.p12 is not None:
+        raise Refusal("bad-key", "Name one key: --p12 or --pkcs11.")
+    pin = os.environ.get(PIN_VARIABLE)
+    if pin is None and sys.stdin.isatty():
+        pin = getpass.getpass("PIN of the token: ")
+    is_file = Path(chosen.certificate).is_file()
+    chain = _read(Path(chosen.certificate)) if is_file else None
+    where = TokenKey(chosen.pkcs11, chosen.token, chosen.key, pin or "", "" if is_file else chosen.certificate)
+    try:
+        return Pkcs11Signer(where, chain)
+    except KeyRefused as refused:
+        raise Refusal("bad-key", f"{chosen.pkcs11}: {refused}.") from None
+
+
+def _holder(signer: Signer) -> str:
     return certificate_name(asn1_x509.Certificate.load(signer.chain[0]))
 
 

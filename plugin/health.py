@@ -39,6 +39,7 @@ class Health:
     companion: Callable[[], str]
     mail: Callable[[], Finding | None]
     troubled_flows: Callable[[], int]
+    seal: Callable[[], Finding | None]
     waits: bool
 
     def checks(self) -> list[Check] | None:
@@ -56,6 +57,7 @@ class Health:
                 _check("index", INDEX if self.index_is_missing() else None),
                 _check("keys-exported", None if self.keys_are_exported() else KEYS),
                 # a host that is out says nothing of its apps
+                _check("seal", self.seal()),
                 _check("companion", None if found.is_out else COMPANION.get(self.companion())),
                 _check("mail", None if found.is_out else self.mail()),
                 _check("flows", _flows(self.troubled_flows())),

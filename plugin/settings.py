@@ -113,6 +113,13 @@ class Settings(BaseModel):
     outbound_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^\s/]+$")], ...] = ()
     outbound_private_hosts: tuple[str, ...] = ()
     pdf_children: Annotated[int, Field(ge=1, le=64)] = 2
+    seal_p12: Path | None = None
+    seal_p12_password: SecretStr = SecretStr("")
+    seal_pkcs11_module: str = ""
+    seal_pkcs11_token: str = ""
+    seal_pkcs11_key: str = ""
+    seal_pkcs11_pin: SecretStr = SecretStr("")
+    seal_pkcs11_certificate: str = ""
     cache_bytes: Annotated[int, Field(ge=0)] = 1_000_000_000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -10,16 +10,15 @@ import os
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import rfc8785
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -34,6 +33,7 @@ _SECRET_FILE = "instance-secret"  # noqa: S105 - a file name
 _ACTIVE = "active-chain-key"
 _SEAL_KEY = "seal-key.pem"
 _SEAL_CERT = "seal-cert.pem"
+_SEAL_USED = "seal-used-"
 _EXPORTED = "exported"
 _INSTANCE = "instance-id"
 _BACKUP_FORMAT = "parapheur keys v1"
@@ -61,6 +61,16 @@ class KeysDiffer(StartRefused):
         super().__init__(f"{path} is another key than the backup's. Nothing was changed.")
 
 
+class Seal(Protocol):
+    """The organisation's key: what of `pdfops.signer.Signer` vouches for a chain key."""
+
+    @property
+    def chain(self) -> tuple[bytes, ...]: ...
+    @property
+    def algorithm(self) -> str: ...
+    def sign(self, data: bytes) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ChainKey:
     """One Ed25519 key that signs lines. ``jwk`` is its public half: crv, kty, x."""
@@ -72,7 +82,10 @@ class ChainKey:
 
 @dataclass(frozen=True, repr=False)
 class Keys:
-    """Promise: the same folder gives the same keys for ever. Nothing of it is ever logged."""
+    """Promise: the same folder gives the same keys for ever. Nothing of it is ever logged.
+
+    ``seal``: the key that vouches for the chain's keys; without it nothing new can be said of them.
+    """
 
     folder: Path
     secret: bytes
@@ -81,6 +94,7 @@ class Keys:
     seal_key_pem: bytes
     seal_cert_pem: bytes
     instance_id: str
+    seal: Seal | None = None
 
     @classmethod
     def open(cls, folder: Path, organisation: str, known_elsewhere: bool, make_certificate: MakeCertificate) -> Keys:
@@ -163,17 +177,38 @@ class Keys:
         """For ``/.well-known/parapheur-keys.json``."""
         return [{**key.jwk, "kid": kid, "use": "sig", "alg": "EdDSA"} for kid, key in sorted(self.chain_keys.items())]
 
+    def sealed_by(self, seal: Seal) -> Keys:
+        """The same keys, vouched for by ``seal`` from now on. Its certificate is remembered: what it sealed stays
+        known when another takes its place."""
+        certificate = x509.load_der_x509_certificate(seal.chain[0]).public_bytes(serialization.Encoding.PEM)
+        path = self.folder / f"{_SEAL_USED}{hashlib.sha256(certificate).hexdigest()[:16]}.pem"
+        if certificate != self.seal_cert_pem and not path.exists():
+            write_private(path, certificate)
+        return replace(self, seal=seal)
+
+    @cached_property
+    def seal_certificates(self) -> tuple[bytes, ...]:
+        """Of the seal, and of those before it, in DER."""
+        used = [path.read_bytes() for path in sorted(self.folder.glob(f"{_SEAL_USED}*.pem"))]
+        return tuple(dict.fromkeys((self.seal_cert_der, *map(_der, (self.seal_cert_pem, *used)))))
+
     @cached_property
     def seal_cert_der(self) -> bytes:
-        return x509.load_pem_x509_certificate(self.seal_cert_pem).public_bytes(serialization.Encoding.DER)
+        return self.seal.chain[0] if self.seal is not None else _der(self.seal_cert_pem)
 
     @cached_property
     def jwk_signature(self) -> str:
-        """base64url of RSASSA-PKCS1-v1_5 with SHA-256 by the seal key over ["parapheur chain key v1", jwk]."""
-        key = serialization.load_pem_private_key(self.seal_key_pem, password=None)
-        if not isinstance(key, rsa.RSAPrivateKey):
-            raise TypeError("the organisation's seal key must be RSA")
-        return b64url(key.sign(key_statement(self.active.jwk), padding.PKCS1v15(), hashes.SHA256()))
+        """base64url of the seal key's signature over ["parapheur chain key v1", jwk]: RSASSA-PKCS1-v1_5 or ECDSA on
+        P-256 (in DER), as the certificate's key is, with SHA-256."""
+        if self.seal is None:
+            raise RuntimeError("no seal was given that could vouch for a key")
+        return b64url(self.seal.sign(key_statement(self.active.jwk)))
+
+    @property
+    def jwk_signature_over(self) -> str:
+        """The same for people."""
+        by = "ECDSA" if self.seal is not None and self.seal.algorithm == "sha256_ecdsa" else "RSASSA-PKCS1-v1_5"
+        return f'{by}, SHA-256, over the canonical JSON of ["parapheur chain key v1", jwk]'
 
     @property
     def exported(self) -> bool:
@@ -279,6 +314,10 @@ def _read_chain_key(path: Path) -> ChainKey:
 def _jwk(private: Ed25519PrivateKey) -> dict[str, str]:
     raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     return {"crv": "Ed25519", "kty": "OKP", "x": b64url(raw)}
+
+
+def _der(certificate_pem: bytes) -> bytes:
+    return x509.load_pem_x509_certificate(certificate_pem).public_bytes(serialization.Encoding.DER)
 
 
 def _stretched(passphrase: str, salt: bytes) -> bytes:

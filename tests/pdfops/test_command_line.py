@@ -23,7 +23,7 @@ from pyhanko.pdf_utils import generic
 from pdfops.signer import make_organisation_certificate
 from plugin.cli import main
 from tests import pki
-from tests.pdfops import oracles, samples
+from tests.pdfops import oracles, samples, tokens
 
 pytestmark = pytest.mark.usefixtures("logs_as_before")
 P12_SECRET = "bateau rouge"
@@ -186,6 +186,36 @@ def test_without_a_key_of_ones_own_the_seal_is_a_test_and_says_so(
     code, answer = typed("verify", out)
     assert (code, answer["integrity"], answer["trust"]) == (0, "intact", "test")
     assert "TEST - no legal value" in oracles_text(out)
+
+
+def test_a_key_in_a_token_seals_and_proves(
+    typed: Typed, paper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tokens.opened(tmp_path / "softhsm") as held:
+        held.make("Brest")
+        public = held.generate("Brest", "seal", "p256")
+        chain, root = tmp_path / "chain.pem", tmp_path / "root.pem"
+        authority = tokens.Authority()
+        chain.write_bytes(authority.chain_pem(public, name="Ville de Brest"))
+        root.write_bytes(tokens.pem(authority.certificate))
+        monkeypatch.setenv("PARAPHEUR_PKCS11_PIN", tokens.PIN)
+        key = ("--pkcs11", tokens.MODULE, "--token", "Brest", "--key", "seal", "--certificate", chain)
+        out = tmp_path / "out.pdf"
+        code, answer = typed("seal", paper, out, "--box", "0.1,0.7,0.3,0.1", "--text", "Lu", *key)
+        assert (code, answer["test"]) == (0, False)
+        assert oracles.all_well(out.read_bytes(), 1)
+        code, answer = typed("verify", out, "--trust", root)
+        assert (code, answer["trust"], answer["signatures"][0]["signer"]) == (0, "trusted", "Ville de Brest")
+        assert typed("prove", paper, tmp_path / "proof.p7s", *key)[0] == 0
+        for words, said in (
+            (("--pkcs11", tokens.MODULE, "--token", "Rennes"), "no token 'Rennes'"),
+            (("--pkcs11", "/nowhere.so", "--token", "Brest"), "cannot be loaded"),
+            ((*key, "--p12", paper), "Name one key"),
+        ):
+            code, answer = typed("prove", paper, tmp_path / "other.p7s", *words)
+            assert (code, answer["code"]) == (1, "bad-key")
+            assert said in answer["message"]
+            assert not (tmp_path / "other.p7s").exists()
 
 
 def oracles_text(path: Path) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -45,10 +46,13 @@ def public_key(first: dict[str, Any], certificate_sha256: str | None) -> Ed25519
     if certificate_sha256 is not None and hashlib.sha256(der).hexdigest() != certificate_sha256:
         raise Bad("another certificate than the one expected")
     organisation = x509.load_der_x509_certificate(der).public_key()
-    if not isinstance(organisation, RSAPublicKey):
-        raise Bad("the certificate's key is not RSA")
-    statement = canonical(["parapheur chain key v1", key["jwk"]])
-    organisation.verify(unbase64url(key["signature"]), statement, PKCS1v15(), SHA256())
+    statement, signature = canonical(["parapheur chain key v1", key["jwk"]]), unbase64url(key["signature"])
+    if isinstance(organisation, RSAPublicKey):
+        organisation.verify(signature, statement, PKCS1v15(), SHA256())
+    elif isinstance(organisation, EllipticCurvePublicKey):
+        organisation.verify(signature, statement, ECDSA(SHA256()))
+    else:
+        raise Bad("the certificate's key is neither RSA nor on a curve")
     thumbprint = base64.urlsafe_b64encode(hashlib.sha256(canonical(key["jwk"])).digest()).decode()
     if first["kid"] != thumbprint[:16]:
         raise Bad("kid")

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from jwcrypto.jwk import JWK
 
+from pdfops.signer import KeySigner
 from plugin.adapters.keys import BackupUnreadable, Keys, KeysMissing, key_statement, restore_keys
+from tests.pdfops.tokens import Authority
 from tests.state.independent_verifier import unbase64url
 from tests.state.world import World, certificate
 
@@ -17,7 +19,8 @@ WORDS = "correct horse battery staple"
 
 
 def opened(folder: Path, *, known: bool = False) -> Keys:
-    return Keys.open(folder, "Cabinet Test", known, certificate)
+    keys = Keys.open(folder, "Cabinet Test", known, certificate)
+    return keys.sealed_by(KeySigner(keys.seal_key_pem, keys.seal_cert_pem))
 
 
 def derived(keys: Keys) -> list[bytes]:
@@ -56,6 +59,27 @@ def test_the_kid_is_the_thumbprint_and_the_seal_vouches_for_the_key(tmp_path: Pa
     assert isinstance(public, rsa.RSAPublicKey)
     signature = unbase64url(keys.jwk_signature)
     public.verify(signature, key_statement(keys.active.jwk), padding.PKCS1v15(), hashes.SHA256())
+
+
+def test_a_seal_from_outside_vouches_and_the_ones_before_stay_known(tmp_path: Path) -> None:
+    keys, authority = opened(tmp_path / "keys"), Authority()
+    private = ec.generate_private_key(ec.SECP256R1())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    outside = KeySigner(pem, authority.chain_pem(private.public_key()))
+    sealed = keys.sealed_by(outside)
+    signature = unbase64url(sealed.jwk_signature)
+    public = x509.load_der_x509_certificate(sealed.seal_cert_der).public_key()
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    public.verify(signature, key_statement(sealed.active.jwk), ec.ECDSA(hashes.SHA256()))
+    assert sealed.jwk_signature_over.startswith("ECDSA, SHA-256")
+    assert sealed.seal_certificates == (outside.chain[0], keys.seal_cert_der)
+    assert opened(tmp_path / "keys").seal_certificates == (keys.seal_cert_der, outside.chain[0])
+    backup = tmp_path / "backup.json"
+    sealed.export(backup, WORDS)
+    restore_keys(tmp_path / "other" / "keys", backup, WORDS)
+    assert opened(tmp_path / "other" / "keys").seal_certificates == (keys.seal_cert_der, outside.chain[0])
 
 
 @pytest.mark.parametrize("name", ["instance-secret", "seal-key.pem", "seal-cert.pem", "active-chain-key", "chain-*"])

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from pdfops.signer import KeySigner
 from plugin.adapters.index import SqlIndex
 from plugin.adapters.keys import Keys
 from plugin.adapters.leases import Leases
@@ -124,7 +125,8 @@ class World:
         self.files = files if files is not None else FaultyFiles()
         self.database = database if database is not None else Database.in_folder(data)
         self.vault = SqlVault(self.database, only_instance=only_instance)
-        self.keys = Keys.open(data / "keys", "Cabinet Test", self.vault.knows_keys(), certificate)
+        keys = Keys.open(data / "keys", "Cabinet Test", self.vault.knows_keys(), certificate)
+        self.keys = keys.sealed_by(KeySigner(keys.seal_key_pem, keys.seal_cert_pem))
         self.vault.remember_keys(self.keys.chain_keys)
         self.leases = Leases(self.database, self.keys.instance_id, only_instance=only_instance, wait_s=5)
         self.index = SqlIndex(self.database, self.keys.link_key, self.vault.postponed)
