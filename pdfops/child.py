@@ -1,8 +1,10 @@
 """The process that parses foreign input: one frame in, one frame out, until its input ends.
 
-It is started with an empty environment and only its three streams open, and shuts itself in before the first job: no
-new file descriptor can be opened, no file grow, no core dump be left, no privilege be gained or kept; address space is
-capped, and where the kernel allows it there is no network and no file system either. It never sees a private key.
+A mother is started with an empty environment; she gets everything ready, reads nothing foreign herself, and forks a
+child whenever she is asked: that takes a few milliseconds, so a child that was lost is soon replaced. A child has only
+its three streams open, and shuts itself in before the first job: no new descriptor can be opened, no file grow, no
+core dump be left, no privilege be gained or kept; address space is capped, and where the kernel allows it there is
+neither network nor file system. It never sees a private key.
 """
 
 from __future__ import annotations
@@ -14,9 +16,10 @@ import logging
 import os
 import resource
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NoReturn
 
 from pdfops import wire
 from pdfops.errors import PdfError
@@ -26,6 +29,7 @@ CPU_MARGIN_S: Final = 30
 """Processor time a job may take: a last resort, should the parent that watches the clock be gone."""
 
 MAX_RECURSION: Final = 1_000
+READY: Final = b"ready"
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CLONE_NEWNET, _CLONE_NEWUSER, _CLONE_NEWIPC = 0x40000000, 0x10000000, 0x08000000
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
@@ -238,8 +242,9 @@ def close_the_door() -> None:
 
 
 def main() -> None:
+    """The mother. Her standard input is a socket on which children are asked for."""
     parent = int(sys.argv[1])
-    source, target = sys.stdin.buffer, sys.stdout.buffer
+    asked = socket.socket(fileno=0)
     for number in (signal.SIGINT, signal.SIGTERM):
         # Sent to the whole process group when the product ends: the parent decides when a child has done its work.
         signal.signal(number, signal.SIG_IGN)
@@ -249,13 +254,46 @@ def main() -> None:
     try:
         warm_up()
     except Exception as error:
-        _send(target, {"ready": False, "cause": f"{type(error).__name__}: {error}"[:500]})
+        asked.send(f"{type(error).__name__}: {error}"[:500].encode(errors="replace"))
         os._exit(1)
-    close_the_door()
+    gc.collect()
     gc.freeze()
-    _send(target, {"ready": True})
-    serve(source, target)
-    os._exit(0)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for children: the kernel takes them away
+    asked.send(READY)
+    while True:
+        _, streams, _, _ = socket.recv_fds(asked, 16, 2)
+        if len(streams) != 2:
+            os._exit(0)
+        mother, pid = os.getpid(), os.fork()
+        if pid == 0:
+            _live(asked, streams, mother)
+        for stream in streams:
+            os.close(stream)
+        try:
+            handle = os.pidfd_open(pid)
+        except OSError:
+            asked.send(b"0")
+            continue
+        socket.send_fds(asked, [b"%d" % pid], [handle])
+        os.close(handle)
+
+
+def _live(asked: socket.socket, streams: Sequence[int], mother: int) -> NoReturn:
+    """The life of a child that was just born."""
+    try:
+        asked.detach()
+        for place, stream in enumerate(streams):
+            os.dup2(stream, place)
+        os.closerange(3, max(streams) + 2)
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() == mother:
+            with open(0, "rb", closefd=False) as source, open(1, "wb", closefd=False) as target:
+                close_the_door()
+                _send(target, {"ready": True})
+                serve(source, target)
+    finally:
+        os._exit(0)
 
 
 if __name__ == "__main__":

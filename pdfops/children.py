@@ -1,4 +1,4 @@
-"""One child process as its parent sees it: two pipes, a clock, a scale.
+"""One child process as its parent sees it: two pipes, a clock, a scale. And the mother that children come from.
 
 The parent writes a frame, reads a frame, and meanwhile watches the time and the resident memory of the child. What it
 reads it does not trust: a frame of another shape, like a breach of a limit, ends the child.
@@ -9,25 +9,35 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import select
 import selectors
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pdfops import wire
+from pdfops.child import READY
 from pdfops.errors import PdfError
 
 RESIDENT_CAP_BYTES: Final = 512 * 1024 * 1024
 RECYCLE_ABOVE_BYTES: Final = 256 * 1024 * 1024
 RECYCLE_AFTER_JOBS: Final = 500
 WATCH_EVERY_S: Final = 0.02
+SLOW_AFTER_CPU_S: Final = 0.1
+SLOW_AFTER_S: Final = 1.0
+"""A job that took so much processor time, or so long, is a slow one: it gives way to the others from then on."""
+
+BIRTH_S: Final = 10.0
 PIPE_BYTES: Final = 1 << 20
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _F_SETPIPE_SZ: Final = 1031
 
 _BOOTSTRAP: Final = "import sys; sys.path[:0] = [{root!r}]; import pdfops.child as child; child.main()"
@@ -61,53 +71,111 @@ class Lost(Exception):
         self.values = values
 
 
-class Child:
-    """One process and its two pipes. Used by one thread at a time; `kill` may come from any.
+class Mother:
+    """A process that is ready for every job and does none: children are forked from it. Used by one thread at a time.
 
-    ``page`` is the page that a job said it is trying, None for a job that does not say: known when the child is lost.
+    Children share her layout of memory. One that crashed may have been made to, by somebody who tries to find out that
+    layout: another mother should bear the next ones.
     """
 
     def __init__(self) -> None:
         root = str(Path(__file__).resolve().parent.parent)
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOTSTRAP.format(root=root), str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={},
-            cwd="/",
-            close_fds=True,
-        )
-        if self._process.stdin is None or self._process.stdout is None:
-            raise RuntimeError("no pipes")
-        self._to = self._process.stdin.fileno()
-        self._from = self._process.stdout.fileno()
-        for descriptor in (self._to, self._from):
-            os.set_blocking(descriptor, False)
-            _widen(descriptor)
-        self._jobs = 0
-        self._resident = 0
-        self.page: int | None = None
-        self.pid = self._process.pid
+        self._asking, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _BOOTSTRAP.format(root=root), str(os.getpid())],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={},
+                cwd="/",
+                close_fds=True,
+            )
+
+    def await_ready(self, cap_s: float) -> None:
+        """Raises: Lost."""
+        self._asking.settimeout(cap_s)
+        try:
+            said = self._asking.recv(1_000)
+        except TimeoutError:
+            raise Lost("too-slow", limit_s=int(cap_s)) from None
+        except OSError as error:
+            raise Lost("damaged") from error
+        if said != READY:
+            raise Lost("damaged", cause=said.decode(errors="replace"))
+
+    def bear(self) -> Child:
+        """Raises: Lost."""
+        in_ours, in_theirs = os.pipe2(os.O_CLOEXEC)[::-1]
+        out_ours, out_theirs = os.pipe2(os.O_CLOEXEC)
+        handles: Sequence[int] = ()
+        try:
+            self._asking.settimeout(BIRTH_S)
+            socket.send_fds(self._asking, [b"child"], [in_theirs, out_theirs])
+            pid, handles, _, _ = socket.recv_fds(self._asking, 32, 1)
+        except OSError as error:
+            raise Lost("damaged", cause="no child was born") from error
+        else:
+            if len(handles) == 1:
+                return Child(int(pid), handles[0], in_ours, out_ours)
+            raise Lost("damaged", cause="this kernel has no handles of processes: Linux 5.3 is needed")
+        finally:
+            for descriptor in (in_theirs, out_theirs, *(() if handles else (in_ours, out_ours))):
+                os.close(descriptor)
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def is_worn(self) -> bool:
-        """Whether it has grown or worked so much that a fresh one should take its place."""
-        return self._jobs >= RECYCLE_AFTER_JOBS or self._resident_bytes() > RECYCLE_ABOVE_BYTES
-
     def kill(self) -> None:
+        """Her children die with her."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGKILL)
 
     def bury(self) -> None:
-        """Wait for the end of a killed child; no zombie and no descriptor is left."""
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        self._asking.close()
+
+
+class Child:
+    """One process and its two pipes. Used by one thread at a time; `kill` may come from any.
+
+    ``page`` is the page that a job said it is trying, None for a job that does not say: known when the child is lost.
+    ``yields``: it was slow once, and gives way to every other process for the rest of its life. A job that was kept
+    from working for half of its time by that gets the time again, once.
+    """
+
+    def __init__(self, pid: int, handle: int, to: int, from_: int) -> None:
+        self.pid, self._handle, self._to, self._from = pid, handle, to, from_
+        self._lock = threading.Lock()
+        self._is_buried = False
+        for descriptor in (self._to, self._from):
+            os.set_blocking(descriptor, False)
+            _widen(descriptor)
+        self._jobs = 0
+        self.page: int | None = None
+        self.yields = False
+
+    def is_alive(self) -> bool:
+        with self._lock:
+            return not self._is_buried and not _has_ended(self._handle, 0)
+
+    def kill(self) -> None:
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            if not self._is_buried:
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+    def bury(self) -> None:
+        """Wait for the end of a killed child; no descriptor is left."""
+        with self._lock:
+            if not self._is_buried:
+                _has_ended(self._handle, None)
+                self._is_buried = True
+                for descriptor in (self._handle, self._to, self._from):
+                    os.close(descriptor)
+
+    def is_worn(self) -> bool:
+        """Whether it has grown or worked so much that a fresh one should take its place."""
+        return self._jobs >= RECYCLE_AFTER_JOBS or self._resident_bytes() > RECYCLE_ABOVE_BYTES
 
     def await_ready(self, cap_s: float) -> None:
         """Raises: Lost."""
@@ -115,13 +183,31 @@ class Child:
         if answer.header.get("ready") is not True:
             raise Lost("damaged", cause=str(answer.header.get("cause", "")))
 
-    def do(self, header: dict[str, Any], blobs: Sequence[bytes], cap_s: float, resident_bytes: int) -> Answer:
-        """Hand over a job and wait for its answer. Raises: Lost."""
+    def do(
+        self,
+        header: dict[str, Any],
+        blobs: Sequence[bytes],
+        cap_s: float,
+        resident_bytes: int,
+        slow: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        """Hand over a job and wait for its answer. ``slow`` is called once where it turns out to be a slow one.
+
+        Raises: Lost.
+        """
         self._jobs += 1
         self.page = None
-        return self._exchange(wire.pack(header, blobs), time.monotonic() + cap_s, cap_s, resident_bytes)
+        return self._exchange(wire.pack(header, blobs), time.monotonic() + cap_s, cap_s, resident_bytes, slow)
 
-    def _exchange(self, pieces: list[bytes], deadline: float, cap_s: float, resident_bytes: int) -> Answer:
+    def _exchange(
+        self,
+        pieces: list[bytes],
+        deadline: float,
+        cap_s: float,
+        resident_bytes: int,
+        slow: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        begun, spent_s = time.monotonic(), self._spent_s()
         outgoing = [memoryview(piece) for piece in pieces if piece]
         reading = _Reading()
         with selectors.DefaultSelector() as selector:
@@ -132,11 +218,15 @@ class Child:
             while True:
                 now = time.monotonic()
                 if now >= deadline:
-                    raise Lost("too-slow", limit_s=int(cap_s))
+                    if not self.yields or now - begun >= 2 * cap_s or self._spent_s() - spent_s >= cap_s / 2:
+                        raise Lost("too-slow", limit_s=int(cap_s))
+                    deadline = begun + 2 * cap_s  # others kept it from working: that is not its fault
                 if now - watched >= WATCH_EVERY_S:
                     watched = now
                     if self._resident_bytes() > resident_bytes:
                         raise Lost("too-heavy", limit=resident_bytes)
+                    if self._gives_way(now - begun, self._spent_s() - spent_s):
+                        slow()
                 for key, _ in selector.select(min(WATCH_EVERY_S, deadline - now)):
                     try:
                         if key.fd == self._to:
@@ -170,6 +260,24 @@ class Child:
         if not data:
             raise Lost("damaged")
         return data
+
+    def _gives_way(self, took_s: float, spent_s: float) -> bool:
+        """Whether it turns out now that the job is a slow one. The kernel lets it run when nobody else wants to, from
+        now on to the end of the child: only root may take that back."""
+        if self.yields or (took_s <= SLOW_AFTER_S and spent_s <= SLOW_AFTER_CPU_S):
+            return False
+        self.yields = True
+        with contextlib.suppress(OSError):  # it has ended, or is not ours to slow down
+            os.sched_setscheduler(self.pid, os.SCHED_IDLE, os.sched_param(0))
+        return True
+
+    def _spent_s(self) -> float:
+        """Processor time."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+        except (OSError, IndexError):
+            return 0.0
 
     def _resident_bytes(self) -> int:
         try:
@@ -211,6 +319,12 @@ class _Reading:
 
     def answer(self) -> Answer:
         return Answer(self._header or {}, tuple(self._blobs))
+
+
+def _has_ended(handle: int, within_s: float | None) -> bool:
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return bool(poll.poll(within_s))
 
 
 def _widen(descriptor: int) -> None:

@@ -2,8 +2,9 @@
 
 A few warm children wait for jobs. The parent, from any number of threads, hands one job to one child and watches it:
 time by the clock, resident memory by /proc. A child that exceeds either is killed and replaced, and so is one that
-crashes or answers nonsense; it costs the job it had, nothing else. No private key ever enters a child: for a seal the
-child draws up the revision, the parent hashes and signs it, and a child then checks the whole result.
+crashes or answers nonsense; it costs the job it had, nothing else. A job that turns out to be slow is set aside with
+its child, which gives way to all others, and another takes its place. No private key ever enters a child: for a seal
+the child draws up the revision, the parent hashes and signs it, and a child then checks the whole result.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pdfops import wire
-from pdfops.children import RESIDENT_CAP_BYTES, Answer, Child, Lost
+from pdfops.children import RESIDENT_CAP_BYTES, Answer, Child, Lost, Mother
 from pdfops.errors import PdfError
 from pdfops.fields import Place
 from pdfops.inspect import Inspection
@@ -53,7 +54,10 @@ class Workshop:
     """A pool of children that do the PDF work. Safe to use from many threads; close it at the end."""
 
     def __init__(self, children: int = 2, limits: Limits | None = None) -> None:
-        """Starts ``children`` processes, and returns at once; the first jobs wait until they are warm."""
+        """Starts ``children`` processes, and returns at once; the first jobs wait until they are warm.
+
+        As many again may be busy with slow jobs beside them.
+        """
         if children < 1:
             raise ValueError("a workshop needs a child")
         self._limits = limits or Limits()
@@ -61,14 +65,18 @@ class Workshop:
         self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._alive: set[Child] = set()
+        self._aside: set[Child] = set()
+        self._most_aside = children
+        self._mothers: list[tuple[Mother, set[Child]]] = []
+        self._renews = False
         self._closed = False
         self._sealer = Sealer(self._ask)
         self._stopping = threading.Event()
         self._warm = threading.Event()
         for _ in range(children):
             self._wanted.put(True)
-        # One thread starts every child: the kernel kills them when the thread that started them ends, so that must
-        # not be a request's.
+        # One thread starts the mother of all children: the kernel kills her, and them, when the thread that started
+        # her ends, so that must not be a request's.
         self._keeper = threading.Thread(target=self._keep, name="pdfops-keeper", daemon=True)
         self._keeper.start()
 
@@ -183,6 +191,8 @@ class Workshop:
         with self._lock:
             for child in self._alive:
                 child.kill()
+            for mother, _ in self._mothers:
+                mother.kill()
         self._idle.put(None)
         self._keeper.join()
         with self._lock:
@@ -190,6 +200,9 @@ class Workshop:
         for child in leftover:
             child.kill()
             child.bury()
+        for mother, _ in self._mothers:
+            mother.kill()
+            mother.bury()
 
     def __enter__(self) -> Workshop:
         return self
@@ -200,8 +213,11 @@ class Workshop:
     def _ask(self, header: dict[str, Any], blobs: Sequence[bytes], cap_s: float | None = None) -> Answer:
         child = self._take()
         try:
-            answer = child.do(header, blobs, cap_s or self._limits.job_s, self._limits.resident_bytes)
+            cap_s = cap_s or self._limits.job_s
+            answer = child.do(header, blobs, cap_s, self._limits.resident_bytes, lambda: self._set_aside(child))
         except Lost as lost:
+            if lost.code == "damaged":
+                self._renews = True
             self._replace(child)
             if self._is_closed():
                 raise WorkshopClosedError from lost
@@ -211,7 +227,7 @@ class Workshop:
         except BaseException:
             self._replace(child)
             raise
-        if child.is_worn():
+        if child.yields or child.is_worn():
             self._replace(child)
         else:
             self._idle.put(child)
@@ -235,6 +251,14 @@ class Workshop:
                 return child
             self._replace(child)
 
+    def _set_aside(self, child: Child) -> None:
+        """Another child is wanted in its place, unless there are too many aside already: then it keeps its place."""
+        with self._lock:
+            if self._closed or len(self._aside) >= self._most_aside:
+                return
+            self._aside.add(child)
+        self._wanted.put(True)
+
     def _is_closed(self) -> bool:
         with self._lock:
             return self._closed
@@ -244,26 +268,28 @@ class Workshop:
         child.bury()
         with self._lock:
             self._alive.discard(child)
-            is_closed = self._closed
-        if not is_closed:
+            is_wanted = not self._closed and child not in self._aside
+            self._aside.discard(child)
+        if is_wanted:
             self._wanted.put(True)
 
     def _keep(self) -> None:
         """Start children as they are wanted, until the workshop closes."""
         failures = 0
         while self._wanted.get():
-            with self._lock:
-                if self._closed:
-                    return
-                child = Child()
-                self._alive.add(child)
+            if self._is_closed():
+                return
+            child = None
             try:
+                child = self._born()
                 child.await_ready(self._limits.start_s)
             except Lost as lost:
-                child.kill()
-                child.bury()
-                with self._lock:
-                    self._alive.discard(child)
+                if child is not None:
+                    child.kill()
+                    child.bury()
+                    with self._lock:
+                        self._alive.discard(child)
+                self._renews = True
                 if self._is_closed():
                     return
                 failures += 1
@@ -274,3 +300,33 @@ class Workshop:
                 failures = 0
                 self._idle.put(child)
                 self._warm.set()
+
+    def _born(self) -> Child:
+        """A child of the last mother, or of a new one where that one is gone or should bear no more. Raises: Lost."""
+        if not self._mothers or self._renews or not self._mothers[-1][0].is_alive():
+            self._renews = False
+            mother = Mother()
+            with self._lock:
+                if self._closed:
+                    mother.kill()
+                self._mothers.append((mother, set()))
+            mother.await_ready(self._limits.start_s)
+        mother, children = self._mothers[-1]
+        child = mother.bear()
+        with self._lock:
+            children.add(child)
+            self._alive.add(child)
+            if self._closed:
+                child.kill()
+        self._bury_childless()
+        return child
+
+    def _bury_childless(self) -> None:
+        with self._lock:
+            ended = [(m, c) for m, c in self._mothers[:-1] if not c & self._alive]
+            self._mothers = [one for one in self._mothers if one not in ended]
+            for _, children in self._mothers:
+                children &= self._alive
+        for mother, _ in ended:
+            mother.kill()
+            mother.bury()

@@ -138,7 +138,6 @@ def create_app(
         settings.mail_from.rpartition("@")[2],
         clock,
     )
-    signer = KeySigner(keys.seal_key_pem, keys.seal_cert_pem)
     roots = trusted_roots(settings.trust_roots)
     ctx = Context(
         files=files,

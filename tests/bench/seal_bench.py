@@ -12,7 +12,8 @@ For a PDF of one page, of 2 MB and of 15 MB:
 
 Runs are interleaved, so that a busy machine is busy for all of them. Milliseconds are median/minimum; ratios are of
 the medians, to the limit. Memory is the peak of a process that sealed one such file. Then what checking
-and showing costs (`tests.bench.verify_bench`); the last line is the whole request (`tests.bench.sign_bench`).
+and showing costs (`tests.bench.verify_bench`); then the whole request (`tests.bench.sign_bench`), and
+what others wait while bombs are refused (`tests.bench.bomb_bench`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from pdfops.ink import normalise_ink
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder, seal
 from pdfops.verify import check_seal
-from tests.bench import sign_bench, verify_bench
+from tests.bench import bomb_bench, sign_bench, verify_bench
 from tests.bench.timing import once, shown
 from tests.pdfops import samples
 
@@ -164,7 +165,8 @@ def main() -> None:
     for row in [head, *rows]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), flush=True)
     print("\n".join(verify_bench.lines(arguments.runs)), flush=True)
-    print(sign_bench.line(min(arguments.runs, sign_bench.RUNS)))
+    print(sign_bench.line(min(arguments.runs, sign_bench.RUNS)), flush=True)
+    print(bomb_bench.line())
 
 
 if __name__ == "__main__":

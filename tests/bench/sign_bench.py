@@ -65,7 +65,7 @@ def measure(label: str, size_bytes: int, runs: int, host: Host, alice: Person, b
     file_id = alice.upload(f"Bench {label}", "paper.pdf", data)
     click_ms, host_ms = [], []
     for number in range(runs + 2):
-        flow_id, body = _launched(alice, bob, file_id)
+        flow_id, body = launched(alice, bob, file_id)
         revision, state = os.urandom(len(data) + 30_000), os.urandom(STATE_BYTES)
         begun = time.perf_counter()
         answer = bob.post(f"/api/v1/flows/{flow_id}/sign", body)
@@ -81,7 +81,7 @@ def measure(label: str, size_bytes: int, runs: int, host: Host, alice: Person, b
     return f"{label}: click {_shown(click_ms)}, host {_shown(host_ms)} ({ratio:.2f} x)"
 
 
-def _launched(alice: Person, bob: Person, file_id: str) -> tuple[str, dict[str, object]]:
+def launched(alice: Person, bob: Person, file_id: str) -> tuple[str, dict[str, object]]:
     places = [
         {"document": 0, "page": 1, "recipient": r, "box": {"x": x, "y": 0.8, "w": 0.35, "h": 0.08}, "with_text": True}
         for r, x in enumerate((0.1, 0.55))

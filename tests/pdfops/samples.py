@@ -354,6 +354,20 @@ def flate_bomb(size_bytes: int = 1_000_000_000) -> bytes:
     )
 
 
+def slow_fills(count: int = 150_000) -> bytes:
+    """A page that is painted over so many times, through a blend mode: it costs time, and no memory."""
+    content = zlib.compress(b"/G gs 0 0 600 800 re f " * count, 9)
+    return build(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R "
+            b"/Resources << /ExtGState << /G << /ca 0.5 /BM /Luminosity >> >> >> >>",
+            stream(content, b"/Filter /FlateDecode "),
+        ]
+    )
+
+
 def junk_after_header(size_bytes: int = 5_000_000) -> bytes:
     """Digits and brackets between the header and the objects."""
     junk = b"<< [ 1 0 obj ( " * (size_bytes // 15)

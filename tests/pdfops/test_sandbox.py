@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -33,6 +34,9 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "junk_after_header": samples.junk_after_header,
     "many_pages": lambda: samples.many_pages(5_001),
 }
+
+BOUNDED_S = 5.0
+"""Twice a job's time, which a slow one gets on a machine that is busy with other things, and a moment."""
 
 
 @pytest.fixture
@@ -90,7 +94,7 @@ def test_a_bomb_is_refused_or_done_in_bounded_time(own: Workshop, name: str) -> 
         own.inspect(samples.simple_pdf())  # a child is there and warm
         start = time.monotonic()
         assert outcome(job) in ("done", "damaged", "too-slow", "too-heavy", "too-many-pages")
-        assert time.monotonic() - start < 4.0
+        assert time.monotonic() - start < BOUNDED_S
 
 
 @pytest.mark.parametrize(
@@ -217,7 +221,7 @@ def test_a_bomb_is_unrenderable_in_bounded_time(own: Workshop, name: str) -> Non
     with pytest.raises(PdfError) as caught:
         own.check_renders(data)
     assert (caught.value.code, caught.value.values) == ("unrenderable", {"page": 1})
-    assert time.monotonic() - start < 4.0
+    assert time.monotonic() - start < BOUNDED_S
     own.check_renders(samples.simple_pdf())
 
 
@@ -329,6 +333,72 @@ def test_other_people_are_served_while_a_bomb_goes_off() -> None:
                 served += 1
                 assert time.monotonic() - start < 2.0
         assert trouble.result() in ("too-slow", "too-heavy", "damaged")
+
+
+def test_as_many_bombs_as_children_keep_nobody_waiting() -> None:
+    with Workshop(children=2) as opened:
+        data, bomb = samples.simple_pdf(), samples.slow_fills()
+        opened.inspect(data)
+        with ThreadPoolExecutor(2) as pool:
+            bombs = [pool.submit(outcome, lambda: opened.preview(bomb, 1, 900)) for _ in range(2)]
+            until_idle(opened, 2)
+            for _ in range(20):
+                assert opened.inspect(data).pages == 1
+            assert not any(one.done() for one in bombs)
+        assert [one.result() for one in bombs] == ["too-slow"] * 2
+        assert opened.inspect(data).pages == 1
+        assert not idle(opened)
+
+
+def idle(workshop: Workshop) -> list[int]:
+    """The children that give way to everybody else."""
+    found = []
+    for pid in workshop.children():
+        with contextlib.suppress(ProcessLookupError):
+            if os.sched_getscheduler(pid) == os.SCHED_IDLE:
+                found.append(pid)
+    return found
+
+
+def until_idle(workshop: Workshop, count: int, within_s: float = 10.0) -> None:
+    end = time.monotonic() + within_s
+    while len(idle(workshop)) < count:
+        assert time.monotonic() < end, "they do not give way"
+        os.sched_yield()
+
+
+def test_more_bombs_than_may_be_aside_wait_for_their_turn_like_anybody() -> None:
+    """There are never more processes than twice the children, whatever is sent."""
+    with Workshop(children=1, limits=Limits(job_s=1.0)) as opened:
+        bomb = samples.slow_fills()
+        most = 0
+        with ThreadPoolExecutor(4) as pool:
+            bombs = [pool.submit(outcome, lambda: opened.preview(bomb, 1, 900)) for _ in range(4)]
+            while not all(one.done() for one in bombs):
+                most = max(most, len(opened.children()))
+        assert [one.result() for one in bombs] == ["too-slow"] * 4
+        assert most == 2
+        assert opened.inspect(samples.simple_pdf()).pages == 1
+
+
+def test_after_a_crash_the_next_children_have_another_mother() -> None:
+    """What somebody learned of one child's memory by making it crash is worth nothing for the next."""
+    before = set(processes_of(os.getpid()))
+    with Workshop(children=1, limits=Limits(job_s=5.0)) as opened:
+        opened.inspect(samples.simple_pdf())
+        (mother,) = set(processes_of(os.getpid())) - before
+        with ThreadPoolExecutor(1) as pool:
+            job = pool.submit(outcome, lambda: opened.preview(samples.slow_fills(), 1, 900))
+            until_idle(opened, 1)
+            (victim,) = idle(opened)
+            os.kill(victim, signal.SIGSEGV)
+            assert job.result() == "damaged"
+        assert opened.inspect(samples.simple_pdf()).pages == 1
+        until_new = time.monotonic() + 20
+        while mother in processes_of(os.getpid()):
+            opened.inspect(samples.simple_pdf())
+            assert time.monotonic() < until_new
+        assert len(set(processes_of(os.getpid())) - before) == 1
 
 
 def test_many_threads_share_a_few_children(workshop: Workshop) -> None:
