@@ -105,7 +105,8 @@ def _renders(header: wire.Header, blobs: list[bytes], trying: Callable[[int], No
 def _prepare(header: wire.Header, blobs: list[bytes]) -> Answer:
     from pdfops.fields import prepare
 
-    prepared = prepare(blobs[0], [wire.place_from_json(place) for place in header["places"]])
+    places = [wire.place_from_json(place) for place in header["places"]]
+    prepared = prepare(blobs[0], places, header["certification"])
     return {}, (prepared[len(blobs[0]) :],)
 
 

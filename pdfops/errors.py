@@ -5,6 +5,7 @@
     ├── encrypted               a password protects it, be it an empty one
     ├── damaged                 it cannot be read, or not be written to without guessing
     ├── certified               a certification or a field lock forbids what would have to be added
+    ├── already-signed          it carries a signature, so that it can no longer be certified
     ├── too-many-pages          ``limit``, ``pages``
     ├── unrenderable            ``page``: it has no visible area, or showing it fails or takes too much
     ├── too-slow                killed on time (``limit_s``), or no child was free in time
@@ -36,6 +37,7 @@ CODES: Final = frozenset(
         "encrypted",
         "damaged",
         "certified",
+        "already-signed",
         "too-many-pages",
         "unrenderable",
         "too-slow",

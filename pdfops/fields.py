@@ -1,8 +1,9 @@
 """Prepare: every signature field and every further stamp place goes in before the first signature.
 
 A signatory's revision then only fills in what exists. Fields or annotations added later would make readers call the
-earlier signatures altered. In a document that others have already signed only signature fields may still be added, so
-there every place becomes one; sealing then signs each of them.
+earlier signatures altered. In a document that others have already signed only signature fields may still be added, and
+in one that we are about to certify only signing is allowed for certain: there every place becomes a signature field,
+and sealing signs each of them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from pdfops.reading import Page, all_pages, entries, entry, open_reader, page_at
 MILLION: Final = 1_000_000
 MAX_PLACES: Final = 2_000
 FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+CERTIFICATION: Final = "Certification"
 
 PRINT_AND_LOCKED: Final = 4 | 128
 READ_ONLY_PUSHBUTTON: Final = 1 | 65536
@@ -53,36 +56,57 @@ class Place:
             raise ValueError(f"not a field name: {self.field!r}")
 
 
-def prepare(data: bytes, places: Sequence[Place]) -> bytes:
+def prepare(data: bytes, places: Sequence[Place], certification: str | None = None) -> bytes:
     """Append one revision that holds a field for every place; the document looks as it did before.
 
     The first place of each recipient becomes his signature field, the others buttons that show his stamp later. In a
-    document that is already signed all of them become signature fields (see the module).
+    document that is already signed, or is to be certified, all of them become signature fields (see the module).
+    ``certification`` is the name of one more signature field, without a place, for a seal that certifies.
 
-    Raises: PdfError not-a-pdf, damaged, encrypted, certified, too-many-pages, no-such-page, outside-page (both with
-    ``field``), field-taken.
+    Each has a tooltip, which screen readers say: "Signature 2" is the second recipient's, "Signature 2 (3)" his third.
+
+    Raises: PdfError not-a-pdf, damaged, encrypted, certified, already-signed, too-many-pages, no-such-page,
+    outside-page (both with ``field``), field-taken.
     """
     if not places or len(places) > MAX_PLACES:
         raise ValueError("between 1 and 2,000 places are needed")
-    names = [place.field for place in places]
+    names = [place.field for place in places] + ([certification] if certification is not None else [])
+    if not all(FIELD_NAME.fullmatch(name) for name in names):
+        raise ValueError("not a field name")
     if len(set(names)) != len(names):
         raise ValueError("two places have the same field name")
     writer = Appender(data, open_reader(data))
     check_permissions(writer, names)
     pages = all_pages(writer.root)
     is_signed = any(signature is not None for _name, signature, _field in signature_fields(writer))
+    if is_signed and certification is not None:
+        raise PdfError("already-signed")
+    only_signatures = is_signed or certification is not None
     listed = form_list(writer, frozenset(names))
     empty = _empty_appearance(writer)
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     widgets: list[tuple[Page, generic.IndirectObject]] = []
-    for place in places:
-        page = page_at(pages, place.page)
-        is_signature = is_signed or place.recipient not in seen
-        seen.add(place.recipient)
-        rectangle = _rectangle(place, page_geometry(page.dictionary))
-        field = writer.add_object(_widget(place, rectangle, page, empty, is_signature=is_signature))
+
+    def add(page: Page, name: str, told: str, rectangle: generic.ArrayObject, *, is_signature: bool) -> None:
+        widget = _widget(name, told, rectangle, page, empty)
+        if is_signature:
+            widget["/FT"] = pdf_name("/Sig")
+        else:
+            widget["/FT"] = pdf_name("/Btn")
+            widget["/Ff"] = generic.NumberObject(READ_ONLY_PUSHBUTTON)
+        field = writer.add_object(widget)
         listed.append(field)
         widgets.append((page, field))
+
+    if certification is not None:
+        add(pages[0], certification, CERTIFICATION, _numbers(0, 0, 0, 0), is_signature=True)
+    people = {recipient: n for n, recipient in enumerate(dict.fromkeys(place.recipient for place in places), start=1)}
+    for place in places:
+        page = page_at(pages, place.page)
+        number = seen[place.recipient] = seen.get(place.recipient, 0) + 1
+        rectangle = _rectangle(place, page_geometry(page.dictionary))
+        told = f"Signature {people[place.recipient]}" + (f" ({number})" if number > 1 else "")
+        add(page, place.field, told, rectangle, is_signature=only_signatures or number == 1)
     writer.add_widgets(pages, widgets)
     writer.update_container(listed)
     return b"".join((data, writer.tail()))
@@ -93,30 +117,30 @@ def _rectangle(place: Place, geometry: PageGeometry) -> generic.ArrayObject:
         box = from_fractions(place.x / MILLION, place.y / MILLION, place.w / MILLION, place.h / MILLION, geometry)
     except PdfError as error:
         raise PdfError(error.code, field=place.field) from error
-    return generic.ArrayObject(generic.FloatObject(round(value, 3)) for value in to_user_space(box, geometry))
+    return _numbers(*(round(value, 3) for value in to_user_space(box, geometry)))
+
+
+def _numbers(*values: float) -> generic.ArrayObject:
+    return generic.ArrayObject(map(generic.FloatObject, values))
 
 
 def _widget(
-    place: Place, rectangle: generic.ArrayObject, page: Page, empty: generic.IndirectObject, *, is_signature: bool
+    name: str, told: str, rectangle: generic.ArrayObject, page: Page, empty: generic.IndirectObject
 ) -> generic.DictionaryObject:
     """Field and annotation in one dictionary, with an appearance that draws nothing."""
     field = generic.DictionaryObject(
         {
             pdf_name("/Type"): pdf_name("/Annot"),
             pdf_name("/Subtype"): pdf_name("/Widget"),
-            pdf_name("/T"): pdf_string(place.field),
+            pdf_name("/T"): pdf_string(name),
+            pdf_name("/TU"): pdf_string(told),
             pdf_name("/F"): generic.NumberObject(PRINT_AND_LOCKED),
             pdf_name("/Rect"): rectangle,
+            pdf_name("/AP"): generic.DictionaryObject({pdf_name("/N"): empty}),
         }
     )
     if page.reference is not None:
         field["/P"] = generic.IndirectObject(page.reference.idnum, page.reference.generation, page.reference.pdf)
-    if is_signature:
-        field["/FT"] = pdf_name("/Sig")
-    else:
-        field["/FT"] = pdf_name("/Btn")
-        field["/Ff"] = generic.NumberObject(READ_ONLY_PUSHBUTTON)
-        field["/AP"] = generic.DictionaryObject({pdf_name("/N"): empty})
     return field
 
 

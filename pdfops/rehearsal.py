@@ -63,7 +63,8 @@ def rehearse(ask: Ask) -> None:
     done({"job": "inspect"}, data)
     done({"job": "renders", "pages": 1}, data)
     places = [Place("a", "1", 1, 0, 0, 500_000, 500_000), Place("b", "1", 1, 500_000, 500_000, 500_000, 500_000)]
-    data += done({"job": "prepare", "places": [wire.place_to_json(place) for place in places]}, data)[1][0]
+    named = [wire.place_to_json(place) for place in places]
+    data += done({"job": "prepare", "places": named, "certification": None}, data)[1][0]
     for kind, mode in (("PNG", "RGBA"), ("JPEG", "RGB"), ("PNG", "RGB")):
         ink = done({"job": "ink"}, _drawing(kind, mode))[1][0]
     signer = _passing_signer()

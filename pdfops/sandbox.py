@@ -100,9 +100,13 @@ class Workshop:
         """
         self._ask({"job": "renders", "pages": pages}, (data,))
 
-    def prepare(self, data: bytes, places: Sequence[Place]) -> bytes:
+    def prepare(self, data: bytes, places: Sequence[Place], certification: str | None = None) -> bytes:
         """See `pdfops.fields.prepare`; the result starts with ``data``. Raises: PdfError."""
-        header = {"job": "prepare", "places": [wire.place_to_json(place) for place in places]}
+        header = {
+            "job": "prepare",
+            "places": [wire.place_to_json(place) for place in places],
+            "certification": certification,
+        }
         return data + self._ask(header, (data,)).blob
 
     def normalise_ink(self, image: bytes) -> bytes:

@@ -28,7 +28,7 @@ from pdfops.appending import Appender
 from pdfops.cms_seal import package, reserved_bytes, signed_attributes
 from pdfops.errors import PdfError
 from pdfops.geometry import from_user_space, page_geometry
-from pdfops.permissions import MAX_FIELDS, check_permissions, signature_fields
+from pdfops.permissions import MAX_FIELDS, certify, check_permissions, signature_fields
 from pdfops.reading import entry, open_reader
 from pdfops.signer import Signer
 from pdfops.stamp import StampDrawing
@@ -54,7 +54,8 @@ class SealOrder:
 
     ``fields`` are the names of his fields, the signature field first. ``texts`` gives the lines of a stamp by field;
     a field that is not in it gets ink alone. ``ink_png`` is normalised ink, or empty for text alone. ``name`` and
-    ``reason`` go into the signature dictionary as they are. ``signing_time`` is aware.
+    ``reason`` go into the signature dictionary as they are. ``signing_time`` is aware. ``certifies``: it is the
+    document's first signature and says that from now on only the fields that are there may be filled in (P=2).
     """
 
     fields: tuple[str, ...]
@@ -64,12 +65,19 @@ class SealOrder:
     signing_time: dt.datetime
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     location: str | None = None
+    certifies: bool = False
 
     def __post_init__(self) -> None:
         if not self.fields or len(set(self.fields)) != len(self.fields):
             raise ValueError("a seal needs fields, each named once")
         if self.signing_time.tzinfo is None:
             raise ValueError("signing_time has no time zone")
+        if self.certifies and len(self.fields) > 1:
+            raise ValueError("a document is certified once")
+
+    @property
+    def shows_something(self) -> bool:
+        return bool(self.ink_png or any(self.texts.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +99,14 @@ class Unsigned:
 def draw_up(data: bytes, order: SealOrder, cms_bytes: int) -> Unsigned:
     """Fill and stamp the fields of ``order`` in a new revision that has room for ``cms_bytes`` of signature.
 
-    Raises: PdfError as `reading.open_reader`, and certified, field-missing, bad-image, image-too-large, glyph-missing,
-    too-much-growth.
+    Raises: PdfError as `reading.open_reader`, and certified, already-signed, field-missing, bad-image,
+    image-too-large, glyph-missing, too-much-growth.
     """
     reader = open_reader(data)
-    check_permissions(reader, order.fields)
+    check_permissions(reader, order.fields, are_there=True)
     before = sum(1 for _name, signature, _field in signature_fields(reader) if signature is not None)
+    if order.certifies and before:
+        raise PdfError("already-signed")
     writer = Appender(data, reader)
     references = _fields_by_name(writer)
     drawing = StampDrawing(writer, order.ink_png, tuple(order.texts.get(name, ()) for name in order.fields))
@@ -117,7 +127,8 @@ def draw_up(data: bytes, order: SealOrder, cms_bytes: int) -> Unsigned:
         elif is_signature:
             left.append(name)
             continue
-        _stamp(widget, drawing, order.texts.get(name, ()))
+        if order.shows_something:
+            _stamp(widget, drawing, order.texts.get(name, ()))
         writer.mark_update(reference)
     signature = SignatureObject(
         timestamp=order.signing_time,
@@ -128,7 +139,9 @@ def draw_up(data: bytes, order: SealOrder, cms_bytes: int) -> Unsigned:
         app_build_props=BuildProps(name=APPLICATION),
         bytes_reserved=2 * cms_bytes,
     )
-    target["/V"] = writer.add_object(signature)
+    target["/V"] = reference = writer.add_object(signature)
+    if order.certifies:
+        certify(writer, signature, reference)
     tail = writer.signed_tail(signature)
     if len(tail) > MAX_GROWTH_BYTES:
         raise PdfError("too-much-growth", limit=MAX_GROWTH_BYTES)

@@ -107,6 +107,7 @@ def order_to_json(order: SealOrder) -> Header:
         "reason": order.reason,
         "location": order.location,
         "signing_time": order.signing_time.isoformat(),
+        "certifies": order.certifies,
     }
 
 
@@ -119,6 +120,7 @@ def order_from_json(value: Header, ink_png: bytes) -> SealOrder:
         reason=value["reason"],
         location=value["location"],
         signing_time=dt.datetime.fromisoformat(value["signing_time"]),
+        certifies=value["certifies"],
     )
 
 

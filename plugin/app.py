@@ -162,6 +162,7 @@ def create_app(
         default_language=settings.default_language,
         default_time_zone=settings.default_time_zone,
         version=version("parapheur"),
+        certifies=settings.certify,
     )
     run_rebuild = partial(rebuild, files, directory, store)
     health = Health(

@@ -89,6 +89,7 @@ def add_commands(commands: Any) -> None:
     seal.add_argument("--name", default="", help="of whoever signs; else what the certificate says")
     seal.add_argument("--reason", default="")
     _add_authority(seal)
+    seal.add_argument("--certify", action="store_true", help="certify: afterwards only fields may be filled in (P=2)")
     _add_key(seal)
     preview = command("preview", _preview, "a page as an image: JPEG, or PNG or WebP by the name of OUT")
     preview.add_argument("file", type=Path)
@@ -237,6 +238,7 @@ def _seal(chosen: argparse.Namespace) -> dict[str, Any]:
             name=chosen.name or _holder(signer),
             reason=chosen.reason,
             signing_time=dt.datetime.now(dt.UTC).astimezone(),
+            certifies=chosen.certify,
         )
         sealed = workshop.seal(workshop.prepare(data, [place]), order, signer, lasting)
     _write(chosen.out, sealed)
@@ -251,6 +253,7 @@ def _seal(chosen: argparse.Namespace) -> dict[str, Any]:
         "added_bytes": len(sealed) - len(data),
         "sha256": hashlib.sha256(sealed).hexdigest(),
         "test": is_test,
+        "certified": chosen.certify,
     }
 
 

@@ -80,6 +80,7 @@ class Settings(BaseModel):
     harp_key: SecretStr = SecretStr("")
     host_timeout_s: Annotated[float, Field(ge=0.5, le=120)] = 30.0
     host_slow_after_s: Annotated[float, Field(ge=0.1, le=60)] = 5.0
+    certify: bool = False
     organisation: Annotated[str, Field(min_length=1, max_length=64)] = "Parapheur"
     vault_url: str = ""
     index_url: str = ""

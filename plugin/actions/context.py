@@ -71,3 +71,5 @@ class Context:
     default_language: str
     default_time_zone: str
     version: str
+    certifies: bool = False
+    """Whether the organisation certifies at launch what nobody signed before."""

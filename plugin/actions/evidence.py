@@ -93,6 +93,7 @@ def _document(flow: Flow, n: int) -> dict[str, Any]:
         "size_bytes": document.size_bytes,
         "mime": document.mime,
         "pages": document.pages,
+        "certified_at_launch": document.is_certified,
         "sha256_original": document.sha256,
         "sha256_revisions": list(document.revisions),
         "sha256_final": document.signed.sha256 if document.signed else None,

@@ -15,6 +15,7 @@ from uuid import UUID
 from pdfops.errors import PdfError
 from pdfops.fields import Place
 from pdfops.inspect import Inspection
+from pdfops.seal import SealOrder
 from pdfops.stamp import undrawable
 from plugin.actions.context import Context
 from plugin.actions.may_launch import check_may_launch, check_size
@@ -286,7 +287,7 @@ def _placement(
         raise Invalid(f"placements[{number}].recipient", "no-such-recipient")
     recipient = recipients[spot.recipient].id
     return Placement(
-        field=f"Parapheur_{flow_id.replace('-', '')[-16:]}_{number}",
+        field=f"{_field_prefix(flow_id)}_{number}",
         document=spot.document,
         page=spot.page,
         recipient=recipient,
@@ -316,6 +317,8 @@ def _pin(
 ) -> PinnedDocument:
     """The exact content is kept beside the document: prepared with all its fields, or as it is for a validation."""
     data = content.data
+    is_signed = content.inspection is not None and content.inspection.signatures > 0
+    certifies = ctx.certifies and plan.kind is not Kind.VALIDATION and not is_signed
     if plan.kind is not Kind.VALIDATION:
         places = [
             Place(field=p.field, recipient=p.recipient, page=p.page, x=p.x, y=p.y, w=p.w, h=p.h, with_text=p.with_text)
@@ -323,12 +326,30 @@ def _pin(
             if p.document == document.n
         ]
         try:
-            data = ctx.workshop.prepare(data, places)
+            data = _certified(ctx, plan, data, places) if certifies else ctx.workshop.prepare(data, places)
         except PdfError as error:
             raise unusable(error, document.file_id, document.name.value or "") from error
     sha256 = store_first(ctx, user, folder, data)
     prepared = sha256 if plan.kind is not Kind.VALIDATION else None
-    return replace(document, prepared_sha256=prepared, kept_at_home=at_home)
+    return replace(document, prepared_sha256=prepared, kept_at_home=at_home, certified=certifies or None)
+
+
+def _certified(ctx: Context, plan: Launch, data: bytes, places: list[Place]) -> bytes:
+    """Prepared, and certified by the organisation: only the fields that are there may be filled in from now on."""
+    field = f"{_field_prefix(plan.flow_id)}_certification"
+    order = SealOrder(
+        fields=(field,),
+        ink_png=b"",
+        name=ctx.identity.organisation,
+        reason="",
+        signing_time=ctx.clock(),
+        certifies=True,
+    )
+    return ctx.workshop.seal(ctx.workshop.prepare(data, places, field), order, ctx.signer)
+
+
+def _field_prefix(flow_id: str) -> str:
+    return f"Parapheur_{flow_id.replace('-', '')[-16:]}"
 
 
 def _check_glyphs(plan: Launch) -> None:

@@ -37,6 +37,8 @@ class PinnedDocument:
     page_sizes: tuple[PageSize, ...]
     prepared_sha256: str | None
     kept_at_home: bool
+    certified: bool | None = None
+    """By the organisation, at launch; None where it was not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ def _launched(event: Launched, at: datetime) -> Flow:
             page_sizes=d.page_sizes,
             revisions=(d.prepared_sha256,) if d.prepared_sha256 else (),
             kept_at_home=d.kept_at_home,
+            is_certified=bool(d.certified),
         )
         for d in event.documents
     )

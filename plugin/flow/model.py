@@ -125,6 +125,8 @@ class Document:
     revisions: tuple[str, ...]
     kept_at_home: bool
     signed: SignedCopy | None = None
+    is_certified: bool = False
+    """By the organisation, at launch."""
 
     @property
     def current_sha256(self) -> str:

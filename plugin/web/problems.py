@@ -71,6 +71,7 @@ SENTENCES: dict[str, str] = {
     "encrypted": _("Password-protected PDF: remove the protection."),
     "damaged": _("This PDF is damaged and cannot be signed."),
     "certified": _("This PDF is certified: its author allows no further signature."),
+    "already-signed": _("This PDF carries a signature already, so it can no longer be certified."),
     "too-many-pages": _("This PDF has too many pages."),
     "unrenderable": _("Page %(page)s of this PDF cannot be shown, so it cannot be signed."),
     "too-slow": _("This PDF takes too long to read and cannot be used."),

@@ -34,6 +34,7 @@ from tests.pdfops.tampering import (
     body_of,
     by_stream,
     certified,
+    certified_by_us,
     digits,
     document,
     drawn_twice,
@@ -79,6 +80,38 @@ def forged() -> list[Attack]:
         "contents of another signature": (in_gap(data, b"<" + digits(signed(2)) + b">"), "broken"),
     }
     return [Attack(f"usf: {name}", *one) for name, one in made.items()]
+
+
+def certified_then_changed() -> list[Attack]:
+    """What P=2 forbids, behind the certification alone and behind a signatory's seal."""
+    made = []
+    for people in (0, 1):
+        data = certified_by_us(people)
+        page, root = body_of(data, PAGE), body_of(data, CATALOGUE)
+        note = b"<< /Type /Annot /Subtype /Square /F 4 /Rect [60 650 400 720] /IC [1 1 1] /C [1 1 1] >>"
+        field = (
+            b"<< /Type /Annot /Subtype /Widget /F 4 /P 4 0 R /Rect [72 400 272 420] /FT /Tx /T (extra) /V (900) "
+            b"/DA (/F1 12 Tf) /AP << /N 12 0 R >> >>"
+        )
+        shown = {PAGE: page.replace(b"/Annots [", b"/Annots [90 0 R "), 90: note}
+        two_pages = b"<< /Type /Pages /Kids [4 0 R 90 0 R] /Count 2 /MediaBox [0 0 595 842] >>"
+        pieces: dict[str, dict[int, bytes]] = {
+            "a note is added": shown,
+            "a page is added": {PAGES: two_pages, 90: b"<< /Type /Page /Parent 2 0 R >>"},
+            "a field is added": {
+                **shown,
+                CATALOGUE: root.replace(b"/Fields [", b"/Fields [90 0 R "),
+                90: field,
+            },
+            "the page shows other content": {PAGE: page.replace(b"/Contents 5 0 R", b"/Contents 7 0 R")},
+            "the certification is no longer named": {
+                CATALOGUE: re.sub(rb"/Perms <<.*?>>", b"", root, flags=re.DOTALL)
+            },
+        }
+        for name, objects in pieces.items():
+            assert all(objects[key] != body_of(data, key) for key in objects if key != 90), name
+            made.append(Attack(f"certified: {name}, {people} signed", revision(data, objects), "changed"))
+    return made
 
 
 def saved_on() -> list[Attack]:
@@ -272,6 +305,7 @@ def taken_away() -> list[Attack]:
 
 FAMILIES: tuple[Callable[[], list[Attack]], ...] = (
     forged,
+    certified_then_changed,
     saved_on,
     wrapped,
     shadowed,

@@ -114,7 +114,7 @@ def all_well(data: bytes, expected: int) -> bool:
     return (
         len(theirs) == len(ours) == expected
         and all(verdict.is_valid for verdict in theirs)
-        and theirs[-1].covers_file
+        and sum(verdict.covers_file for verdict in theirs) == 1
         and all(is_well for is_well, _level in ours.values())
     )
 

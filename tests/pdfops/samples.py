@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import os
 import random
+import re
 import zlib
 from collections.abc import Sequence
 from functools import cache
@@ -46,6 +47,12 @@ def build(objects: Sequence[bytes], root: int = 1) -> bytes:
     table = b"xref\n0 %d\n0000000000 65535 f \n" % count + b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     trailer = b"trailer\n<< /Size %d /Root %d 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (count, root, at)
     return b"".join([*body, table, trailer])
+
+
+def rebuilt(data: bytes) -> bytes:
+    """What `build` made and somebody edited, with its offsets put right."""
+    objects = re.findall(rb"\n\d+ 0 obj\n(.*?)\nendobj(?=\n)", data, re.DOTALL)
+    return build(objects)
 
 
 def stream(data: bytes, extra: bytes = b"") -> bytes:
@@ -266,9 +273,9 @@ def signed_pdf(data: bytes | None = None, field: str = "Stranger", **metadata: A
     return output.getvalue()
 
 
-def certified_pdf(permission: int) -> bytes:
+def certified_pdf(permission: int, data: bytes | None = None) -> bytes:
     """A PDF certified by somebody else with DocMDP P = 1, 2 or 3."""
-    return signed_pdf(certify=True, docmdp_permissions=fields.MDPPerm(permission))
+    return signed_pdf(data, certify=True, docmdp_permissions=fields.MDPPerm(permission))
 
 
 def certified_p1_pdf() -> bytes:

@@ -67,6 +67,20 @@ def signed(people: int = 1) -> bytes:
 
 
 @cache
+def certified_by_us(people: int = 1) -> bytes:
+    """Certified by the organisation before anybody signed, as at a launch."""
+    asked = max(people, 1)
+    places = [Place(f"s{n}", str(n), 1, 100_000, 100_000 + 150_000 * n, 300_000, 90_000) for n in range(asked)]
+    data = prepare(document(), places, "c")
+    order = SealOrder(("c",), b"", "Mairie d'Étampes", "", samples.SIGNED_AT, certifies=True)
+    data = seal(data, order, samples.organisation())
+    for who in range(people):
+        order = SealOrder((f"s{who}",), samples.ink_png((60, 20)), "n", "r", samples.SIGNED_AT)
+        data = seal(data, order, samples.organisation())
+    return data
+
+
+@cache
 def certified(permission: MDPPerm) -> bytes:
     writer = IncrementalPdfFileWriter(io.BytesIO(document()), strict=False)
     metadata = PdfSignatureMetadata(field_name="Author", certify=True, docmdp_permissions=permission)

@@ -26,7 +26,8 @@ def integrity(data: bytes) -> str:
 
 
 def test_what_nobody_touched_is_intact() -> None:
-    for data in (tampering.signed(), tampering.signed(2), *(tampering.certified(one) for one in MDPPerm)):
+    ours = (tampering.signed(), tampering.signed(2), tampering.certified_by_us(), tampering.certified_by_us(3))
+    for data in (*ours, *(tampering.certified(one) for one in MDPPerm)):
         assert integrity(data) == "intact"
 
 

@@ -392,3 +392,25 @@ def test_a_seal_is_made_to_last_by_an_authority(typed: Typed, paper: Path, ink: 
     seal, stamp = verdict["signatures"]
     assert (seal["level"], seal["kind"], stamp["kind"]) == ("B-LTA", "signature", "timestamp")
     assert seal["attested_at"] is not None
+
+
+def test_a_seal_can_certify_and_nothing_is_added_afterwards(
+    typed: Typed, paper: Path, ink: Path, p12: Path, tmp_path: Path
+) -> None:
+    out, again = tmp_path / "certified.pdf", tmp_path / "again.pdf"
+    words = ("--box", "0.1,0.1,0.3,0.1", "--image", ink, "--p12", p12)
+    code, answer = typed("seal", paper, out, *words, "--certify")
+    assert (code, answer["certified"]) == (0, True)
+    assert oracles.all_well(out.read_bytes(), 1)
+    assert typed("verify", out)[1]["integrity"] == "intact"
+    code, answer = typed("seal", out, again, *words)
+    assert (code, answer["code"]) == (1, "certified")
+    assert not again.exists()
+
+
+def test_what_somebody_signed_is_not_certified_anymore(typed: Typed, ink: Path, p12: Path, tmp_path: Path) -> None:
+    signed, out = tmp_path / "signed.pdf", tmp_path / "certified.pdf"
+    signed.write_bytes(samples.signed_pdf())
+    code, answer = typed("seal", signed, out, "--box", "0.1,0.1,0.3,0.1", "--image", ink, "--p12", p12, "--certify")
+    assert (code, answer["code"], answer["ok"]) == (1, "already-signed", False)
+    assert not out.exists()
