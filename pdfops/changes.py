@@ -216,6 +216,8 @@ def _by_use(
         yield Change("layers-changed", after)
     elif path[:2] == ("/Root", "/Pages"):
         yield from _in_page(path, before, now, pages, old, after)
+    elif path[:2] == ("/Root", "/StructTreeRoot") and _leads_to_widget(path, old, now):
+        return  # a field, by its place in the structure: told by its name elsewhere
     elif path[:2] not in (("/Root", "/AcroForm"), ("/Root", "/DSS"), ("/Root", "/Extensions"), ("/Root", "/Perms")):
         yield Change("other-changed", after)
 
@@ -275,6 +277,18 @@ def _page_of(path: tuple[str | int, ...], pages: list[Ref], old: View) -> tuple[
                 return pages.index(key) + 1, path[index + 1 :]
             here = here.get_object()
     return 0, ()
+
+
+def _leads_to_widget(path: tuple[str | int, ...], old: View, now: Any) -> bool:
+    """Whether a path ends at a widget that an element of the structure names, and that is one still, or below it."""
+    here: Any = old.trailer_view
+    for index, step in enumerate(path):
+        here = here.raw_get(step)
+        if isinstance(here, generic.IndirectObject):
+            here = here.get_object()
+        if step == "/Obj" and _is_widget(here):
+            return index < len(path) - 1 or _is_widget(now)
+    return False
 
 
 def _note(view: View, page: Ref, index: str | int) -> Any:

@@ -22,6 +22,7 @@ from pdfops.errors import PdfError
 from pdfops.geometry import PageGeometry, from_fractions, page_geometry, to_user_space
 from pdfops.permissions import check_permissions, form_fields, signature_fields
 from pdfops.reading import Page, all_pages, entries, entry, open_reader, page_at
+from pdfops.structure import tag
 
 MILLION: Final = 1_000_000
 MAX_PLACES: Final = 2_000
@@ -109,6 +110,8 @@ def prepare(data: bytes, places: Sequence[Place], certification: str | None = No
         add(page, place.field, told, rectangle, is_signature=only_signatures or number == 1)
     writer.add_widgets(pages, widgets)
     writer.update_container(listed)
+    if not is_signed:
+        tag(writer, widgets)
     return b"".join((data, writer.tail()))
 
 
