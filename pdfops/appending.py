@@ -22,10 +22,12 @@ class Appender(IncrementalPdfFileWriter):
     would be too large for readers, where it is too small they would take the place of others.
     """
 
-    def __init__(self, data: bytes, reader: PdfFileReader) -> None:
+    def __init__(self, data: bytes, reader: PdfFileReader, *, notes_itself: bool = True) -> None:
+        """``notes_itself``: program and time are noted in /Info and in the metadata, as usual."""
         super().__init__(reader.stream, prev=reader)
         self._lastobj_id = last_number(reader)
         self._length = len(data)
+        self._notes_itself = notes_itself
         self._starts_on_new_line = data.endswith((b"\n", b"\r"))
         self.digest_aware_write = True
 
@@ -70,6 +72,10 @@ class Appender(IncrementalPdfFileWriter):
             else:
                 self.mark_update(existing)
             listed.append(widget)
+
+    def _update_meta(self) -> None:
+        if self._notes_itself:
+            super()._update_meta()  # type: ignore[no-untyped-call]
 
     def _write_header(self, stream: Any) -> None:
         if not self._starts_on_new_line:

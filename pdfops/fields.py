@@ -18,6 +18,7 @@ from pyhanko.pdf_utils.generic import pdf_name, pdf_string
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from pdfops.appending import Appender
+from pdfops.archive import rules_of
 from pdfops.errors import PdfError
 from pdfops.geometry import PageGeometry, from_fractions, page_geometry, to_user_space
 from pdfops.permissions import check_permissions, form_fields, signature_fields
@@ -29,6 +30,8 @@ MAX_PLACES: Final = 2_000
 FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 CERTIFICATION: Final = "Certification"
+BUTTON_STATE: Final = "/Stamp"
+"""What a button shows in a document that claims PDF/A, where its appearances have names."""
 
 PRINT_AND_LOCKED: Final = 4 | 128
 READ_ONLY_PUSHBUTTON: Final = 1 | 65536
@@ -76,7 +79,9 @@ def prepare(data: bytes, places: Sequence[Place], certification: str | None = No
         raise ValueError("not a field name")
     if len(set(names)) != len(names):
         raise ValueError("two places have the same field name")
-    writer = Appender(data, open_reader(data))
+    reader = open_reader(data)
+    rules = rules_of(reader.root)
+    writer = Appender(data, reader, notes_itself=not rules.is_archive)
     check_permissions(writer, names)
     pages = all_pages(writer.root)
     is_signed = any(signature is not None for _name, signature, _field in signature_fields(writer))
@@ -93,8 +98,7 @@ def prepare(data: bytes, places: Sequence[Place], certification: str | None = No
         if is_signature:
             widget["/FT"] = pdf_name("/Sig")
         else:
-            widget["/FT"] = pdf_name("/Btn")
-            widget["/Ff"] = generic.NumberObject(READ_ONLY_PUSHBUTTON)
+            _make_button(widget, has_states=rules.is_archive)
         field = writer.add_object(widget)
         listed.append(field)
         widgets.append((page, field))
@@ -145,6 +149,24 @@ def _widget(
     if page.reference is not None:
         field["/P"] = generic.IndirectObject(page.reference.idnum, page.reference.generation, page.reference.pdf)
     return field
+
+
+def _make_button(widget: generic.DictionaryObject, *, has_states: bool) -> None:
+    widget["/FT"] = pdf_name("/Btn")
+    widget["/Ff"] = generic.NumberObject(READ_ONLY_PUSHBUTTON)
+    if has_states:
+        show(widget, widget["/AP"].raw_get("/N"), BUTTON_STATE)
+
+
+def show(widget: generic.DictionaryObject, appearance: generic.IndirectObject, state: str | None = None) -> None:
+    """Give a widget its only appearance: under the name of ``state``, or of the state that it has."""
+    state = state or entry(widget, "/AS")
+    if state is not None:
+        widget["/AS"] = pdf_name(state)
+        named = generic.DictionaryObject({pdf_name(state): appearance})
+        widget["/AP"] = generic.DictionaryObject({pdf_name("/N"): named})
+    else:
+        widget["/AP"] = generic.DictionaryObject({pdf_name("/N"): appearance})
 
 
 def _empty_appearance(writer: IncrementalPdfFileWriter) -> generic.IndirectObject:

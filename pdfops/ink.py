@@ -135,6 +135,24 @@ def _pen(picture: Image.Image) -> bytes:
     return bytes(colours.pop()) if len(colours) == 1 else b""
 
 
+def on_paper(ink: Raster) -> tuple[bytes, bytes]:
+    """Ink for documents in which nothing may be transparent: its colours as they are on white, and what is hidden of
+    them because no ink is there. Its edge stays soft on white paper; on other ground it is white.
+
+    Returns: deflated RGB, 8 bits a sample; deflated mask, one bit a pixel, 1 where it is hidden.
+    """
+    size = ink.width, ink.height
+    alpha = Image.frombytes("L", size, zlib.decompress(ink.alpha))
+    white = Image.new("RGB", size, "white")
+    pen = (ink.pen[0], ink.pen[1], ink.pen[2]) if ink.pen else None
+    inked = Image.new("RGB", size, pen) if pen else Image.frombytes("RGB", size, zlib.decompress(ink.colour))
+    white.paste(inked, mask=alpha)
+    hidden = alpha.point([255 if value <= FAINTEST else 0 for value in range(256)]).convert(
+        "1", dither=Image.Dither.NONE
+    )
+    return zlib.compress(white.tobytes(), 4), zlib.compress(hidden.tobytes(), 4)
+
+
 def _check_size(opened: Image.Image) -> None:
     if opened.width * opened.height > MAX_PIXELS:
         raise PdfError("image-too-large", limit=MAX_PIXELS)

@@ -19,14 +19,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers.pdf_byterange import BuildProps, SignatureObject
 
 from pdfops.appending import Appender
+from pdfops.archive import rules_of
 from pdfops.cms_seal import package, reserved_bytes, signed_attributes
 from pdfops.errors import PdfError
+from pdfops.fields import show
 from pdfops.geometry import from_user_space, page_geometry
 from pdfops.permissions import MAX_FIELDS, certify, check_permissions, signature_fields
 from pdfops.reading import entry, open_reader
@@ -107,9 +108,10 @@ def draw_up(data: bytes, order: SealOrder, cms_bytes: int) -> Unsigned:
     before = sum(1 for _name, signature, _field in signature_fields(reader) if signature is not None)
     if order.certifies and before:
         raise PdfError("already-signed")
-    writer = Appender(data, reader)
+    rules = rules_of(reader.root)
+    writer = Appender(data, reader, notes_itself=not rules.is_archive)
     references = _fields_by_name(writer)
-    drawing = StampDrawing(writer, order.ink_png, tuple(order.texts.get(name, ()) for name in order.fields))
+    drawing = StampDrawing(writer, order.ink_png, tuple(order.texts.get(name, ()) for name in order.fields), rules)
     first, left = order.fields[0], []
     target: Any = None
     for name in order.fields:
@@ -233,4 +235,4 @@ def _stamp(widget: generic.DictionaryObject, drawing: StampDrawing, lines: tuple
     if box.w_pt <= 0 or box.h_pt <= 0:
         raise PdfError("field-missing", field=str(entry(widget, "/T")))
     reference = drawing.appearance(box.w_pt, box.h_pt, geometry.rotate, lines)
-    widget["/AP"] = generic.DictionaryObject({pdf_name("/N"): reference})
+    show(widget, reference)

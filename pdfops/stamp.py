@@ -9,9 +9,10 @@ from typing import Any, Final
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 
+from pdfops.archive import Rules
 from pdfops.font import POSTSCRIPT_NAME, StampFont, Subset, stamp_font
 from pdfops.geometry import appearance_matrix
-from pdfops.ink import Raster, normalise_ink, raster
+from pdfops.ink import Raster, normalise_ink, on_paper, raster
 from pdfops.text import printable
 
 __all__ = ["StampDrawing", "StampText", "layout", "normalise_ink", "undrawable"]
@@ -93,15 +94,21 @@ def _broken(words: list[list[tuple[str, int]]], space: int, room: float) -> list
 class StampDrawing:
     """Draws the stamps of one signatory in one document; image and font go in once, however many stamps there are."""
 
-    def __init__(self, writer: Any, ink_png: bytes, texts: Sequence[Sequence[str]]) -> None:
-        """Raises: PdfError bad-image, image-too-large, glyph-missing."""
+    def __init__(
+        self, writer: Any, ink_png: bytes, texts: Sequence[Sequence[str]], rules: Rules | None = None
+    ) -> None:
+        """``rules``: what the document's claim of PDF/A asks of a drawing.
+
+        Raises: PdfError bad-image, image-too-large, glyph-missing.
+        """
         self._writer = writer
+        self._rules = rules = rules or Rules()
         self._font = stamp_font()
         self._raster = raster(ink_png) if ink_png else None
-        self._ink = _image(writer, self._raster) if self._raster else None
+        self._ink = _image(writer, self._raster, rules) if self._raster else None
         characters = {character for lines in texts for line in lines for character in printable(line)}
         self._subset = self._font.subset(characters) if characters else None
-        self._font_reference = _font_object(writer, self._font, self._subset) if self._subset else None
+        self._font_reference = _font_object(writer, self._font, self._subset, rules) if self._subset else None
 
     def appearance(self, width_pt: float, height_pt: float, rotate: int, lines: Sequence[str]) -> Any:
         """A reference to a form drawn for a box of that size as displayed, on a page turned by ``rotate``."""
@@ -118,6 +125,8 @@ class StampDrawing:
             left = width_pt * INK_SHARE if self._ink is not None else margin
             content.append(self._drawn_text(lines, left, margin, width_pt - left - margin, inner_height))
             resources["/Font"] = generic.DictionaryObject({pdf_name("/Text"): self._font_reference})
+            if self._rules.is_archive:
+                resources["/ColorSpace"] = generic.DictionaryObject({pdf_name("/Grey"): _calibrated("/CalGray")})
         form = generic.StreamObject(
             {
                 pdf_name("/Type"): pdf_name("/XObject"),
@@ -139,7 +148,8 @@ class StampDrawing:
         ascent = text.size_pt * self._font.cap_height / 1000
         first = y + (height + block) / 2 - (leading + ascent) / 2
         glyphs = self._subset.glyphs
-        parts = [f"BT 0 g /Text {_short(text.size_pt)} Tf {_short(leading)} TL {_short(x)} {_short(first)} Td"]
+        black = "/Grey cs 0 sc" if self._rules.is_archive else "0 g"
+        parts = [f"BT {black} /Text {_short(text.size_pt)} Tf {_short(leading)} TL {_short(x)} {_short(first)} Td"]
         for line in text.lines:
             codes = "".join(f"{glyphs[character]:04X}" for character in line)
             parts.append(f"<{codes}> Tj T*")
@@ -155,8 +165,8 @@ def _drawn_ink(ink: Raster, x: float, y: float, width: float, height: float) -> 
     return f"q {_short(w)} 0 0 {_short(h)} {_short(left)} {_short(bottom)} cm /Ink Do Q".encode("ascii")
 
 
-def _image(writer: Any, ink: Raster) -> Any:
-    def stream(colours: generic.PdfObject, data: bytes) -> generic.StreamObject:
+def _image(writer: Any, ink: Raster, rules: Rules) -> Any:
+    def stream(colours: generic.PdfObject, data: bytes, bits: int = 8) -> generic.StreamObject:
         return generic.StreamObject(
             {
                 pdf_name("/Type"): pdf_name("/XObject"),
@@ -164,22 +174,43 @@ def _image(writer: Any, ink: Raster) -> Any:
                 pdf_name("/Width"): generic.NumberObject(ink.width),
                 pdf_name("/Height"): generic.NumberObject(ink.height),
                 pdf_name("/ColorSpace"): colours,
-                pdf_name("/BitsPerComponent"): generic.NumberObject(8),
+                pdf_name("/BitsPerComponent"): generic.NumberObject(bits),
                 pdf_name("/Filter"): pdf_name("/FlateDecode"),
             },
             encoded_data=data,
         )
 
-    colours: generic.PdfObject = pdf_name("/DeviceRGB")
-    if ink.pen:
-        only = generic.ByteStringObject(ink.pen)
-        colours = generic.ArrayObject([pdf_name("/Indexed"), colours, generic.NumberObject(0), only])
-    image = stream(colours, ink.colour)
-    image["/SMask"] = writer.add_object(stream(pdf_name("/DeviceGray"), ink.alpha))
+    rgb: generic.PdfObject = _calibrated("/CalRGB") if rules.is_archive else pdf_name("/DeviceRGB")
+    grey = pdf_name("/DeviceGray")
+    if rules.may_be_transparent:
+        colours = rgb
+        if ink.pen:
+            only = generic.ByteStringObject(ink.pen)
+            colours = generic.ArrayObject([pdf_name("/Indexed"), rgb, generic.NumberObject(0), only])
+        image = stream(colours, ink.colour)
+        image["/SMask"] = writer.add_object(stream(grey, ink.alpha))
+        return writer.add_object(image)
+    on_white, hidden = on_paper(ink)
+    image, mask = stream(rgb, on_white), stream(grey, hidden, 1)
+    del mask["/ColorSpace"]
+    mask["/ImageMask"] = generic.BooleanObject(True)
+    image["/Mask"] = writer.add_object(mask)
     return writer.add_object(image)
 
 
-def _font_object(writer: Any, font: StampFont, subset: Subset) -> Any:
+def _calibrated(family: str) -> generic.ArrayObject:
+    """A colour space that needs no output intent: sRGB's colours and white, its curve taken as a power of 2.2.
+
+    Source: ISO 32000-2, 8.6.5.2 and 8.6.5.3; IEC 61966-2-1.
+    """
+    white = generic.DictionaryObject({pdf_name("/WhitePoint"): _numbers(0.9505, 1.0, 1.089)})
+    if family == "/CalRGB":
+        white["/Gamma"] = _numbers(2.2, 2.2, 2.2)
+        white["/Matrix"] = _numbers(0.4124, 0.2126, 0.0193, 0.3576, 0.7152, 0.1192, 0.1805, 0.0722, 0.9505)
+    return generic.ArrayObject([pdf_name(family), white])
+
+
+def _font_object(writer: Any, font: StampFont, subset: Subset, rules: Rules) -> Any:
     name = pdf_name(f"/{_tag(subset)}+{POSTSCRIPT_NAME}")
     font_file = generic.StreamObject(
         {pdf_name("/Length1"): generic.NumberObject(len(subset.font_file))}, stream_data=subset.font_file
@@ -199,6 +230,8 @@ def _font_object(writer: Any, font: StampFont, subset: Subset) -> Any:
             pdf_name("/FontFile2"): writer.add_object(font_file),
         }
     )
+    if rules.is_archive:
+        descriptor["/CIDSet"] = writer.add_object(generic.StreamObject(stream_data=_every_bit(len(subset.widths))))
     descendant = generic.DictionaryObject(
         {
             pdf_name("/Type"): pdf_name("/Font"),
@@ -231,6 +264,11 @@ def _font_object(writer: Any, font: StampFont, subset: Subset) -> Any:
             }
         )
     )
+
+
+def _every_bit(count: int) -> bytes:
+    """So many bits that are set, from the highest of the first byte on: all glyphs of a subset are in it."""
+    return (((1 << count) - 1) << (-count % 8)).to_bytes((count + 7) // 8, "big")
 
 
 def _to_unicode(glyphs: dict[str, int]) -> bytes:
