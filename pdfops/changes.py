@@ -135,7 +135,7 @@ def _between(reader: Reader, revision: int, after: int) -> Iterator[Change]:
         yield Change("pages-removed", after, number=len(set(pages) - set(pages_now)))
     elif set(pages) == set(pages_now) and pages != pages_now:
         yield Change("pages-reordered", after)
-    fields, fields_now = fields_of(old), fields_of(new)
+    fields, fields_now = fields_of(old.root), fields_of(new.root)
     yield from _in_fields(fields, fields_now, after)
     form, form_now = form_of(old), form_of(new)
     if form is not None and form != form_now:

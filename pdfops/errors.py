@@ -6,6 +6,7 @@
     ├── damaged                 it cannot be read, or not be written to without guessing
     ├── certified               a certification or a field lock forbids what would have to be added
     ├── already-signed          it carries a signature, so that it can no longer be certified
+    ├── xfa-form                an XFA form whose pages are made at opening, or that somebody signed
     ├── too-many-pages          ``limit``, ``pages``
     ├── unrenderable            ``page``: it has no visible area, or showing it fails or takes too much
     ├── too-slow                killed on time (``limit_s``), or no child was free in time
@@ -38,6 +39,7 @@ CODES: Final = frozenset(
         "damaged",
         "certified",
         "already-signed",
+        "xfa-form",
         "too-many-pages",
         "unrenderable",
         "too-slow",

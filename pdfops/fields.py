@@ -20,10 +20,12 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pdfops.appending import Appender
 from pdfops.archive import rules_of
 from pdfops.errors import PdfError
+from pdfops.form import shows_its_values
 from pdfops.geometry import PageGeometry, from_fractions, page_geometry, to_user_space
 from pdfops.permissions import check_permissions, form_fields, signature_fields
 from pdfops.reading import Page, all_pages, entries, entry, open_reader, page_at
 from pdfops.structure import tag
+from pdfops.xfa import check_xfa
 
 MILLION: Final = 1_000_000
 MAX_PLACES: Final = 2_000
@@ -69,7 +71,7 @@ def prepare(data: bytes, places: Sequence[Place], certification: str | None = No
 
     Each has a tooltip, which screen readers say: "Signature 2" is the second recipient's, "Signature 2 (3)" his third.
 
-    Raises: PdfError not-a-pdf, damaged, encrypted, certified, already-signed, too-many-pages, no-such-page,
+    Raises: PdfError not-a-pdf, damaged, encrypted, certified, already-signed, xfa-form, too-many-pages, no-such-page,
     outside-page (both with ``field``), field-taken.
     """
     if not places or len(places) > MAX_PLACES:
@@ -88,7 +90,7 @@ def prepare(data: bytes, places: Sequence[Place], certification: str | None = No
     if is_signed and certification is not None:
         raise PdfError("already-signed")
     only_signatures = is_signed or certification is not None
-    listed = form_list(writer, frozenset(names))
+    listed = form_list(writer, frozenset(names), is_signed=is_signed)
     empty = _empty_appearance(writer)
     seen: dict[str, int] = {}
     widgets: list[tuple[Page, generic.IndirectObject]] = []
@@ -181,12 +183,16 @@ def _empty_appearance(writer: IncrementalPdfFileWriter) -> generic.IndirectObjec
     return writer.add_object(stream)
 
 
-def form_list(writer: IncrementalPdfFileWriter, names: frozenset[str]) -> generic.ArrayObject:
+def form_list(writer: IncrementalPdfFileWriter, names: frozenset[str], *, is_signed: bool) -> generic.ArrayObject:
     """The form's list of fields, made if it is missing; flagged as append-only.
 
-    Raises: PdfError field-taken, damaged.
+    What tells readers to draw all fields anew goes, as they would draw over what was signed; unless fields would lose
+    what they show, or somebody signed with it. Of XFA see `pdfops.xfa`.
+
+    Raises: PdfError field-taken, damaged, xfa-form.
     """
     root = writer.root
+    has_xfa = check_xfa(root, is_signed=is_signed)
     form: Any = entry(root, "/AcroForm")
     if form is None:
         form = generic.DictionaryObject({pdf_name("/Fields"): generic.ArrayObject()})
@@ -195,10 +201,12 @@ def form_list(writer: IncrementalPdfFileWriter, names: frozenset[str]) -> generi
     fields = form_fields(root)
     if fields is None:
         fields = form["/Fields"] = generic.ArrayObject()
-    if entry(form, "/SigFlags") != SIGNATURES_EXIST_APPEND_ONLY or "/NeedAppearances" in form:
+    if entry(form, "/SigFlags") != SIGNATURES_EXIST_APPEND_ONLY:
         form["/SigFlags"] = generic.NumberObject(SIGNATURES_EXIST_APPEND_ONLY)
-        form.pop("/NeedAppearances", None)
-        writer.update_container(form)
+    if "/NeedAppearances" in form and not is_signed and shows_its_values(root):
+        del form["/NeedAppearances"]
+    if has_xfa:
+        del form["/XFA"]
     for field in entries(fields):
         taken = entry(field, "/T") if isinstance(field, generic.DictionaryObject) else None
         if isinstance(taken, str) and taken in names:

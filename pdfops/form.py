@@ -24,9 +24,9 @@ class Field:
     is_signature: bool
 
 
-def fields_of(view: View) -> dict[str, Field]:
+def fields_of(root: Any) -> dict[str, Field]:
     """Every terminal field by its full name."""
-    form = entry(view.root, "/AcroForm")
+    form = entry(root, "/AcroForm")
     listed = entry(form, "/Fields") if isinstance(form, generic.DictionaryObject) else None
     found: dict[str, Field] = {}
     waiting: list[tuple[str, Any, Any, int]] = [("", listed, None, 0)]
@@ -49,6 +49,15 @@ def fields_of(view: View) -> dict[str, Field]:
             else:
                 found.setdefault(name, _field(field, kids, own_kind))
     return found
+
+
+def shows_its_values(root: Any) -> bool:
+    """Whether each field that holds a value has appearances, so that no reader has to make them."""
+    return not any(
+        field.value not in (None, b"", "") and None in field.look[0]
+        for field in fields_of(root).values()
+        if not field.is_signature
+    )
 
 
 def _field(field: generic.DictionaryObject, kids: Any, kind: Any) -> Field:

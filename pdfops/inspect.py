@@ -16,6 +16,7 @@ from pdfops.geometry import page_geometry
 from pdfops.permissions import check_permissions, form_fields, signature_fields
 from pdfops.reading import all_pages, entry, last_number, open_reader
 from pdfops.text import shown_name
+from pdfops.xfa import check_xfa
 
 SAME_PT: Final = 0.5
 
@@ -44,7 +45,7 @@ def inspect(data: bytes) -> Inspection:
     Two independent parsers read the pages; a document that shows one other pages than the other is refused, since
     nobody could say what was signed.
 
-    Raises: PdfError not-a-pdf, damaged, encrypted, certified, too-many-pages, unrenderable (a page without
+    Raises: PdfError not-a-pdf, damaged, encrypted, certified, xfa-form, too-many-pages, unrenderable (a page without
     visible area; whether the others can be drawn is asked of `preview.check_renders`). Parsers raise more than that
     on hostile input: run it in a `pdfops.sandbox.Workshop`.
     """
@@ -66,6 +67,7 @@ def inspect(data: bytes) -> Inspection:
     signers = tuple(
         signer_name(signature) for _name, signature, _field in signature_fields(reader) if signature is not None
     )
+    check_xfa(reader.root, is_signed=bool(signers))
     return Inspection(
         pages=len(sizes),
         page_sizes_pt=tuple(sizes),

@@ -202,7 +202,7 @@ def draw_up_timestamp(data: bytes, cms_bytes: int) -> tuple[Unsigned, str]:
     )
     if page.reference is not None:
         field["/P"] = generic.IndirectObject(page.reference.idnum, page.reference.generation, page.reference.pdf)
-    listed = form_list(writer, frozenset([name]))
+    listed = form_list(writer, frozenset([name]), is_signed=True)
     reference = writer.add_object(field)
     listed.append(reference)
     writer.update_container(listed)

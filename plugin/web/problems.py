@@ -72,6 +72,7 @@ SENTENCES: dict[str, str] = {
     "damaged": _("This PDF is damaged and cannot be signed."),
     "certified": _("This PDF is certified: its author allows no further signature."),
     "already-signed": _("This PDF carries a signature already, so it can no longer be certified."),
+    "xfa-form": _("This PDF is an XFA form, whose pages are made only when it is opened. Print it as a PDF first."),
     "too-many-pages": _("This PDF has too many pages."),
     "unrenderable": _("Page %(page)s of this PDF cannot be shown, so it cannot be signed."),
     "too-slow": _("This PDF takes too long to read and cannot be used."),
