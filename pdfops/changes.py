@@ -195,6 +195,10 @@ def _in_objects(old: View, new: View, pages: list[Ref], after: int) -> Iterator[
         before, now = old(ref), new(ref)
         if _same(before, now):
             continue
+        page = Ref(ref.idnum, ref.generation)
+        if page in pages:  # whatever else leads to it: links, the outline, the structure, what happens at opening
+            yield from _in_page_itself(before, now, pages.index(page) + 1, after)
+            continue
         for use in old._get_usages_of_ref(ref):
             yield from _by_use(tuple(use), before, now, pages, old, after)
 
@@ -240,22 +244,11 @@ def _in_catalogue(before: Any, now: Any, after: int) -> Iterator[Change]:
 def _in_page(
     path: tuple[str | int, ...], before: Any, now: Any, pages: list[Ref], old: View, after: int
 ) -> Iterator[Change]:
-    """A change below the page tree. The last page on the path is the one it is about."""
+    """A change below the page tree, in what belongs to a page."""
     number, rest = _page_of(path, pages, old)
-    if number == 0:
+    if number == 0 or not rest:
         return  # the tree itself: pages are compared in their order
-    if not rest:
-        if not isinstance(now, generic.DictionaryObject):
-            yield Change("page-changed", after, number=number)
-            return
-        keys = {key for key in {*before, *now} if not _same(raw_entry(before, key), raw_entry(now, key))}
-        if keys & _LOOKS:
-            yield Change("page-content-changed", after, number=number)
-        if "/Annots" in keys:
-            yield from _in_notes(entry(before, "/Annots"), entry(now, "/Annots"), number, after)
-        if keys - _LOOKS - {"/Annots", "/Parent", "/Tabs", "/StructParents", "/LastModified"}:
-            yield Change("page-changed", after, number=number)
-    elif rest[0] == "/Annots":
+    if rest[0] == "/Annots":
         if len(rest) == 1:
             yield from _in_notes(before, now, number, after)
         elif not _is_widget(_note(old, pages[number - 1], rest[1])):
@@ -263,6 +256,19 @@ def _in_page(
     elif rest[0] in _LOOKS:
         yield Change("page-content-changed", after, number=number)
     else:
+        yield Change("page-changed", after, number=number)
+
+
+def _in_page_itself(before: Any, now: Any, number: int, after: int) -> Iterator[Change]:
+    if not isinstance(before, generic.DictionaryObject) or not isinstance(now, generic.DictionaryObject):
+        yield Change("page-changed", after, number=number)
+        return
+    keys = {key for key in {*before, *now} if not _same(raw_entry(before, key), raw_entry(now, key))}
+    if keys & _LOOKS:
+        yield Change("page-content-changed", after, number=number)
+    if "/Annots" in keys:
+        yield from _in_notes(entry(before, "/Annots"), entry(now, "/Annots"), number, after)
+    if keys - _LOOKS - {"/Annots", "/Parent", "/Tabs", "/StructParents", "/LastModified"}:
         yield Change("page-changed", after, number=number)
 
 
