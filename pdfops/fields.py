@@ -91,12 +91,12 @@ def prepare(data: bytes, places: Sequence[Place], certification: str | None = No
         raise PdfError("already-signed")
     only_signatures = is_signed or certification is not None
     listed = form_list(writer, frozenset(names), is_signed=is_signed)
-    empty = _empty_appearance(writer)
+    empty = empty_appearance(writer)
     seen: dict[str, int] = {}
     widgets: list[tuple[Page, generic.IndirectObject]] = []
 
     def add(page: Page, name: str, told: str, rectangle: generic.ArrayObject, *, is_signature: bool) -> None:
-        widget = _widget(name, told, rectangle, page, empty)
+        widget = widget_for(name, told, rectangle, page, empty)
         if is_signature:
             widget["/FT"] = pdf_name("/Sig")
         else:
@@ -133,7 +133,7 @@ def _numbers(*values: float) -> generic.ArrayObject:
     return generic.ArrayObject(map(generic.FloatObject, values))
 
 
-def _widget(
+def widget_for(
     name: str, told: str, rectangle: generic.ArrayObject, page: Page, empty: generic.IndirectObject
 ) -> generic.DictionaryObject:
     """Field and annotation in one dictionary, with an appearance that draws nothing."""
@@ -171,7 +171,7 @@ def show(widget: generic.DictionaryObject, appearance: generic.IndirectObject, s
         widget["/AP"] = generic.DictionaryObject({pdf_name("/N"): appearance})
 
 
-def _empty_appearance(writer: IncrementalPdfFileWriter) -> generic.IndirectObject:
+def empty_appearance(writer: IncrementalPdfFileWriter) -> generic.IndirectObject:
     stream = generic.StreamObject(
         {
             pdf_name("/Type"): pdf_name("/XObject"),

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 
 from asn1crypto import crl, ocsp, pem, x509
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.generic import pdf_name, pdf_string
+from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.sign.signers.pdf_byterange import DocumentTimestamp
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
@@ -39,14 +39,16 @@ from pyhanko_certvalidator.fetchers.common_utils import enumerate_delivery_point
 from pyhanko_certvalidator.util import get_ocsp_urls, get_relevant_crl_dps
 
 from pdfops.appending import Appender
+from pdfops.archive import rules_of
 from pdfops.errors import PdfError
-from pdfops.fields import PRINT_AND_LOCKED, form_list
+from pdfops.fields import empty_appearance, form_list, widget_for
 from pdfops.paths import chain_between, driven, validated
 from pdfops.permissions import signature_fields
 from pdfops.reading import all_pages, open_reader
 from pdfops.seal import MAX_GROWTH_BYTES, Unsigned
 from pdfops.timestamp import certificates_of
 
+TOOLTIP: Final = "Timestamp"
 MAX_NEEDS: Final = 40
 MAX_CHAINS: Final = 100
 MAX_STORE_BYTES: Final = 1_500_000
@@ -163,7 +165,8 @@ def draw_up_store(data: bytes, material: Material) -> bytes:
 
     Raises: PdfError as `reading.open_reader`, too-much-growth.
     """
-    writer = Appender(data, open_reader(data))
+    reader = open_reader(data)
+    writer = Appender(data, reader, notes_itself=not rules_of(reader.root).is_archive)
     store = DocumentSecurityStore.supply_dss_in_writer(
         writer,
         None,
@@ -186,22 +189,13 @@ def draw_up_timestamp(data: bytes, cms_bytes: int) -> tuple[Unsigned, str]:
     reader = open_reader(data)
     taken = [name for name, _value, _field in signature_fields(reader)]
     name = next(n for n in (f"Timestamp-{number}" for number in range(1, len(taken) + 2)) if n not in taken)
-    writer = Appender(data, reader)
+    writer = Appender(data, reader, notes_itself=not rules_of(reader.root).is_archive)
     page = all_pages(writer.root)[0]
     stamp = DocumentTimestamp(bytes_reserved=2 * cms_bytes)
-    field = generic.DictionaryObject(
-        {
-            pdf_name("/Type"): pdf_name("/Annot"),
-            pdf_name("/Subtype"): pdf_name("/Widget"),
-            pdf_name("/FT"): pdf_name("/Sig"),
-            pdf_name("/T"): pdf_string(name),
-            pdf_name("/F"): generic.NumberObject(PRINT_AND_LOCKED),
-            pdf_name("/Rect"): generic.ArrayObject(map(generic.NumberObject, (0, 0, 0, 0))),
-            pdf_name("/V"): writer.add_object(stamp),
-        }
-    )
-    if page.reference is not None:
-        field["/P"] = generic.IndirectObject(page.reference.idnum, page.reference.generation, page.reference.pdf)
+    nowhere = generic.ArrayObject(map(generic.NumberObject, (0, 0, 0, 0)))
+    field = widget_for(name, TOOLTIP, nowhere, page, empty_appearance(writer))
+    field["/FT"] = pdf_name("/Sig")
+    field["/V"] = writer.add_object(stamp)
     listed = form_list(writer, frozenset([name]), is_signed=True)
     reference = writer.add_object(field)
     listed.append(reference)

@@ -48,7 +48,7 @@ from pdfops.seal import SealOrder
 from pdfops.trust import trust_of_each
 from pdfops.verify import SealLevel, verify
 from tests import pki
-from tests.pdfops import oracles, samples
+from tests.pdfops import archives, oracles, samples
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +158,27 @@ def test_what_was_stamped_by_a_stranger_proves_nothing(workshop: Workshop, autho
     found = verify(signed.data)
     assert trust_of_each(found, roots, later) == ["trusted"]
     assert trust_of_each(found, authority.roots, later) == ["unknown"]
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_certified_documents_and_archives_last_as_well(workshop: Workshop, authority: pki.Pki, part: int) -> None:
+    """``part`` of PDF/A that is claimed; 0: none. The organisation certifies, two people sign."""
+    plain = archives.archive_pdf(part, "RGB") if part else samples.simple_pdf()
+    places = [Place(f"f{n}", str(n), 1, 50_000 + 300_000 * n, 100_000, 200_000, 100_000) for n in range(2)]
+    data = workshop.prepare(plain, places, "organisation")
+    lasting = Lasting("b-lta", authority.roots, authority.outbound())
+    certifying = SealOrder(("organisation",), b"", "n", "", dt.datetime.now(dt.UTC), certifies=True)
+    for one in (certifying, order(0), order(1)):
+        signed = workshop.sign(data, one, authority.signer(), lasting if one.fields == ("f1",) else lasting.for_now())
+        workshop.check(data, signed)
+        data = signed.data
+    found = workshop.verify(data)
+    assert (found.integrity, found.changes) == ("intact", ())
+    assert [one.level for one in found.signatures if not one.is_timestamp] == ["B-LTA"] * 3
+    assert by_the_library(data, ades_lta_validation, spec(authority)) == [AdESPassed.OK] * 3
+    assert [one.is_valid for one in oracles.poppler(data)[:3]] == [True] * 3
+    if part:
+        assert archives.broken_clauses(data, part) == set()
 
 
 # ---- answers that are none ------------------------------------------------------------------------------------------
