@@ -112,7 +112,7 @@ def _package(template: _Template, attributes: bytes, signature: bytes, token: by
 def _time(moment: dt.datetime) -> cms.Time:
     """Until 2049 in UTC time, as RFC 5652, 11.3 wants it."""
     at = moment.astimezone(dt.UTC).replace(microsecond=0)
-    return cms.Time({"utc_time": at} if at.year < 2050 else {"general_time": at})
+    return cms.Time({"utc_time": at} if at.year < 2050 else {"generalized_time": at})
 
 
 def _attribute(kind: str, value: Any) -> bytes:
