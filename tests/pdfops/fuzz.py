@@ -27,6 +27,7 @@ from pdfops.errors import PdfError
 from pdfops.fields import Place
 from pdfops.sandbox import Workshop
 from tests.pdfops import attacks, samples, tampering
+from tests.pdfops.linking import relinked
 
 SHARED = Path(__file__).parents[3] / "shared" / "pdfs"
 CAP_S = 41.0
@@ -83,7 +84,8 @@ def image_seeds() -> list[bytes]:
     ]
 
 
-def mutated(seeds: Sequence[bytes], chance: random.Random, words: Sequence[bytes]) -> bytes:
+def mutated(seeds: Sequence[bytes], chance: random.Random, words: Sequence[bytes], links: bool = False) -> bytes:
+    """``links``: half of them get a table that fits again, and are read further than the others."""
     data = bytearray(chance.choice(seeds))
     for _ in range(chance.choice((1, 1, 2, 3, 8, 30))):
         at = chance.randrange(len(data) + 1)
@@ -109,7 +111,7 @@ def mutated(seeds: Sequence[bytes], chance: random.Random, words: Sequence[bytes
                     )
             case _ if chance.random() < 0.2:
                 del data[at:]
-    return bytes(data)
+    return relinked(bytes(data)) if links and chance.random() < 0.5 else bytes(data)
 
 
 _NUMBER = re.compile(rb"[0-9]+")
@@ -172,7 +174,9 @@ def run(pdfs: int, images: int, seed: int) -> Report:
         watcher.start()
         try:
             with ThreadPoolExecutor(2) as pool:
-                work = [pool.submit(judge, workshop, mutated(documents, chance, WORDS), report) for _ in range(pdfs)]
+                work = [
+                    pool.submit(judge, workshop, mutated(documents, chance, WORDS, True), report) for _ in range(pdfs)
+                ]
                 for _ in range(images):
                     image = mutated(pictures, chance, (b"IDAT", b"\xff\xd8", b"\x00" * 9))
                     job = (lambda one: lambda: workshop.normalise_ink(one))(image)

@@ -1,8 +1,12 @@
-"""A short run of `tests.pdfops.fuzz`; `make fuzz` is the long one."""
+"""A short run of `tests.pdfops.fuzz`, and what the guided run stands on; `make fuzz` is the long one."""
 
 from __future__ import annotations
 
-from tests.pdfops import fuzz
+import pytest
+
+from pdfops.inspect import inspect
+from tests.pdfops import fuzz, guided, samples, tampering
+from tests.pdfops.linking import relinked
 
 
 def test_mutated_documents_and_images_end_in_an_answer_or_a_known_refusal() -> None:
@@ -10,3 +14,17 @@ def test_mutated_documents_and_images_end_in_an_answer_or_a_known_refusal() -> N
     assert sum(report.outcomes.values()) == 120 * 5 + 100
     refused = {outcome for outcome in report.outcomes if not outcome.endswith(": fine")}
     assert len(refused) >= 5, report.outcomes
+
+
+@pytest.mark.parametrize("data", [samples.simple_pdf(3), tampering.document()], ids=["plain", "form"])
+def test_a_document_whose_objects_moved_is_read_again_once_it_is_linked_anew(data: bytes) -> None:
+    moved = data.replace(b"%PDF-1.7\n", b"%PDF-1.7\n% some bytes more\n")
+    assert moved != data
+    assert inspect(relinked(moved)).pages == inspect(data).pages
+
+
+@pytest.mark.parametrize("job", guided.JOBS)
+def test_what_a_guided_run_asks_of_a_job_is_answered_for_honest_input(job: str) -> None:
+    ask = guided.answered(job)
+    for data in (samples.simple_pdf(), samples.signed_pdf(), samples.ink_png(), b"", b"%PDF-1.7 startxref 1"):
+        ask(data)
