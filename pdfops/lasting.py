@@ -86,8 +86,13 @@ class _Remembering:
         return found
 
 
+def is_self_issued(certificate: bytes) -> bool:
+    """Whether the holder made the certificate himself, and nobody else vouches for it. DER."""
+    own = x509.Certificate.load(certificate)
+    return is_issued(own, own)
+
+
 def with_own(roots: Iterable[bytes], certificate: bytes) -> tuple[bytes, ...]:
     """``roots``, and the organisation's certificate where it was issued by nobody else: that one is known by being
     known. One that an authority issued has to be shown to be good like any other. All DER."""
-    own = x509.Certificate.load(certificate)
-    return (*roots, certificate) if is_issued(own, own) else tuple(roots)
+    return (*roots, certificate) if is_self_issued(certificate) else tuple(roots)

@@ -29,6 +29,16 @@ STATES: Final[Mapping[str, str]] = {
     "cancelled": _("Cancelled"),
     "expired": _("Expired"),
 }
+CLOSING_SELF_MADE: Final = _(
+    "Sealed by {organisation}: any change makes it invalid. The full record is attached as {file} and signed by the "
+    "server's key. The certificate was made by this server and is confirmed by nobody else. Times are this server's "
+    "clock."
+)
+CLOSING: Final = _(
+    "Sealed by {organisation}: any change makes it invalid. The full record is attached as {file} and signed by the "
+    "server's key. Each document holds the certificates of its seals, with who vouches for them. Times are this "
+    "server's clock."
+)
 DECISIONS: Final[Mapping[str, str]] = {
     "signed": _("signed"),
     "approved": _("approved"),
@@ -135,11 +145,9 @@ def _sheet(record: Mapping[str, Any], language: str, address: str) -> Sheet:
             for one in record["recipients"]
         ),
         events=tuple(_event(one, names, zone, _offset(flow["created_at"], zone), gettext) for one in record["events"]),
-        closing=gettext(
-            "Sealed by {organisation}: any change makes it invalid. The full record is attached as {file} and signed "
-            "by the server's key. The certificate was made by this server and is confirmed by nobody else. Times are "
-            "this server's clock."
-        ).format(organisation=record["organisation"], file=RECORD_NAME),
+        closing=gettext(CLOSING_SELF_MADE if _is_self_made(record) else CLOSING).format(
+            organisation=record["organisation"], file=RECORD_NAME
+        ),
         foot=gettext("Parapheur, record made on {when}").format(when=_shown(record["made_at"], zone)),
         across=gettext("PROVISIONAL") if record["provisional"] else "",
         address=address,
@@ -229,3 +237,9 @@ def _shown(text: str, zone: ZoneInfo, other_than: str = "") -> str:
 def _offset(text: str, zone: ZoneInfo) -> str:
     offset = _time(text).astimezone(zone).strftime("%z")
     return f"UTC{offset[:3]}:{offset[3:]}"
+
+
+def _is_self_made(record: Mapping[str, Any]) -> bool:
+    """Whether nobody vouches for the seals' certificate; so it was before records said it."""
+    seal = record.get("seal")
+    return not isinstance(seal, Mapping) or seal.get("self_made") is not False

@@ -7,29 +7,39 @@ from typing import Any
 
 import rfc8785
 
+from pdfops.lasting import is_self_issued
 from plugin.actions.context import Context
 from plugin.flow.model import Flow, Personal, Recipient
 from plugin.ports import Loaded
 
 EVIDENCE_FORMAT = 1
+SELF_MADE = (
+    "Digitised signatures, sealed by the organisation's key. The certificate was made by this server and is confirmed "
+    "by nobody else. Times are this server's clock, in UTC; one that an authority attested stands in the document."
+)
+OUTSIDE = (
+    "Digitised signatures, sealed by the organisation's key. Each document holds the certificates of its seals, with "
+    "who vouches for them. Times are this server's clock, in UTC; one that an authority attested stands in the "
+    "document."
+)
 
 
 def evidence(ctx: Context, loaded: Loaded) -> dict[str, Any]:
     """The full record, signed: ``sig`` is Ed25519 over the canonical JSON (RFC 8785) of all but ``sig``.
 
-    ``key`` states the public key and is itself signed by the organisation's seal certificate.
+    ``key`` states the public key and is itself signed by the organisation's seal certificate. ``seal``: how seals are
+    made when the record is; each document holds the certificates and timestamps of its own.
     """
     flow = loaded.flow
+    is_self_made = is_self_issued(ctx.signer.chain[0])
     record: dict[str, Any] = {
         "evidence_format": EVIDENCE_FORMAT,
         "product": f"Parapheur {ctx.version}",
         "made_at": _time(ctx.clock()),
         "provisional": not flow.state.is_ended,
         "organisation": ctx.identity.organisation,
-        "claim": (
-            "Digitised signatures, sealed by the organisation's key. The certificate was made by this server and is "
-            "confirmed by nobody else. Times are this server's clock, in UTC."
-        ),
+        "claim": SELF_MADE if is_self_made else OUTSIDE,
+        "seal": {"self_made": is_self_made, "level": ctx.lasting.level if ctx.lasting else "b-b"},
         "flow": {
             "id": flow.id,
             "kind": str(flow.kind),

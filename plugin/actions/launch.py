@@ -345,7 +345,8 @@ def _certified(ctx: Context, plan: Launch, data: bytes, places: list[Place]) -> 
         signing_time=ctx.clock(),
         certifies=True,
     )
-    return ctx.workshop.seal(ctx.workshop.prepare(data, places, field), order, ctx.signer)
+    lasting = ctx.lasting.for_now() if ctx.lasting is not None else None
+    return ctx.workshop.seal(ctx.workshop.prepare(data, places, field), order, ctx.signer, lasting)
 
 
 def _field_prefix(flow_id: str) -> str:
