@@ -129,11 +129,12 @@ def signer_name(signature: generic.DictionaryObject) -> str:
             return certificate_name(certificate)
     except Exception:
         # Foreign DER: anything can be raised, and a name is only for show.
-        return _claimed_name(signature)
-    return _claimed_name(signature)
+        return claimed_name(signature)
+    return claimed_name(signature)
 
 
-def _claimed_name(signature: generic.DictionaryObject) -> str:
+def claimed_name(signature: generic.DictionaryObject) -> str:
+    """What a signature's dictionary says of itself (/Name): no more than a claim of whoever signed. "": nothing."""
     name = entry(signature, "/Name")
     return shown_name(str(name)) if isinstance(name, str) else ""
 

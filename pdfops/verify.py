@@ -25,7 +25,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pdfops.changes import Change, list_changes, removed_signatures
 from pdfops.errors import PdfError
 from pdfops.history import Reader
-from pdfops.inspect import certificate_name, signer_name
+from pdfops.inspect import certificate_name, claimed_name, signer_name
 from pdfops.levels import Level, Signed, levels_of
 from pdfops.permissions import signature_fields
 from pdfops.reading import MAX_OBJECT_NUMBER, entries, entry, highest_number, open_reader
@@ -62,7 +62,8 @@ class SignatureVerdict:
     long-term validation, or anything else. ``changes``: what those revisions did to what was signed; filling in fields
     and signing are allowed. ``reason`` says in English why a state is not intact. ``stamped_at``: what an intact
     timestamp attests, for a timestamp its own time; ``stamp_certificates``: whose it is. ``level``: see
-    `pdfops.levels`; ``is_revoked``: the document holds a proof that the certificate had been revoked.
+    `pdfops.levels`; ``is_revoked``: the document holds a proof that the certificate had been revoked. ``name``: what
+    the signature says of itself, which its signer vouches for.
     """
 
     field: str
@@ -80,6 +81,7 @@ class SignatureVerdict:
     stamp_certificates: tuple[bytes, ...] = ()
     level: Level = "B-B"
     is_revoked: bool = False
+    name: str = ""
 
     @property
     def integrity(self) -> Integrity:
@@ -286,6 +288,7 @@ def _verdict(
             certificates=_certificates(embedded),
             stamped_at=stamped_at,
             stamp_certificates=stamp_certificates,
+            name=claimed_name(signature),
         )
     except MemoryError:
         raise

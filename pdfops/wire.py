@@ -158,6 +158,7 @@ def verification_to_json(value: Verification) -> Header:
                 "stamp_certificates": [certificate.hex() for certificate in one.stamp_certificates],
                 "level": one.level,
                 "is_revoked": one.is_revoked,
+                "name": one.name,
             }
             for one in value.signatures
         ],
@@ -200,6 +201,7 @@ def _verdict_from_json(value: Any) -> SignatureVerdict:
         stamp_certificates=_bytes_list(value["stamp_certificates"]),
         level=_one_of(Level, value["level"]),
         is_revoked=_bool(value["is_revoked"]),
+        name=_str(value["name"]),
     )
 
 

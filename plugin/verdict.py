@@ -70,6 +70,7 @@ def change_sentences(verification: Verification, language: str) -> list[str]:
 def verdict(verification: Verification, roots: Sequence[bytes], language: str) -> dict[str, Any]:
     """All of it as values for JSON: integrity, trust, message, signatures, changes. ``roots``: certificates, DER.
 
+    ``signer`` is whom the certificate names, ``name`` what the seal says of itself, as for whom it was put.
     ``signed_at`` is what a signer claims, ``attested_at`` what a trusted timestamp says.
     """
     judged = judge(verification, roots)
@@ -81,6 +82,7 @@ def verdict(verification: Verification, roots: Sequence[bytes], language: str) -
             {
                 "field": shown_name(one.field),
                 "signer": one.signer,
+                "name": one.name,
                 "signed_at": one.signed_at.isoformat() if one.signed_at else None,
                 "covers": one.covers,
                 "integrity": one.integrity,

@@ -259,6 +259,7 @@ class RecipientOut(Answer):
 class SignatureVerdictOut(Answer):
     field: str
     signer: str
+    name: str
     signed_at: str | None
     covers: Literal["file", "revision", "part"]
     integrity: Literal["intact", "changed", "broken", "unsigned", "unverifiable"]
