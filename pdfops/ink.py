@@ -61,6 +61,9 @@ def normalise_ink(image: bytes) -> bytes:
             opened.draft("RGB", (2_000, 2_000))
             picture = ImageOps.exif_transpose(opened)
             has_alpha = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
+            if picture.mode.startswith("I"):
+                # Grey of 16 bits: converted as it comes, all but the darkest would be white.
+                picture = picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
             picture = picture.convert("RGBA")
     except (PdfError, MemoryError):
         raise

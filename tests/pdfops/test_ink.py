@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -64,13 +65,89 @@ def test_grey_paper_of_a_photograph_is_paper() -> None:
     assert opened(normalise_ink(samples.encoded(paper, "JPEG", quality=95))).size[0] < 40
 
 
-def test_a_photograph_is_turned_as_its_camera_says() -> None:
+CORNERS = {1: (0, 0), 2: (1, 0), 3: (1, 1), 4: (0, 1), 5: (0, 0), 6: (1, 0), 7: (1, 1), 8: (0, 1)}
+"""Orientation in the file -> where its first corner is seen: right or not, below or not. Source: Exif 2.32, 4.6.4."""
+
+
+@pytest.mark.parametrize("orientation", sorted(CORNERS))
+def test_a_photograph_is_turned_as_its_camera_says(orientation: int) -> None:
     paper = Image.new("RGB", (300, 100), "white")
-    paper.paste("black", (20, 40, 280, 60))
+    paper.paste("black", (20, 20, 280, 80))
+    paper.paste("red", (20, 20, 60, 40))
     exif = Image.Exif()
-    exif[0x0112] = 6
-    picture = opened(normalise_ink(samples.encoded(paper, "JPEG", exif=exif)))
-    assert picture.height > picture.width
+    exif[0x0112] = orientation
+    picture = opened(normalise_ink(samples.encoded(paper, "JPEG", exif=exif, quality=95)))
+    assert (picture.height > picture.width) == (orientation >= 5)
+    is_right, is_below = CORNERS[orientation]
+    corner = picture.getpixel((3 + is_right * (picture.width - 7), 3 + is_below * (picture.height - 7)))
+    assert corner[0] > 180 > 90 > corner[2], corner  # type: ignore[index]
+
+
+def sixteen_bits(colour_type: int, ink: tuple[int, ...], paper: tuple[int, ...]) -> bytes:
+    """A PNG of 200 by 100 with 16 bits a sample, its middle inked."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    inked, blank = (struct.pack(f">{len(values)}H", *values) for values in (ink, paper))
+    rows = [b"\0" + (blank * 50 + inked * 100 + blank * 50 if 25 <= y < 75 else blank * 200) for y in range(100)]
+    header = struct.pack(">IIBBBBB", 200, 100, 16, colour_type, 0, 0, 0)
+    pixels = zlib.compress(b"".join(rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def inked(mode: str, paper: Any, ink: Any, file_format: str = "PNG", **more: Any) -> bytes:
+    """The same in eight bits or less."""
+    picture = Image.new(mode, (200, 100), paper)
+    if mode == "P":
+        picture.putpalette([0, 0, 128, 255, 255, 255])
+    picture.paste(ink, (50, 25, 150, 75))
+    return samples.encoded(picture, file_format, **more)
+
+
+NAVY, BLACK, HALF = (0, 0, 128, 255), (0, 0, 0, 255), (0, 0, 128, 128)
+FULL = 65_535
+KINDS = {
+    "grey-16": (sixteen_bits(0, (0,), (FULL,)), BLACK),
+    "grey-alpha-16": (sixteen_bits(4, (0, FULL), (0, 0)), BLACK),
+    "rgb-16": (sixteen_bits(2, (0, 0, 32_896), (FULL, FULL, FULL)), NAVY),
+    "rgba-16": (sixteen_bits(6, (0, 0, 32_896, FULL), (0, 0, 0, 0)), NAVY),
+    "bitmap": (inked("1", 1, 0), BLACK),
+    "palette": (inked("P", 1, 0), NAVY),
+    "palette-clear-ground": (inked("P", 1, 0, transparency=1), NAVY),
+    "palette-half-clear-ink": (inked("P", 1, 0, transparency=bytes([128, 0])), HALF),
+    "rgb-clear-ground": (inked("RGB", "white", "navy", transparency=(255, 255, 255)), NAVY),
+    "grey-clear-ground": (inked("L", 255, 0, transparency=255), BLACK),
+    "animated": (
+        inked("RGBA", (0, 0, 0, 0), NAVY, save_all=True, append_images=[Image.new("RGBA", (200, 100), "red")]),
+        NAVY,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_png_gives_its_ink(name: str) -> None:
+    """Of an animated one the first picture, as it is shown where nothing moves."""
+    image, colour = KINDS[name]
+    picture = opened(normalise_ink(image))
+    assert picture.size == (100, 50)
+    assert picture.getpixel((50, 25)) == colour
+
+
+def test_the_grey_between_ink_and_paper_survives_sixteen_bits() -> None:
+    def alpha(image: bytes) -> int:
+        return int(opened(normalise_ink(image)).getpixel((50, 25))[3])  # type: ignore[index]
+
+    assert alpha(sixteen_bits(0, (200 * 257,), (FULL,))) == alpha(inked("L", 255, 200))
+
+
+def test_the_inks_of_a_printers_jpeg_are_its_colours() -> None:
+    picture = opened(normalise_ink(inked("CMYK", (0, 0, 0, 0), (255, 255, 0, 0), "JPEG", quality=95)))
+    red, green, blue, alpha = picture.getpixel((picture.width // 2, picture.height // 2))  # type: ignore[misc]
+    assert red < 60
+    assert green < 60
+    assert blue > 200
+    assert alpha == 255
 
 
 def test_nothing_of_the_file_survives_but_its_pixels() -> None:
