@@ -89,7 +89,8 @@ plugin/ui/node_modules/.package-lock.json: plugin/ui/package-lock.json | .venv/.
 	cd plugin/ui && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-$(UI): plugin/ui/node_modules/.package-lock.json $(shell find plugin/ui/src -type f) plugin/ui/build.mjs $(wildcard plugin/locale/*/LC_MESSAGES/*.po) tools/i18n.py
+$(UI): plugin/ui/node_modules/.package-lock.json $(shell find plugin/ui/src -type f) plugin/ui/build.mjs tools/script_font.py $(wildcard plugin/locale/*/LC_MESSAGES/*.po) tools/i18n.py
+	$(BIN)/python tools/script_font.py
 	cd plugin/ui && npm run --silent build
 	$(BIN)/python tools/i18n.py compile
 	@touch $@

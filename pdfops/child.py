@@ -23,6 +23,7 @@ from typing import BinaryIO, Final, NoReturn
 
 from pdfops import wire
 from pdfops.errors import PdfError
+from pdfops.shaping import use_folders
 
 ADDRESS_SPACE_BYTES: Final = 1 << 30
 CPU_MARGIN_S: Final = 30
@@ -116,6 +117,24 @@ def _ink(header: wire.Header, blobs: list[bytes]) -> Answer:
     return {}, (normalise_ink(blobs[0]),)
 
 
+def _strokes(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.strokes import normalise_strokes
+
+    return {}, (normalise_strokes(blobs[0]),)
+
+
+def _typed(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.stamp import normalise_typed
+
+    return {}, (normalise_typed(blobs[0]),)
+
+
+def _undrawable(header: wire.Header, blobs: list[bytes]) -> Answer:
+    from pdfops.stamp import undrawable
+
+    return {"value": {"texts": [undrawable(text) for text in header["texts"]]}}, ()
+
+
 def _draw_up(header: wire.Header, blobs: list[bytes]) -> Answer:
     from pdfops.seal import draw_up
 
@@ -187,6 +206,9 @@ _JOBS: Final[dict[str, Callable[[wire.Header, list[bytes]], Answer]]] = {
     "text": _text,
     "prepare": _prepare,
     "ink": _ink,
+    "strokes": _strokes,
+    "typed": _typed,
+    "undrawable": _undrawable,
     "draw_up": _draw_up,
     "check": _check,
     "verify": _verify,
@@ -244,7 +266,7 @@ def close_the_door() -> None:
 
 def main() -> None:
     """The mother. Her standard input is a socket on which children are asked for."""
-    parent = int(sys.argv[1])
+    parent, fonts = int(sys.argv[1]), sys.argv[2:]
     asked = socket.socket(fileno=0)
     for number in (signal.SIGINT, signal.SIGTERM):
         # Sent to the whole process group when the product ends: the parent decides when a child has done its work.
@@ -253,6 +275,7 @@ def main() -> None:
     sys.setrecursionlimit(MAX_RECURSION)
     shut_in(parent)
     try:
+        use_folders(fonts)
         warm_up()
     except Exception as error:
         asked.send(f"{type(error).__name__}: {error}"[:500].encode(errors="replace"))

@@ -78,12 +78,13 @@ class Mother:
     layout: another mother should bear the next ones.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fonts: Sequence[str] = ()) -> None:
+        """``fonts``: the folders in which it looks for fonts before it shuts itself in."""
         root = str(Path(__file__).resolve().parent.parent)
         self._asking, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BOOTSTRAP.format(root=root), str(os.getpid())],
+                [sys.executable, "-I", "-c", _BOOTSTRAP.format(root=root), str(os.getpid()), *fonts],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -1,4 +1,6 @@
-"""The font of text on stamps: Latin with its accents, Greek, Cyrillic. Embedded as a subset of the glyphs used.
+"""The fonts of this product: one of text on stamps (Latin with its accents, Greek, Cyrillic), one of typed names.
+
+Embedded as a subset of the glyphs used. Letters are set one by one; what needs more than that is in `pdfops.shaping`.
 
 Shape in the PDF: a Type0 font over a CIDFontType2 whose CIDs are the subset's own glyph numbers, with a /ToUnicode map
 so that the text of a stamp can be searched, copied and read aloud. Widths are in thousandths of an em whatever the
@@ -23,10 +25,14 @@ from pdfops.errors import PdfError
 
 FONT_PACKAGE: Final = "font_source_sans_pro"
 FONT_FILE: Final = "SourceSansPro-Regular.ttf"
-POSTSCRIPT_NAME: Final = "SourceSansPro-Regular"
+SCRIPT_PACKAGE: Final = "fontpkg_caveat"
+SCRIPT_FILE: Final = "Caveat[wght].ttf"
+EM: Final = 1_000
+"""The em of a font in a PDF."""
 
 ARGUMENTS_ARE_WORDS, HAS_SCALE, MORE_COMPONENTS, HAS_XY_SCALE, HAS_TWO_BY_TWO = 0x1, 0x8, 0x20, 0x40, 0x80
 _HEAD_CHECKSUM, _HEAD_LOCA_FORMAT = 8, 50
+_GLYPH_HEADER: Final = struct.Struct(">hhhhh")
 _MAX_SHOWN: Final = 12
 
 
@@ -43,8 +49,11 @@ class Subset:
 class StampFont:
     """One TrueType font, read once. Instances are immutable but for a cache of glyphs."""
 
-    def __init__(self, font_file: bytes) -> None:
+    def __init__(self, font_file: bytes, name: str) -> None:
+        """``name``: its PostScript name, as it stands in the PDF."""
         font: Any = TTFont(BytesIO(font_file), lazy=False)
+        self.font_file = font_file
+        self.name = name
         self._glyf = font["glyf"]
         self._order: list[str] = font.getGlyphOrder()
         self._cmap: dict[int, str] = font.getBestCmap()
@@ -69,9 +78,28 @@ class StampFont:
         if missing:
             raise PdfError("glyph-missing", characters=missing[:_MAX_SHOWN])
 
+    def has(self, text: str) -> bool:
+        """Whether it can draw every character of a text."""
+        return all(ord(character) in self._cmap for character in text)
+
     def missing(self, text: str) -> str:
         """The characters of a text that this font cannot draw, each once."""
         return "".join(sorted({character for character in text if ord(character) not in self._cmap}))
+
+    def bounds(self, text: str) -> tuple[int, int, int, int]:
+        """What a line covers: left, bottom, right, top, in thousandths of an em. Every character has to be there."""
+        x, boxes = 0, []
+        for character in text:
+            name = self._cmap[ord(character)]
+            outline = self._outline(name)
+            if len(outline) >= _GLYPH_HEADER.size:
+                x0, y0, x1, y1 = (self._thousandths(value) for value in _GLYPH_HEADER.unpack_from(outline)[1:])
+                boxes.append((x + x0, y0, x + x1, y1))
+            x += self._thousandths(self._advances[name][0])
+        if not boxes:
+            return 0, 0, 0, 0
+        lefts, bottoms, rights, tops = zip(*boxes, strict=True)
+        return min(lefts), min(bottoms), max(rights), max(tops)
 
     def width(self, text: str) -> int:
         """The width of a text, in thousandths of an em. Every character has to be there."""
@@ -133,8 +161,18 @@ class StampFont:
 
 @cache
 def stamp_font() -> StampFont:
-    """The font of this product, read from its package on first use."""
-    return StampFont(resources.files(FONT_PACKAGE).joinpath("files", FONT_FILE).read_bytes())
+    """The upright font of stamps, read from its package on first use."""
+    return StampFont(_packaged(FONT_PACKAGE, FONT_FILE), "SourceSansPro-Regular")
+
+
+@cache
+def script_font() -> StampFont:
+    """The font of typed names, as if written by hand: Latin with its accents, Cyrillic."""
+    return StampFont(_packaged(SCRIPT_PACKAGE, SCRIPT_FILE), "Caveat-Regular")
+
+
+def _packaged(package: str, file: str) -> bytes:
+    return resources.files(package).joinpath("files", file).read_bytes()
 
 
 def _renumbered(outline: bytes, number: Any) -> bytes:

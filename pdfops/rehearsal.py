@@ -67,10 +67,13 @@ def rehearse(ask: Ask) -> None:
     data += done({"job": "prepare", "places": named, "certification": None}, data)[1][0]
     for kind, mode in (("PNG", "RGBA"), ("JPEG", "RGB"), ("PNG", "RGB")):
         ink = done({"job": "ink"}, _drawing(kind, mode))[1][0]
+    strokes = done({"job": "strokes"}, b"[[[0, 0, 1], [30, 20, 2], [60, 0, 1.5]]]")[1][0]
+    typed = done({"job": "typed"}, "Élève Жук".encode())[1][0]
+    done({"job": "undrawable", "texts": ["e\u0304 \u0645"]})
     signer = _passing_signer()
     order = SealOrder(
         fields=("a", "b"),
-        ink_png=ink,
+        ink=ink,
         texts={"a": ("Élève Ωmega Жук",)},
         name="rehearsal",
         reason="rehearsal",
@@ -81,6 +84,8 @@ def rehearse(ask: Ask) -> None:
         "order": wire.order_to_json(order),
         "cms_bytes": reserved_bytes(signer),
     }
+    for other in (strokes, typed):
+        done(header, data, other)
     answer, blobs = done(header, data, ink)
     tail = close(data, wire.unsigned_from_json(answer["value"], blobs[0]), signer)
     done({"job": "check", "fields": ["a"], "signatures_before": 0, "level": "b-b"}, data, tail)

@@ -27,6 +27,7 @@ from pdfops.preview import ImageFormat
 from pdfops.remote import Pending
 from pdfops.seal import SealOrder
 from pdfops.sealing import Sealer, Signed, decoded
+from pdfops.shaping import DEBIAN_FOLDERS
 from pdfops.signer import Identity, Signer
 from pdfops.verify import Verification
 
@@ -53,14 +54,16 @@ class WorkshopClosedError(Exception):
 class Workshop:
     """A pool of children that do the PDF work. Safe to use from many threads; close it at the end."""
 
-    def __init__(self, children: int = 2, limits: Limits | None = None) -> None:
+    def __init__(self, children: int = 2, limits: Limits | None = None, fonts: Sequence[str] | None = None) -> None:
         """Starts ``children`` processes, and returns at once; the first jobs wait until they are warm.
 
-        As many again may be busy with slow jobs beside them.
+        As many again may be busy with slow jobs beside them. ``fonts``: folders that are searched for letters the
+        stamp's own font lacks; None: Debian's Noto fonts.
         """
         if children < 1:
             raise ValueError("a workshop needs a child")
         self._limits = limits or Limits()
+        self._fonts = DEBIAN_FOLDERS if fonts is None else tuple(fonts)
         self._idle: queue.SimpleQueue[Child | None] = queue.SimpleQueue()
         self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -112,6 +115,19 @@ class Workshop:
     def normalise_ink(self, image: bytes) -> bytes:
         """See `pdfops.ink.normalise_ink`. Raises: PdfError."""
         return self._ask({"job": "ink"}, (image,)).blob
+
+    def normalise_strokes(self, sent: bytes) -> bytes:
+        """See `pdfops.strokes.normalise_strokes`. Raises: PdfError."""
+        return self._ask({"job": "strokes"}, (sent,)).blob
+
+    def normalise_typed(self, text: str) -> bytes:
+        """See `pdfops.stamp.normalise_typed`. Raises: PdfError."""
+        return self._ask({"job": "typed"}, (text.encode(errors="replace"),)).blob
+
+    def undrawable(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Of each text, the characters that no stamp can show; see `pdfops.stamp.undrawable`. Raises: PdfError."""
+        value = self._ask({"job": "undrawable", "texts": list(texts)}, ()).value
+        return decoded(wire.texts_from_json, value, len(texts))
 
     def seal(self, data: bytes, order: SealOrder, signer: Signer, lasting: Lasting | None = None) -> bytes:
         """Fill, stamp and sign the fields of ``order``, check the result, return it; it starts with ``data``.
@@ -309,7 +325,7 @@ class Workshop:
         """A child of the last mother, or of a new one where that one is gone or should bear no more. Raises: Lost."""
         if not self._mothers or self._renews or not self._mothers[-1][0].is_alive():
             self._renews = False
-            mother = Mother()
+            mother = Mother(self._fonts)
             with self._lock:
                 if self._closed:
                     mother.kill()

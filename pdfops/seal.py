@@ -54,13 +54,14 @@ class SealOrder:
     """What one signatory's seal on one document consists of.
 
     ``fields`` are the names of his fields, the signature field first. ``texts`` gives the lines of a stamp by field;
-    a field that is not in it gets ink alone. ``ink_png`` is normalised ink, or empty for text alone. ``name`` and
-    ``reason`` go into the signature dictionary as they are. ``signing_time`` is aware. ``certifies``: it is the
-    document's first signature and says that from now on only the fields that are there may be filled in (P=2).
+    a field that is not in it gets ink alone. ``ink`` is normalised (a PNG, pen strokes or a typed name: see `ink`,
+    `strokes`, `stamp`), or empty for text alone. ``name`` and ``reason`` go into the signature dictionary as they are.
+    ``signing_time`` is aware. ``certifies``: it is the document's first signature and says that from now on only the
+    fields that are there may be filled in (P=2).
     """
 
     fields: tuple[str, ...]
-    ink_png: bytes
+    ink: bytes
     name: str
     reason: str
     signing_time: dt.datetime
@@ -78,7 +79,7 @@ class SealOrder:
 
     @property
     def shows_something(self) -> bool:
-        return bool(self.ink_png or any(self.texts.values()))
+        return bool(self.ink or any(self.texts.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def draw_up(data: bytes, order: SealOrder, cms_bytes: int) -> Unsigned:
     rules = rules_of(reader.root)
     writer = Appender(data, reader, notes_itself=not rules.is_archive)
     references = _fields_by_name(writer)
-    drawing = StampDrawing(writer, order.ink_png, tuple(order.texts.get(name, ()) for name in order.fields), rules)
+    drawing = StampDrawing(writer, order.ink, tuple(order.texts.get(name, ()) for name in order.fields), rules)
     first, left = order.fields[0], []
     target: Any = None
     for name in order.fields:

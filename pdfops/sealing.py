@@ -118,7 +118,7 @@ class Sealer:
 
     def _drawn(self, data: bytes, order: SealOrder, cms_bytes: int) -> Unsigned:
         header = {"job": "draw_up", "order": wire.order_to_json(order), "cms_bytes": cms_bytes}
-        answer = self._ask(header, (data, order.ink_png))
+        answer = self._ask(header, (data, order.ink))
         unsigned = decoded(wire.unsigned_from_json, answer.value, answer.blob)
         if not set(unsigned.left) < set(order.fields):
             raise PdfError("not-verified", reason="fields")

@@ -111,10 +111,10 @@ def order_to_json(order: SealOrder) -> Header:
     }
 
 
-def order_from_json(value: Header, ink_png: bytes) -> SealOrder:
+def order_from_json(value: Header, ink: bytes) -> SealOrder:
     return SealOrder(
         fields=tuple(value["fields"]),
-        ink_png=ink_png,
+        ink=ink,
         texts={name: tuple(lines) for name, lines in value["texts"].items()},
         name=value["name"],
         reason=value["reason"],
@@ -122,6 +122,13 @@ def order_from_json(value: Header, ink_png: bytes) -> SealOrder:
         signing_time=dt.datetime.fromisoformat(value["signing_time"]),
         certifies=value["certifies"],
     )
+
+
+def texts_from_json(value: Header, count: int) -> tuple[str, ...]:
+    texts = tuple(_str(text) for text in _list(value["texts"]))
+    if len(texts) != count:
+        raise WireError("not that many texts")
+    return texts
 
 
 def unsigned_to_json(value: Unsigned) -> Header:

@@ -233,7 +233,7 @@ def _seal(chosen: argparse.Namespace) -> dict[str, Any]:
         ink = workshop.normalise_ink(image) if image else b""
         order = SealOrder(
             fields=(field,),
-            ink_png=ink,
+            ink=ink,
             texts={field: lines} if lines else {},
             name=chosen.name or _holder(signer),
             reason=chosen.reason,

@@ -94,7 +94,7 @@ def dossier(record: Mapping[str, Any], language: str, address: str, workshop: Wo
     place = Place(FIELD, "organisation", drawn.page, *drawn.box, with_text=True)
     order = SealOrder(
         fields=(FIELD,),
-        ink_png=b"",
+        ink=b"",
         texts={FIELD: lines},
         name=gettext("Organisation's seal: {name}").format(name=sheet.organisation),
         reason=sheet.heading,

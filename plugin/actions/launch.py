@@ -16,7 +16,6 @@ from pdfops.errors import PdfError
 from pdfops.fields import Place
 from pdfops.inspect import Inspection
 from pdfops.seal import SealOrder
-from pdfops.stamp import undrawable
 from plugin.actions.context import Context
 from plugin.actions.may_launch import check_may_launch, check_size
 from plugin.actions.names import clean_line, stem_of
@@ -114,7 +113,7 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
     contents = _contents(ctx, user, order, chosen)
     plan = _plan(ctx, flow_id, creator, order, chosen, contents)
     check_launch(plan)
-    _check_glyphs(plan)
+    _check_glyphs(ctx, plan)
     homes = kept_at_home(ctx, user, chosen)
     folders = [revision_folder("" if home else info.folder, flow_id) for info, home in zip(chosen, homes, strict=True)]
     attempt = LaunchAttempt(flow_id, user, tuple(dict.fromkeys(folders)))
@@ -339,7 +338,7 @@ def _certified(ctx: Context, plan: Launch, data: bytes, places: list[Place]) -> 
     field = f"{_field_prefix(plan.flow_id)}_certification"
     order = SealOrder(
         fields=(field,),
-        ink_png=b"",
+        ink=b"",
         name=ctx.identity.organisation,
         reason="",
         signing_time=ctx.clock(),
@@ -353,19 +352,29 @@ def _field_prefix(flow_id: str) -> str:
     return f"Parapheur_{flow_id.replace('-', '')[-16:]}"
 
 
-def _check_glyphs(plan: Launch) -> None:
-    """A stamp with text that its font cannot draw is refused now, not when somebody signs.
+def _check_glyphs(ctx: Context, plan: Launch) -> None:
+    """A stamp with text that no font here can draw is refused now, not when somebody signs.
 
-    Raises: Invalid("glyph-missing").
+    Raises: Invalid("glyph-missing"), with the characters and with the name or reason that they stand in; Unavailable.
     """
     names = {r.id: _display_name(r) for r in plan.recipients}
-    for number, placement in enumerate(plan.placements):
-        if not placement.with_text:
-            continue
-        reason = placement.reason.value if placement.reason is not None else None
-        missing = undrawable(names[placement.recipient]) or undrawable(reason or "")
-        if missing:
-            raise Invalid(f"placements[{number}].with_text", "glyph-missing", characters=missing[:20])
+    with_text = [(number, p) for number, p in enumerate(plan.placements) if p.with_text]
+    if not with_text:
+        return
+    reasons = [placement.reason.value or "" if placement.reason else "" for _, placement in with_text]
+    texts = [*(names[placement.recipient] for _, placement in with_text), *reasons]
+    # Many stamps bear the same name.
+    asked = list(dict.fromkeys(texts))
+    try:
+        missing = dict(zip(asked, ctx.workshop.undrawable(asked), strict=True))
+    except PdfError as error:
+        raise unusable(error, "", "") from error
+    for (number, placement), reason in zip(with_text, reasons, strict=True):
+        name = names[placement.recipient]
+        for text, shown in ((name, name), (reason, f"{reason} ({name})")):
+            if missing[text]:
+                path = f"placements[{number}].with_text"
+                raise Invalid(path, "glyph-missing", text=clean_line(shown), characters=missing[text][:20])
 
 
 def _display_name(recipient: AskedRecipient) -> str:

@@ -9,7 +9,7 @@ UNATTESTED = frozenset({"unreachable", "timestamp-refused", "validation-data-mis
 """Nothing is wrong with the document: an authority did not answer, or not well. Why is in the log."""
 
 
-def unusable(error: PdfError, file_id: str, name: str, **values: int) -> ParapheurError:
+def unusable(error: PdfError, file_id: str, name: str, **values: str | int) -> ParapheurError:
     """Every child was busy, or the key's token is away: try again. Anything else: the document cannot take part, and
     ``code`` says why."""
     if error.code == "too-slow" and error.values.get("waiting"):
@@ -21,4 +21,7 @@ def unusable(error: PdfError, file_id: str, name: str, **values: int) -> Paraphe
     page = error.values.get("page")
     if error.code == "unrenderable" and isinstance(page, int):
         values["page"] = page
+    characters = error.values.get("characters")
+    if error.code == "glyph-missing" and isinstance(characters, str):
+        values = {"text": name, "characters": characters, **values}
     return UnusableDocument(error.code, file_id, name, **values)

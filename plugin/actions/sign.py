@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -34,13 +34,17 @@ from plugin.ports import Loaded
 
 log = structlog.get_logger()
 
+InkPath = Literal["signature.png_base64", "signature.strokes", "signature.text"]
+
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """What the signatory sent. ``image``: PNG or JPEG as it came; ``shown``: document -> SHA-256 of what he saw."""
+    """What the signatory sent. ``ink``, as it came: pen strokes (JSON), a name (text), or a PNG or JPEG; ``path``: the
+    field it came in; ``shown``: document -> SHA-256 of what he saw."""
 
     kind: str
-    image: bytes
+    ink: bytes | str
+    path: InkPath
     shown: dict[int, str]
     consented: bool
     consent_text: str
@@ -49,17 +53,14 @@ class Signing:
 
 def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Trace) -> Loaded:
     """Raises: NotFound, Conflict, Invalid, UnusableDocument, Unavailable."""
-    try:
-        ink_png = ctx.workshop.normalise_ink(signing.image)
-    except PdfError as error:
-        raise Invalid("signature.png_base64", error.code) from error
+    ink = _normalised(ctx, signing)
     command = Sign(
         recipient=recipient,
         shown=signing.shown,
         consented=signing.consented,
         sealed=None,
         signature_kind=signing.kind,
-        ink_sha256=hashlib.sha256(ink_png).hexdigest(),
+        ink_sha256=hashlib.sha256(ink).hexdigest(),
         consent=Consent(
             signing.consent_text,
             signing.consent_language,
@@ -78,7 +79,10 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
         lasting = ctx.lasting
         if lasting is not None:
             lasting = lasting.for_one_act() if is_last else lasting.for_now()
-        made = [_made(ctx, loaded, document, command, ink_png, now, lasting) for document in loaded.flow.documents]
+        made = [
+            _made(ctx, loaded, document, command, ink, signing.path, now, lasting)
+            for document in loaded.flow.documents
+        ]
         lay = [partial(_laid, ctx, loaded, one, command) for one in made]
         check = [partial(_check, ctx, one) for one in made]
         look = partial(folders_for_copies, ctx, loaded) if is_last else dict
@@ -110,26 +114,47 @@ class _Made:
     signed: Signed
 
 
+def _normalised(ctx: Context, signing: Signing) -> bytes:
+    """The ink as it is drawn. Raises: Invalid."""
+    try:
+        if isinstance(signing.ink, str):
+            return ctx.workshop.normalise_typed(signing.ink)
+        if signing.path == "signature.strokes":
+            return ctx.workshop.normalise_strokes(signing.ink)
+        return ctx.workshop.normalise_ink(signing.ink)
+    except PdfError as error:
+        characters = error.values.get("characters")
+        if isinstance(signing.ink, str) and isinstance(characters, str):
+            raise Invalid(signing.path, error.code, text=clean_line(signing.ink), characters=characters) from error
+        raise Invalid(signing.path, error.code) from error
+
+
+def _stamped(error: PdfError, recipient: Recipient) -> dict[str, str]:
+    """Whose stamp it is, where a font is not there any more."""
+    return {"text": clean_line(recipient.name)} if error.code == "glyph-missing" else {}
+
+
 def _made(
     ctx: Context,
     loaded: Loaded,
     document: Document,
     command: Sign,
-    ink_png: bytes,
+    ink: bytes,
+    path: InkPath,
     now: datetime,
     lasting: Lasting | None,
 ) -> _Made:
     before = fetch(ctx, loaded, document, document.current_sha256)
     recipient = loaded.flow.recipient(command.recipient)
-    order = _order(ctx, loaded, document, recipient, ink_png, now)
+    order = _order(ctx, loaded, document, recipient, ink, now)
     try:
         signed = ctx.workshop.sign(before, order, ctx.signer, lasting)
     except PdfError as error:
         if error.code in UNATTESTED:
             log.warning("seal.not_attested", code=error.code, reason=error.values.get("reason"))
-        raise unusable(error, document.file_id, document.name.value or "") from error
+        raise unusable(error, document.file_id, document.name.value or "", **_stamped(error, recipient)) from error
     if len(signed.data) - len(before) > ctx.limits.growth_bytes:
-        raise Invalid("signature.png_base64", "too-much-growth")
+        raise Invalid(path, "too-much-growth")
     return _Made(document, before, signed)
 
 
@@ -149,7 +174,7 @@ def _laid(ctx: Context, loaded: Loaded, made: _Made, command: Sign) -> SealedRev
 
 
 def _order(
-    ctx: Context, loaded: Loaded, document: Document, recipient: Recipient, ink_png: bytes, now: datetime
+    ctx: Context, loaded: Loaded, document: Document, recipient: Recipient, ink: bytes, now: datetime
 ) -> SealOrder:
     flow = loaded.flow
     placements = flow.placements_of(recipient.id, document.n)
@@ -164,7 +189,7 @@ def _order(
     }
     return SealOrder(
         fields=tuple(p.field for p in placements),
-        ink_png=ink_png,
+        ink=ink,
         texts=texts,
         name=ctx.wording.seal_name(flow.language, name),
         reason=reasons[0] if reasons else "",

@@ -1,7 +1,7 @@
 // Builds one IIFE bundle per surface and the style sheets, under fixed names, into plugin/static/ui, and writes
 // manifest.json: {file: first 12 hex digits of its SHA-256}. `node build.mjs sign` builds that surface alone.
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { transform } from "esbuild";
@@ -40,6 +40,13 @@ await build({
   },
 });
 
+// The fonts of typed names lie there already (tools/script_font.py): the sheet names them by their content.
+const digest = (file) => createHash("sha256").update(readFileSync(join(outDir, file))).digest("hex").slice(0, 12);
+const hand = readFileSync(join(here, "src/styles/hand.css"), "utf8")
+  .replace(/url\("([\w.-]+)"\)/g, (_found, file) => `url("${file}?v=${digest(file)}")`);
+const minified = await transform(hand, { loader: "css", minify: true, target: ["chrome111", "firefox115", "safari16.4"] });
+appendFileSync(join(outDir, "sign.css"), minified.code);
+
 // The sheet for pages that are the host's own: its values, and our rules below our elements alone.
 const sheet = (name) => readFileSync(join(here, "src/styles", `${name}.css`), "utf8");
 const keyframes = [];
@@ -77,6 +84,6 @@ writeFileSync(join(outDir, "embed.css"), code);
 const manifest = {};
 for (const file of readdirSync(outDir).sort()) {
   if (!/\.(js|css)$/.test(file)) continue;
-  manifest[file] = createHash("sha256").update(readFileSync(join(outDir, file))).digest("hex").slice(0, 12);
+  manifest[file] = digest(file);
 }
 writeFileSync(join(outDir, "manifest.json"), JSON.stringify(manifest, null, 2) + "\n");

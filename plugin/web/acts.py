@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 
 from plugin.actions.acting import check_may_act, load
 from plugin.actions.approve import approve
 from plugin.actions.refuse import refuse
-from plugin.actions.sign import Signing, sign
+from plugin.actions.sign import InkPath, Signing, sign
 from plugin.actions.view import view
 from plugin.flow.decide import check_turn
 from plugin.flow.errors import Invalid, NotAvailableYet, NotFound
@@ -19,7 +20,7 @@ from plugin.ports import Loaded
 from plugin.web.bodies import body, trace
 from plugin.web.language import language
 from plugin.web.office import office
-from plugin.web.schemas import ApproveRequest, RefuseRequest, SignRequest, ViewRequest
+from plugin.web.schemas import ApproveRequest, RefuseRequest, SignatureIn, SignRequest, ViewRequest
 
 IMAGE_LIMIT = 2_000_000
 ONE = _("I have read the document. I agree to sign it electronically and be bound by this signature.")
@@ -69,18 +70,14 @@ def _sign(flow_id: str, recipient: str) -> Loaded:
     if done is not None:
         return done
     asked = body(SignRequest)
-    if asked.signature.kind == "typed":
-        raise NotAvailableYet("signature.kind")
-    if asked.signature.strokes:
-        raise NotAvailableYet("signature.strokes")
-    if asked.signature.text:
-        raise NotAvailableYet("signature.text")
     if asked.code_token is not None:
         raise NotAvailableYet("code_token")
     lang = language(load(office().ctx, flow_id).flow.recipient(recipient).language)
+    ink, path = _ink(asked.signature)
     signing = Signing(
         kind=asked.signature.kind,
-        image=_image(asked.signature.png_base64),
+        ink=ink,
+        path=path,
         shown=_shown(asked.documents),
         consented=asked.consent,
         consent_text=consent_text(len(asked.documents), lang),
@@ -96,6 +93,17 @@ def _before(flow_id: str, recipient: str, act: str) -> tuple[Trace, Loaded | Non
 
 def _shown(documents: dict[str, str]) -> dict[int, str]:
     return {int(n): sha for n, sha in documents.items()}
+
+
+def _ink(sent: SignatureIn) -> tuple[bytes | str, InkPath]:
+    """What is drawn of what was sent: the text of a typed signature, the strokes of a drawn one, or else the image."""
+    if sent.kind == "typed":
+        if not sent.text or not sent.text.strip():
+            raise Invalid("signature.text", "field-missing")
+        return sent.text, "signature.text"
+    if sent.kind == "drawn" and (sent.strokes or (sent.strokes is not None and not sent.png_base64)):
+        return json.dumps(sent.strokes).encode("ascii"), "signature.strokes"
+    return _image(sent.png_base64), "signature.png_base64"
 
 
 def _image(encoded: str | None) -> bytes:

@@ -11,8 +11,8 @@ from plugin.actions.names import clean_line
 from plugin.flow.errors import NotFound
 
 PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 FILE_POLICY = "sandbox; default-src 'none'"

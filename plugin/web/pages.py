@@ -153,7 +153,7 @@ def _hashes() -> dict[str, str]:
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         for path in sorted(UI.iterdir())
-        if path.suffix in (".js", ".css") or path.name == "i18n.json"
+        if path.suffix in (".js", ".css", ".woff2") or path.name == "i18n.json"
     }
 
 

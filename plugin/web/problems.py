@@ -79,7 +79,7 @@ SENTENCES: dict[str, str] = {
     "too-heavy": _("This PDF needs too much memory and cannot be used."),
     "bad-image": _("This image cannot be used. Choose a PNG or JPEG with a signature on it."),
     "image-too-large": _("This image is too large: 2 MB at most."),
-    "glyph-missing": _("A name or reason has characters that the stamp's font cannot draw."),
+    "glyph-missing": _("No font here can draw these characters of “%(text)s” on a stamp: %(characters)s"),
     "not-verified": _("The sealed PDF did not pass our own check; nothing was signed."),
     "key-unavailable": _(
         "The organisation’s key cannot be reached at the moment. Nothing was signed; please try again in a moment."

@@ -120,10 +120,15 @@ class RefuseRequest(Model):
 
 
 class SignatureIn(Model):
+    """``drawn``: from ``strokes``, else from ``png_base64``. ``typed``: from ``text``.
+
+    A stroke is a list of points ``[x, y, width]`` in CSS pixels, y growing downwards.
+    """
+
     kind: Literal["drawn", "image", "typed"]
     png_base64: str | None = None
-    strokes: list[Any] | None = None
-    text: str | None = None
+    strokes: list[Any] | None = Field(default=None, examples=[[[[10, 20, 1.5], [40.5, 22, 2.8]]]])
+    text: Annotated[str, Field(max_length=400)] | None = None
 
 
 class SignRequest(Model):

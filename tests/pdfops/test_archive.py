@@ -17,6 +17,8 @@ from pdfops.ink import FAINTEST, on_paper, raster
 from pdfops.preview import render
 from pdfops.reading import open_reader
 from pdfops.seal import SealOrder, seal
+from pdfops.stamp import normalise_typed
+from pdfops.strokes import normalise_strokes
 from pdfops.verify import verify
 from tests.pdfops import archives, oracles, samples
 
@@ -60,6 +62,20 @@ def test_a_conforming_document_conforms_after_every_step(
         assert archives.broken_clauses(data, part) == set()
     assert verify(data).is_intact
     assert oracles.all_well(data, 5 if certification else 2)
+
+
+@pytest.mark.parametrize("ink", [b"[[[0,0,2],[80,30,4]],[[9,40,3]]]", "Zoé Łukasz".encode(), "Ωμέγα x\u0302".encode()])
+@pytest.mark.parametrize("intent", INTENTS)
+@pytest.mark.parametrize("part", [1, 2, 3])
+def test_drawn_and_typed_ink_keep_a_conforming_document_conforming(part: int, intent: str | None, ink: bytes) -> None:
+    """Lines, handwriting, and upright letters with one that was shaped."""
+    kept = normalise_strokes(ink) if ink.startswith(b"[") else normalise_typed(ink)
+    data = signed(prepare(archives.archive_pdf(part, intent), places(1)), 0, kept)
+    assert archives.broken_clauses(data, part) == set()
+    assert oracles.all_well(data, 1)
+    found = oracles.mark(oracles.poppler_page(data, 1, 144), (18, 38, 79))
+    assert found is not None
+    assert found[2] > 0.2
 
 
 @pytest.mark.parametrize("part", [1, 2])

@@ -48,7 +48,7 @@ def order(who: int, each: int = 1, ink: bytes | None = None) -> SealOrder:
     names = tuple(f"p{who}_{n}" for n in range(each))
     return SealOrder(
         fields=names,
-        ink_png=samples.ink_png() if ink is None else ink,
+        ink=samples.ink_png() if ink is None else ink,
         texts={names[0]: (name, "le 29 mars 2026 à 03:30", "Bon pour accord")},
         name=f"Cachet de l'organisation, apposé pour {name}",
         reason="Bon pour accord",

@@ -9,6 +9,9 @@ import re
 from pathlib import Path
 
 import pytest
+from fontTools.ttLib import TTFont
+
+from pdfops.font import script_font
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "plugin" / "static" / "ui"
@@ -25,6 +28,30 @@ def gzipped_bytes(*names: str) -> int:
 @built
 def test_the_signing_page_weighs_at_most_30_kb() -> None:
     assert gzipped_bytes("sign.js", "sign.css") <= 30_000
+
+
+@built
+@pytest.mark.parametrize("name", ["hand.woff2", "handcyrillic.woff2"])
+def test_the_font_of_typed_names_weighs_at_most_25_kb(name: str) -> None:
+    assert (BUILT / name).stat().st_size <= 25_000
+
+
+@built
+def test_the_page_knows_which_letters_its_font_has() -> None:
+    """What the sheet says of each file, what the file has, and what is drawn by hand are the same letters."""
+    ranges = re.findall(r"url\(([a-z0-9]+\.woff2).*?unicode-range:([^}]+)}", (BUILT / "sign.css").read_text())
+    everywhere = set()
+    for name, listed in ranges:
+        ends = [part.strip()[2:].split("-") for part in listed.split(",")]
+        said = {code for part in ends for code in range(int(part[0], 16), int(part[-1], 16) + 1)}
+        assert said == set(TTFont(BUILT / name).getBestCmap()), name
+        everywhere |= said
+    source = (SOURCE / "sign" / "typed.ts").read_text()
+    pattern = re.search(r"/\^(\[.*\])\+\$/", source)
+    assert pattern is not None
+    by_hand = re.compile(pattern[1])
+    assert {code for code in range(0x3000) if by_hand.match(chr(code))} == everywhere
+    assert not script_font().missing("".join(map(chr, everywhere)))
 
 
 @built

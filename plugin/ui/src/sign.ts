@@ -6,14 +6,17 @@ import { define, PageElement } from "./element";
 import { icon } from "./icons";
 import { size, t, tn } from "./i18n";
 import { Again } from "./sign/again";
-import { approval, preview, refusal, signLabel, whyNot, type SigningState } from "./sign/decisions";
+import { approval, preview, refusal, signLabel, whyNot, type SigningState, type Tab } from "./sign/decisions";
 import { done, type Decision } from "./sign/done";
-import { base64, IMAGE_LIMIT_BYTES, inkFromFile, type Ink } from "./sign/ink";
+import { IMAGE_LIMIT_BYTES, inkFromFile, signature, type Ink } from "./sign/ink";
 import "./sign/pad";
 import type { SigningPad } from "./sign/pad";
 import { goToMyPlace, markRead, reloadSaying, showAnew, showMarks, showSaid, showTimes, watchReading } from "./sign/page";
 import { offerText } from "./sign/text";
+import { inkFromText, LONGEST } from "./sign/typed";
 import type { FlowOut, LinkFlow } from "./types";
+
+const TABS: Tab[] = ["draw", "image", "type"];
 
 /** There is nothing left to decide here: the page as it is now says why. */
 const OVER = new Set(["already-decided", "flow-ended", "replaced", "flow-suspended", "not-your-turn"]);
@@ -30,6 +33,8 @@ class Signing extends PageElement {
   outcome: { decision: Decision; flow: FlowOut } | null = null;
   private drawn: Ink | null = null;
   private imported: Ink | null = null;
+  private typed: Ink | null = null;
+  private typedName: string | null = null; // null: not touched yet
   private strokes: SigningPad["strokes"] = []; // outlive the sheet
   private pad = createRef<SigningPad>();
   private api!: Api;
@@ -150,12 +155,23 @@ class Signing extends PageElement {
     const { ink } = this.signing;
     if (!ink) return;
     void this.decide("sign", {
-      signature: { kind: ink.kind, png_base64: base64(ink) }, consent: true, documents: this.hashes(),
+      signature: signature(ink), consent: true, documents: this.hashes(),
     }, "signed");
   }
 
-  private tab(tab: SigningState["tab"]): void {
-    this.set({ tab, ink: tab === "draw" ? this.drawn : this.imported });
+  private tab(tab: Tab): void {
+    this.set({ tab, ink: { draw: this.drawn, image: this.imported, type: this.typed }[tab] });
+    if (tab === "type" && this.typedName === null) void this.write(this.flow?.me.name ?? "");
+  }
+
+  /** What is typed becomes ink once its picture is there; a later letter overtakes an earlier one. */
+  private async write(name: string): Promise<void> {
+    this.typedName = name;
+    this.requestUpdate();
+    const ink = await inkFromText(name);
+    if (this.typedName !== name) return;
+    this.typed = ink;
+    if (this.signing.tab === "type") this.set({ ink });
   }
 
   private async choose(input: HTMLInputElement): Promise<void> {
@@ -175,16 +191,24 @@ class Signing extends PageElement {
   }
 
   private tabs(): TemplateResult {
-    const one = (tab: SigningState["tab"], label: string, pic: TemplateResult) => html`<button type="button" role="tab"
+    const one = (tab: Tab, label: string, pic: TemplateResult) => html`<button type="button" role="tab"
       aria-selected=${this.signing.tab === tab} data-test="tab-${tab}" tabindex=${this.signing.tab === tab ? 0 : -1}
       @click=${() => this.tab(tab)}>${pic}${label}</button>`;
     const turn = (event: KeyboardEvent) => {
-      if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
-      this.tab(this.signing.tab === "draw" ? "image" : "draw");
+      const step = { ArrowLeft: TABS.length - 1, ArrowRight: 1 }[event.key];
+      if (!step) return;
+      this.tab(TABS[(TABS.indexOf(this.signing.tab) + step) % TABS.length] ?? "draw");
       void this.updateComplete.then(() => this.querySelector<HTMLElement>("[role=tab][aria-selected=true]")?.focus());
     };
     return html`<div class="pf-seg" role="tablist" aria-label=${t("How to sign")} @keydown=${turn}>
-      ${one("draw", t("Draw"), icon("rename", "s16"))}${one("image", t("Upload an image"), icon("image", "s16"))}</div>`;
+      ${one("draw", t("Draw"), icon("rename", "s16"))}${one("image", t("Upload an image"), icon("image", "s16"))}${one("type", t("Type your name"), icon("text", "s16"))}</div>`;
+  }
+
+  private typeTab(): TemplateResult {
+    return html`<div class="pf-pad img">${this.typed ? html`<img src=${this.typed.png} alt=${t("Your signature, from your name")} />` : nothing}</div>
+      <label class="pf-field"><span class="pf-label">${t("Your name")}</span>
+        <input class="pf-input" type="text" autocomplete="name" maxlength=${LONGEST} data-test="type-name" .value=${this.typedName ?? ""}
+          @input=${(event: Event) => void this.write((event.target as HTMLInputElement).value)} /></label>`;
   }
 
   private imageTab(): TemplateResult {
@@ -232,7 +256,7 @@ class Signing extends PageElement {
     const { busy, error, consent, ink } = this.signing;
     return frame({
       title: t("Your signature"), busy, error, close: () => this.show(""), reload: this.reload, again: this.retrying,
-      body: html`${this.tabs()}${this.drawTab()}${this.signing.tab === "image" ? this.imageTab() : nothing}
+      body: html`${this.tabs()}${this.drawTab()}${this.signing.tab === "image" ? this.imageTab() : this.signing.tab === "type" ? this.typeTab() : nothing}
         ${preview(flow, ink, this.apiBase)}
         <label class="pf-check"><input type="checkbox" data-test="consent" .checked=${consent}
           @change=${(event: Event) => this.set({ consent: (event.target as HTMLInputElement).checked })} />

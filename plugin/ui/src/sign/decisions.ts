@@ -7,8 +7,10 @@ import type { LinkFlow } from "../types";
 import { crop } from "./crop";
 import type { Ink } from "./ink";
 
+export type Tab = "draw" | "image" | "type";
+
 export interface SigningState {
-  tab: "draw" | "image";
+  tab: Tab;
   ink: Ink | null;
   imageName: string;
   imageError: string;
@@ -22,7 +24,9 @@ export interface SigningState {
 type Sheet = { flow: LinkFlow; busy: boolean; error: string; close(): void; reload?: (() => void) | undefined; again?: Frame["again"]; type(text: string): void; send(): void };
 
 export function whyNot(state: SigningState): string {
-  if (!state.ink) return state.tab === "draw" ? t("Draw your signature first.") : t("Choose an image first.");
+  if (!state.ink)
+    return state.tab === "draw" ? t("Draw your signature first.")
+      : state.tab === "image" ? t("Choose an image first.") : t("Type your name first.");
   if (!state.consent) return t("Tick the box to agree.");
   return "";
 }

@@ -1,13 +1,20 @@
-/** Ink as it goes over the wire: a PNG without anything around it, on a transparent ground. */
+/** Points of a pen, [x, y, width] each, in CSS pixels. */
+export type Stroke = [number, number, number][];
+
+/** Ink: a picture of it without anything around it, on a transparent ground, and what the picture was made from. */
 export interface Ink {
-  kind: "drawn" | "image";
+  kind: "drawn" | "image" | "typed";
   png: string; // data URL
+  strokes?: Stroke[]; // of drawn ink
+  text?: string; // of typed ink
   width_px: number;
   height_px: number;
   cleared: boolean; // an opaque ground was made transparent
 }
 
-export const base64 = (ink: Ink) => ink.png.slice(ink.png.indexOf(",") + 1);
+/** As it goes over the wire: lines and letters as such, so that the PDF is sharp at any zoom. */
+export const signature = ({ kind, png, strokes, text }: Ink) =>
+  text ? { kind, text } : strokes ? { kind, strokes } : { kind, png_base64: png.slice(png.indexOf(",") + 1) };
 
 export const INK_COLOUR = "#12264f";
 export const IMAGE_LIMIT_BYTES = 2_000_000;

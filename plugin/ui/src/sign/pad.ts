@@ -3,10 +3,11 @@ import { createRef, ref } from "lit/directives/ref.js";
 import SignaturePad, { type PointGroup } from "signature_pad";
 import { define, PageElement } from "../element";
 import { t } from "../i18n";
-import { INK_COLOUR, sheet, trimmed, type Ink } from "./ink";
+import { INK_COLOUR, sheet, trimmed, type Ink, type Stroke } from "./ink";
 
 const MIN_WIDTH_PX = 600;
 const MIN_LENGTH_PX = 40;
+const LEAST_LENGTH_PX = 20; // dots alone are none
 
 /** How far the pen went, in CSS pixels. */
 function travelled(groups: PointGroup[]): number {
@@ -20,7 +21,24 @@ function travelled(groups: PointGroup[]): number {
   return sum;
 }
 
-export const isSignature = (groups: PointGroup[]) => groups.length >= 2 || travelled(groups) >= MIN_LENGTH_PX;
+export const isSignature = (groups: PointGroup[]) => travelled(groups) >= (groups.length >= 2 ? LEAST_LENGTH_PX : MIN_LENGTH_PX);
+
+/** As wide as the pad draws them: the faster the pen, the thinner. What the pad calls a width is half of it. */
+function widths({ points, minWidth, maxWidth, velocityFilterWeight }: PointGroup): Stroke {
+  const short = (value: number) => Math.round(value * 100) / 100;
+  let speed = 0;
+  return points.map((point, i) => {
+    const before = points[i - 1];
+    let width = (minWidth + maxWidth) / 2;
+    if (before) {
+      const passed_ms = point.time - before.time;
+      const now = passed_ms ? Math.hypot(point.x - before.x, point.y - before.y) / passed_ms : 0;
+      speed = velocityFilterWeight * now + (1 - velocityFilterWeight) * speed;
+      width = Math.max(maxWidth / (speed + 1), minWidth);
+    }
+    return [short(point.x), short(point.y), short(2 * width)];
+  });
+}
 
 /** The strokes drawn again at least 600 px wide. Time is stretched with space, so that strokes keep their weight. */
 function exported(groups: PointGroup[]): Ink | null {
@@ -38,7 +56,8 @@ function exported(groups: PointGroup[]): Ink | null {
       minWidth: group.minWidth * scale,
       maxWidth: group.maxWidth * scale,
       dotSize: group.dotSize * scale,
-      points: group.points.map((p) => ({
+      // The pad draws a line up to its last point but one; a dot is a point alone.
+      points: [...group.points, ...group.points.slice(1).slice(-1)].map((p) => ({
         ...p,
         x: (p.x - left) * scale + margin,
         y: (p.y - top) * scale + margin,
@@ -47,7 +66,8 @@ function exported(groups: PointGroup[]): Ink | null {
     })),
   );
   pad.off();
-  return trimmed(context, "drawn");
+  const ink = trimmed(context, "drawn");
+  return ink && { ...ink, strokes: groups.map(widths) };
 }
 
 /** The drawing pad. Fires `pf-ink` with the ink, or null while it is not yet a signature. */
