@@ -117,7 +117,7 @@ def create_app(
         index.begin()
         index.ready()
     store = Store(files, database, keys, vault, index, leases, accounts)
-    workshop = Workshop(children=settings.pdf_children)
+    workshop = Workshop(children=settings.pdf_children, fonts=settings.fonts)
 
     @at_most(FLOW_WAIT_S)
     def tend(flow_id: str) -> None:

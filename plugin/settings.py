@@ -43,6 +43,7 @@ LISTS = {
     "tsa_urls",
     "outbound_origins",
     "outbound_private_hosts",
+    "fonts",
 }
 """Values that are lists: their parts are separated by commas."""
 
@@ -58,6 +59,12 @@ class BadSettings(ValueError):
 def _known_zone(name: str) -> str:
     ZoneInfo(name)
     return name
+
+
+def _a_folder(path: str) -> str:
+    if not Path(path).is_absolute() or not Path(path).is_dir():
+        raise ValueError("not a folder; give its whole path")
+    return path
 
 
 def _none_or_a_megabyte(size_bytes: int) -> int:
@@ -114,6 +121,7 @@ class Settings(BaseModel):
     outbound_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^\s/]+$")], ...] = ()
     outbound_private_hosts: tuple[str, ...] = ()
     pdf_children: Annotated[int, Field(ge=1, le=64)] = 2
+    fonts: tuple[Annotated[str, AfterValidator(_a_folder)], ...] | None = None
     seal_p12: Path | None = None
     seal_p12_password: SecretStr = SecretStr("")
     seal_pkcs11_module: str = ""

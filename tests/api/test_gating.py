@@ -127,3 +127,12 @@ def test_settings_name_the_groups_and_only_lower_the_limits() -> None:
     for name, value in (("MAX_DOCUMENTS", "51"), ("MAX_RECIPIENTS", "201"), ("VALIDATION_FILE_LIMIT_BYTES", "15")):
         with pytest.raises(BadSettings, match=name):
             from_environment({f"PARAPHEUR_{name}": value}, **NEEDED)
+
+
+def test_folders_with_fonts_have_to_be_there(tmp_path: Path) -> None:
+    read = from_environment({"PARAPHEUR_FONTS": f"{tmp_path}, {tmp_path.parent}"}, **NEEDED)
+    assert read.fonts == (str(tmp_path), str(tmp_path.parent))
+    assert from_environment({}, **NEEDED).fonts is None
+    for value in (f"{tmp_path}/nowhere", "."):
+        with pytest.raises(BadSettings, match="FONTS"):
+            from_environment({"PARAPHEUR_FONTS": value}, **NEEDED)

@@ -116,6 +116,7 @@ NOT_OFFERED = {
     "PARAPHEUR_ONLY_INSTANCE": "a container is the only one on its volume",
     "PARAPHEUR_VAULT_URL": "the image holds no database driver",
     "PARAPHEUR_INDEX_URL": "the same",
+    "PARAPHEUR_FONTS": "fonts lie in the image, or nowhere",
     "PARAPHEUR_SWEEP_EVERY_S": "right as it is, but in tests",
     "PARAPHEUR_PATROL_EVERY_S": "the same",
 }
