@@ -28,6 +28,9 @@ from pdfops.font import EM, StampFont, stamp_font
 DEBIAN_FOLDERS: Final = ("/usr/share/fonts/truetype/noto", "/usr/share/fonts/opentype/noto")
 ENDINGS: Final = (".ttf", ".otf", ".ttc")
 MAX_FONTS: Final = 1_000
+MAX_FONT_BYTES: Final = 300_000_000
+"""Of all fonts together: they lie in the address space of a child, which is bounded."""
+
 _OTHER_STYLES: Final = re.compile(
     "bold|italic|oblique|light|thin|black|medium|heavy|condensed|mono|emoji|display|math"
 )
@@ -156,14 +159,21 @@ class Shelf:
 
 
 def fonts_in(folders: Sequence[str]) -> list[Path]:
-    """The upright fonts of ordinary weight below some folders, those of plain shapes first."""
+    """The upright fonts of ordinary weight below some folders, those of plain shapes first, as many as have room."""
     found = {
         path
         for folder in folders
         for path in sorted(Path(folder).rglob("*"))
         if path.suffix.lower() in ENDINGS and not _OTHER_STYLES.search(path.stem.lower())
     }
-    return sorted(found, key=lambda path: ("sans" not in path.stem.lower(), len(path.stem), str(path)))[:MAX_FONTS]
+    kept: list[Path] = []
+    room = MAX_FONT_BYTES
+    for path in sorted(found, key=lambda path: ("sans" not in path.stem.lower(), len(path.stem), str(path))):
+        size_bytes = path.stat().st_size if path.is_file() else room + 1
+        if size_bytes <= room and len(kept) < MAX_FONTS:
+            kept.append(path)
+            room -= size_bytes
+    return kept
 
 
 _folders: tuple[str, ...] = DEBIAN_FOLDERS

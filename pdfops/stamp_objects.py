@@ -5,6 +5,7 @@ Source: ISO 32000-2, 8.9.5 (images), 8.10 (forms), 9.6.4 (Type 3 fonts), 9.7 (co
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,8 @@ from pdfops.font import EM, StampFont, Subset
 from pdfops.ink import Raster, on_paper
 from pdfops.shaping import Cluster
 
+LEAST_DEFLATED_BYTES: Final = 400
+
 MAX_CODES: Final = 255
 """Letters of one Type 3 font: codes are bytes, and 0 is left alone."""
 
@@ -24,20 +27,18 @@ MAX_CODES: Final = 255
 def form_object(
     writer: Any, box: Sequence[float], content: bytes, resources: Any, matrix: Sequence[float] | None = None
 ) -> Any:
-    form = generic.StreamObject(
-        {
-            pdf_name("/Type"): pdf_name("/XObject"),
-            pdf_name("/Subtype"): pdf_name("/Form"),
-            pdf_name("/BBox"): numbers(*box),
-            pdf_name("/Resources"): resources,
-        },
-        stream_data=content,
-    )
+    entries = {
+        pdf_name("/Type"): pdf_name("/XObject"),
+        pdf_name("/Subtype"): pdf_name("/Form"),
+        pdf_name("/BBox"): numbers(*box),
+        pdf_name("/Resources"): resources,
+    }
     if matrix is not None:
-        form["/Matrix"] = numbers(*matrix)
-    if len(content) > 400:
-        form.compress()
-    return writer.add_object(form)
+        entries[pdf_name("/Matrix")] = numbers(*matrix)
+    if len(content) < LEAST_DEFLATED_BYTES:
+        return writer.add_object(generic.StreamObject(entries, stream_data=content))
+    entries[pdf_name("/Filter")] = pdf_name("/FlateDecode")
+    return writer.add_object(generic.StreamObject(entries, encoded_data=zlib.compress(content, 4)))
 
 
 def image_object(writer: Any, ink: Raster, rules: Rules) -> Any:

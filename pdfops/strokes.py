@@ -32,7 +32,7 @@ COLOUR: Final = "0.071 0.149 0.31"
 """Dark blue, as the pad shows it."""
 
 MAX_CUTS: Final = 8
-STEP: Final = 0.08
+STEP: Final = 0.12
 """How much wider one piece of a curve may be than the one before, as a part of the wider of both."""
 
 Point = tuple[int, int, int]
@@ -98,9 +98,10 @@ def drawn(ink: Strokes, colour: bytes) -> bytes:
         width = 0
         for number, curve in _curves(stroke, ink.height):
             if number != width:
-                parts.append(f"{'S ' if width else ''}{number} w {_at(curve[0])} m")
+                parts.append(f"{'S ' if width else ''}{number} w {curve[0][0]:.0f} {curve[0][1]:.0f} m")
                 width = number
-            parts.append(f"{_at(curve[1])} {_at(curve[2])} {_at(curve[3])} c")
+            (bx, by), (cx, cy), (dx, dy) = curve[1:]
+            parts.append(f"{bx:.0f} {by:.0f} {cx:.0f} {cy:.0f} {dx:.0f} {dy:.0f} c")
         parts.append("S")
     return "\n".join(parts).encode("ascii")
 
@@ -168,17 +169,12 @@ def _controls(before: Spot, here: Spot, after: Spot) -> tuple[Spot, Spot]:
 
 
 def _split(curve: tuple[Spot, Spot, Spot, Spot], t: float) -> tuple[Any, Any]:
-    """A Bézier cut in two at ``t``."""
-
-    def between(a: Spot, b: Spot) -> Spot:
-        return a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t
-
-    a, b, c, d = curve
-    ab, bc, cd = between(a, b), between(b, c), between(c, d)
-    abc, bcd = between(ab, bc), between(bc, cd)
-    middle = between(abc, bcd)
-    return (a, ab, abc, middle), (middle, bcd, cd, d)
-
-
-def _at(spot: Spot) -> str:
-    return f"{round(spot[0])} {round(spot[1])}"
+    """A Bézier cut in two at ``t``, as de Casteljau does."""
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = curve
+    ab = abx, aby = ax + (bx - ax) * t, ay + (by - ay) * t
+    bcx, bcy = bx + (cx - bx) * t, by + (cy - by) * t
+    cd = cdx, cdy = cx + (dx - cx) * t, cy + (dy - cy) * t
+    abc = abcx, abcy = abx + (bcx - abx) * t, aby + (bcy - aby) * t
+    bcd = bcdx, bcdy = bcx + (cdx - bcx) * t, bcy + (cdy - bcy) * t
+    middle = abcx + (bcdx - abcx) * t, abcy + (bcdy - abcy) * t
+    return (curve[0], ab, abc, middle), (middle, bcd, cd, curve[3])

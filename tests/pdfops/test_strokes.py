@@ -137,6 +137,26 @@ def test_what_is_no_drawing_is_refused(strokes: Any) -> None:
     assert code_of(strokes) == "bad-image"
 
 
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=20,
+)
+
+
+@given(values.map(sent) | st.binary(max_size=60))
+@settings(deadline=None, max_examples=300)
+def test_anything_else_is_refused_as_no_drawing(data: bytes) -> None:
+    for read in (normalise_strokes, read_strokes):
+        try:
+            read(data)
+        except PdfError as error:
+            code = error.code
+        else:
+            code = "taken"
+        assert code in ("bad-image", "taken")
+
+
 def test_too_much_of_a_drawing_is_refused() -> None:
     assert code_of([loop()] * (MAX_STROKES + 1)) == "image-too-large"
     assert code_of([loop() * (MAX_POINTS // 41 + 1)]) == "image-too-large"
