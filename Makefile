@@ -46,7 +46,7 @@ test-ui: setup ## the browser tests alone
 test-dav: setup ## the file area alone
 	$(BIN)/pytest tests/dav tests/demo
 
-bench: setup ## what a signature costs, beside a peer and the limit
+bench: setup ## what a signature costs, beside two peers and the limit
 	$(BIN)/python -m tests.bench.seal_bench
 
 bench-nextcloud: setup ## the same on a real Nextcloud: NEXTCLOUD_URL=… as in docs/testing-nextcloud.md

@@ -2,24 +2,27 @@
 
     python -m tests.bench.seal_bench [--runs N]
 
-For a PDF of one page, of 2 MB and of 15 MB:
+For a PDF of one page, of 2 MB and of 15 MB, with an RSA-3072 key and with one on P-256:
 
-- limit: read the file, SHA-256, one RSA-3072 signature, write the file;
+- limit: read the file, SHA-256, one signature with that key, write the file;
 - seal: `pdfops.seal.seal`, the seal step alone, in process, warm;
 - workshop: the same through `pdfops.sandbox.Workshop`, the check of the output included;
 - check: `pdfops.verify.check_seal`, the check alone, in process;
-- pyHanko: used plainly (SimpleSigner, PdfSigner, PAdES, RSA-3072), the same key size and an image with text as stamp.
+- pyHanko: used plainly (SimpleSigner, PdfSigner, PAdES), the same kind of key and an image with text as stamp;
+- pdfsig: poppler's C++, with RSA-3072 as a whole process; text alone as stamp (`tests.bench.peers`).
 
-Runs are interleaved, so that a busy machine is busy for all of them. Milliseconds are median/minimum; ratios are of
-the medians, to the limit. Memory is the peak of a process that sealed one such file. Then what checking
-and showing costs (`tests.bench.verify_bench`); then the whole request (`tests.bench.sign_bench`), and
-what others wait while bombs are refused (`tests.bench.bomb_bench`).
+The ink is of one colour; in the row that says so it has soft edges of many shades, which takes longer.
+
+Runs are interleaved, so that a busy machine is busy for all of them. Milliseconds are median/minimum, and so are the
+ratios to the limit. Memory is the peak of a process that sealed one such file. Every output of the run is put before
+pdfsig and pyHanko; unless both hold all of them for valid the exit code is 1. Then what checking and showing costs
+(`tests.bench.verify_bench`), then the whole request (`tests.bench.sign_bench`), and what others wait while bombs are
+refused (`tests.bench.bomb_bench`).
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import datetime as dt
 import hashlib
 import io
@@ -28,15 +31,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from pyhanko.pdf_utils.images import PdfImage
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.pdf_utils.layout import AxisAlignment, Margins, SimpleBoxLayoutRule
-from pyhanko.sign import PdfSignatureMetadata, PdfSigner
-from pyhanko.sign.fields import SigSeedSubFilter
-from pyhanko.stamp import TextStampStyle
 
 from pdfops.fields import Place, prepare
 from pdfops.ink import normalise_ink
@@ -44,13 +42,34 @@ from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder, seal
 from pdfops.verify import check_seal
 from tests.bench import bomb_bench, sign_bench, verify_bench
-from tests.bench.timing import once, shown
+from tests.bench.peers import Pdfsig, Verdicts, plainly
+from tests.bench.timing import shown, timed
 from tests.pdfops import samples
 
-SIZES = {"1 page": 0, "2 MB": 2_000_000, "15 MB": 15_000_000}
 FIELD = "bench"
 NAME = "Zoé Łukaszewicz"
 LINES = (NAME, "le 29 mars 2026 à 03:30", "Bon pour accord")
+
+
+@dataclass(frozen=True)
+class Row:
+    label: str
+    size_bytes: int = 0
+    is_p256: bool = False
+    is_smooth: bool = False
+
+
+ROWS = (
+    Row("1 page"),
+    Row("1 page, soft ink", is_smooth=True),
+    Row("2 MB", 2_000_000),
+    Row("15 MB", 15_000_000),
+    Row("P-256, 1 page", is_p256=True),
+    Row("P-256, 2 MB", 2_000_000, is_p256=True),
+    Row("P-256, 15 MB", 15_000_000, is_p256=True),
+)
+OUTPUTS = ("seal", "workshop", "pyHanko")
+HEAD = ["", "limit", "seal", "workshop + check", "check alone", "pyHanko", "pdfsig", "appended B", "peak MB"]
 
 
 def document(size_bytes: int) -> bytes:
@@ -68,33 +87,12 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def plainly(data: bytes, ink: Image.Image) -> bytes:
-    """The library as its documentation shows it."""
-    writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=False)
-    left = SimpleBoxLayoutRule(AxisAlignment.ALIGN_MIN, AxisAlignment.ALIGN_MID, Margins(2, 110, 2, 2))
-    right = SimpleBoxLayoutRule(AxisAlignment.ALIGN_MAX, AxisAlignment.ALIGN_MID, Margins(100, 2, 2, 2))
-    style = TextStampStyle(
-        stamp_text="%(signer)s\n%(ts)s\nBon pour accord",
-        background=PdfImage(ink),
-        background_layout=left,
-        background_opacity=1.0,
-        inner_content_layout=right,
-        border_width=0,
-    )
-    metadata = PdfSignatureMetadata(
-        field_name=FIELD, subfilter=SigSeedSubFilter.PADES, reason="Bon pour accord", name="Zoe Lukaszewicz"
-    )
-    signer = PdfSigner(metadata, samples.stranger(), stamp_style=style)
-    output = asyncio.run(signer.async_sign_pdf(writer, existing_fields_only=True))
-    return bytes(output.getvalue())
-
-
-def measure(label: str, size_bytes: int, runs: int, workshop: Workshop, folder: Path) -> list[str]:
-    data = document(size_bytes)
+def measure(row: Row, runs: int, workshop: Workshop, folder: Path, pdfsig: Pdfsig, verdicts: Verdicts) -> list[str]:
+    data = document(row.size_bytes)
     source, target = folder / "in.pdf", folder / "out.pdf"
     source.write_bytes(data)
-    signer = samples.organisation()
-    ink = normalise_ink(samples.ink_png())
+    signer, theirs = samples.p256() if row.is_p256 else samples.organisation(), samples.stranger(row.is_p256)
+    ink = normalise_ink(samples.smooth_ink_png() if row.is_smooth else samples.ink_png())
     picture = Image.open(io.BytesIO(ink))
     picture.load()
     given = order(ink)
@@ -110,23 +108,37 @@ def measure(label: str, size_bytes: int, runs: int, workshop: Workshop, folder: 
         "seal": lambda: seal(data, given, signer),
         "workshop": lambda: workshop.seal(data, given, signer),
         "check": lambda: check_seal(sealed, len(data), (FIELD,), 0),
-        "pyHanko": lambda: plainly(data, picture),
+        "pyHanko": lambda: plainly(data, picture, FIELD, theirs),
     }
+    if not pdfsig.missing and not row.is_p256:
+        jobs["pdfsig"] = lambda: pdfsig.sign(source)
     times: dict[str, list[float]] = {name: [] for name in jobs}
-    for job in (*jobs.values(), *jobs.values()):
-        job()
-    for _ in range(runs):
+    tails: list[bytes] = []  # not whole files: that would be gigabytes
+    appended: dict[str, int] = {}
+    for run in range(-2, runs):
         for name, job in jobs.items():
-            times[name].append(once(job))
-    base = statistics.median(times["limit"])
-    row = [label]
-    for name in jobs:
-        ratio = "" if name == "limit" else f" ({statistics.median(times[name]) / base:.1f}x)"
-        row.append(shown(times[name]) + ratio)
-    theirs = plainly(data, picture)
-    row.append(f"{len(sealed) - len(data):,} / {len(theirs) - len(data):,}")
-    row.append(f"{memory_mb('seal', source)} / {memory_mb('pyhanko', source)}")
-    return row
+            took, output = timed(job)
+            if run >= 0:
+                times[name].append(took)
+            if isinstance(output, bytes):
+                appended[name] = len(output) - len(data)
+                if name in OUTPUTS:
+                    if not output.startswith(data):
+                        raise SystemExit(f"{row.label}: {name} changed what was there")
+                    tails.append(output[len(data) :])
+    for tail in tails:
+        verdicts.ask(data + tail)
+    cells = [with_ratio(times[name], times["limit"]) if name in times else "-" for name in (*jobs, "pdfsig")[:6]]
+    sizes = " / ".join(f"{appended[name]:,}" if name in appended else "-" for name in ("seal", "pyHanko", "pdfsig"))
+    memory = "-" if row.is_p256 else f"{memory_mb('seal', source)} / {memory_mb('pyhanko', source)}"
+    return [row.label, *cells, sizes, memory]
+
+
+def with_ratio(times: list[float], limit: list[float]) -> str:
+    if times is limit:
+        return shown(times)
+    medians, fastest = statistics.median(times) / statistics.median(limit), min(times) / min(limit)
+    return f"{shown(times)} ({medians:.1f}x/{fastest:.1f}x)"
 
 
 def memory_mb(which: str, source: Path) -> int:
@@ -140,7 +152,7 @@ def do_once(which: str, source: Path) -> None:
     if which == "seal":
         seal(data, order(ink), samples.organisation())
     else:
-        plainly(data, Image.open(io.BytesIO(ink)))
+        plainly(data, Image.open(io.BytesIO(ink)), FIELD, samples.stranger())
     status = Path("/proc/self/status").read_text()  # the kernel's own figure: ru_maxrss remembers the parent's
     print(status.split("VmHWM:")[1].split()[0])
 
@@ -154,19 +166,23 @@ def main() -> None:
     if arguments.once:
         do_once(arguments.once, arguments.file)
         return
-    head = ["", "limit", "seal", "workshop + check", "check alone", "pyHanko", "appended B", "peak MB"]
-    rows = []
+    verdicts = Verdicts()
     with Workshop(children=2) as workshop, tempfile.TemporaryDirectory() as folder:
-        for label, size_bytes in SIZES.items():
-            rows.append(measure(label, size_bytes, arguments.runs, workshop, Path(folder)))
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    print(f"one visible signature, RSA-3072; ms, median/min of {arguments.runs} runs; (x) = median / limit")
-    print("appended and peak memory: ours / pyHanko")
-    for row in [head, *rows]:
+        pdfsig = Pdfsig(Path(folder))
+        rows = [measure(row, arguments.runs, workshop, Path(folder), pdfsig, verdicts) for row in ROWS]
+    widths = [max(len(row[column]) for row in [HEAD, *rows]) for column in range(len(HEAD))]
+    print(f"one visible signature, RSA-3072 unless said; ms and (x of the limit), median/min of {arguments.runs} runs")
+    print("appended: ours / pyHanko / pdfsig; peak memory: ours / pyHanko")
+    if pdfsig.missing:
+        print(f"no pdfsig column: {' and '.join(pdfsig.missing)} not installed")
+    for row in [HEAD, *rows]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), flush=True)
+    print(verdicts, flush=True)
     print("\n".join(verify_bench.lines(arguments.runs)), flush=True)
     print(sign_bench.line(min(arguments.runs, sign_bench.RUNS)), flush=True)
     print(bomb_bench.line())
+    if not verdicts.are_all_well:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

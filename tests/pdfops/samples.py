@@ -233,6 +233,12 @@ def organisation(name: str = "Mairie d'Étampes") -> KeySigner:
 @cache
 def p256() -> KeySigner:
     """A signer on the curve P-256."""
+    return KeySigner(*_p256_pems())
+
+
+@cache
+def _p256_pems() -> tuple[bytes, bytes]:
+    """Private key and certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "P-256")])
     builder = x509.CertificateBuilder(name, name, key.public_key(), 7, SIGNED_AT, SIGNED_AT + dt.timedelta(days=900))
@@ -241,13 +247,13 @@ def p256() -> KeySigner:
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return KeySigner(pem, certificate.public_bytes(serialization.Encoding.PEM))
+    return pem, certificate.public_bytes(serialization.Encoding.PEM)
 
 
 @cache
-def stranger() -> SimpleSigner:
-    """Somebody else's key, used through pyHanko."""
-    key_pem, certificate_pem = make_organisation_certificate("Quelqu'un d'autre")
+def stranger(is_p256: bool = False) -> SimpleSigner:
+    """Somebody else's key (RSA-3072 unless told), used through pyHanko."""
+    key_pem, certificate_pem = _p256_pems() if is_p256 else make_organisation_certificate("Quelqu'un d'autre")
     key = serialization.load_pem_private_key(key_pem, None)
     der = key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -398,6 +404,12 @@ def ink_png(size: tuple[int, int] = (600, 200), colour: str = "navy", mode: str 
     pixels = [(x * width, y * height) for x, y in points]
     ImageDraw.Draw(picture).line(pixels, fill=colour, width=max(2, height // 25), joint="curve")
     return encoded(picture)
+
+
+def smooth_ink_png(size: tuple[int, int] = (600, 200)) -> bytes:
+    """The same stroke with soft edges of many shades, as a canvas rounds them."""
+    large = Image.open(io.BytesIO(ink_png((4 * size[0], 4 * size[1]), "#12264f")))
+    return encoded(large.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA"))
 
 
 def block_png(size: tuple[int, int] = (100, 100), colour: tuple[int, int, int] = (255, 0, 0)) -> bytes:
