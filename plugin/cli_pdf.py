@@ -317,7 +317,7 @@ def _workshop() -> Any:
         try:
             yield workshop
         except PdfError as error:
-            raise Refusal(error.code, sentence(error.code, "en", dict(error.values))) from error
+            raise Refusal(error.code, sentence(error.code, "en", {"text": "--text", **error.values})) from error
 
 
 def _read(path: Path) -> bytes:

@@ -280,6 +280,9 @@ def test_what_cannot_be_sealed_leaves_no_file(
 ) -> None:
     out, box = tmp_path / "o.pdf", ("--box", "0.1,0.1,0.3,0.1")
     assert typed("seal", paper, out, *box, "--page", 9, "--image", ink)[1]["code"] == "no-such-page"
+    code, answer = typed("seal", paper, out, *box, "--text", "Zoé 😀")
+    assert (code, answer["code"]) == (1, "glyph-missing")
+    assert answer["message"].endswith("“--text” on a stamp: 😀")
     assert typed("seal", paper, out, *box, "--image", paper)[1]["code"] == "bad-image"
     assert typed("seal", paper, out, *box)[1]["code"] == "nothing-to-show"
     assert typed("seal", paper, out, *box, "--image", ink, "--p12", ink)[1]["code"] == "bad-key"
