@@ -70,6 +70,7 @@ class Workshop:
         self._alive: set[Child] = set()
         self._aside: set[Child] = set()
         self._most_aside = children
+        self._dying: list[Child] = []
         self._mothers: list[tuple[Mother, set[Child]]] = []
         self._renews = False
         self._closed = False
@@ -247,7 +248,9 @@ class Workshop:
         except BaseException:
             self._replace(child)
             raise
-        if child.yields or child.is_worn():
+        if child.yields:
+            self._let_go(child)
+        elif child.is_worn():
             self._replace(child)
         else:
             self._idle.put(child)
@@ -257,6 +260,7 @@ class Workshop:
 
     def _take(self) -> Child:
         deadline = time.monotonic() + self._limits.wait_s
+        self._bury_dead()
         while True:
             if self._is_closed():
                 raise WorkshopClosedError
@@ -278,6 +282,26 @@ class Workshop:
                 return
             self._aside.add(child)
         self._wanted.put(True)
+
+    def _let_go(self, child: Child) -> None:
+        """It has done its work. Nobody waits for its end, which takes a while where the machine is busy, but it counts
+        as aside until then."""
+        with self._lock:
+            is_aside = child in self._aside
+            if is_aside:
+                child.kill()
+                self._dying.append(child)
+        if not is_aside:
+            self._replace(child)
+
+    def _bury_dead(self) -> None:
+        with self._lock:
+            ended = [child for child in self._dying if not child.is_alive()]
+            for child in ended:
+                child.bury()
+                self._dying.remove(child)
+                self._aside.discard(child)
+                self._alive.discard(child)
 
     def _is_closed(self) -> bool:
         with self._lock:
