@@ -8,20 +8,23 @@ on their origin. Size and time are capped, whatever the other side does.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import certifi
 import structlog
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Timeout, make_headers
 
 from pdfops.errors import PdfError
@@ -109,7 +112,7 @@ class Outbound:
             answer = self._once(call, parts, deadline)
             if isinstance(answer, bytes):
                 return answer
-            url = urljoin(url, answer.location)
+            url = _joined(url, answer.location)
             if _origin(_parts(url)) != origin:
                 raise _RefusedError("redirect to another origin")
         raise _RefusedError("too many redirects")
@@ -118,20 +121,21 @@ class Outbound:
         scheme, host, port = _origin(parts)
         last = "no address"
         for address in self._addresses(host, port, deadline):
-            pool = self._pool(scheme, host, address, port, deadline)
-            with pool:
+            with _Watch(deadline) as watch, self._pool(scheme, host, address, port, deadline, watch) as pool:
                 try:
                     return self._exchanged(pool, call, parts, deadline)
                 except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                     last = type(error).__name__
         raise _RefusedError(last)
 
-    def _pool(self, scheme: str, host: str, address: str, port: int, deadline: float) -> urllib3.HTTPConnectionPool:
+    def _pool(
+        self, scheme: str, host: str, address: str, port: int, deadline: float, watch: _Watch
+    ) -> urllib3.HTTPConnectionPool:
         left = max(deadline - time.monotonic(), 0.05)
         timeout = Timeout(connect=min(CONNECT_S, left), read=left)
         if scheme == "http":
-            return urllib3.HTTPConnectionPool(address, port, timeout=timeout, retries=False, maxsize=1)
-        return urllib3.HTTPSConnectionPool(
+            return _Pool(address, port, timeout=timeout, retries=False, maxsize=1, watch=watch)
+        return _TlsPool(
             address,
             port,
             timeout=timeout,
@@ -140,6 +144,7 @@ class Outbound:
             ssl_context=self._tls,
             server_hostname=host,
             assert_hostname=host,
+            watch=watch,
         )
 
     def _exchanged(
@@ -191,6 +196,62 @@ class _Elsewhere:
     location: str
 
 
+class _Watch:
+    """Cuts the line at the deadline. Timeouts of a socket start again with every byte, and a status line, headers and
+    the sizes of chunks are waited for within one call: whoever drips would be listened to for ever."""
+
+    def __init__(self, deadline: float) -> None:
+        self._timer = threading.Timer(max(deadline - time.monotonic(), 0.05), self._cut)
+        self._timer.daemon = True
+        self._line: socket.socket | None = None
+
+    def __enter__(self) -> _Watch:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def sees(self, line: socket.socket) -> None:
+        self._line = line
+        if self._timer.finished.is_set():
+            self._cut()
+
+    def _cut(self) -> None:
+        self._timer.finished.set()
+        if self._line is not None:
+            with contextlib.suppress(OSError):  # it has ended
+                socket.socket.shutdown(self._line, socket.SHUT_RDWR)  # TLS has a shutdown of its own, which waits
+
+
+class _Line(HTTPConnection):
+    def __init__(self, *arguments: Any, watch: _Watch, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._watch = watch
+
+    def connect(self) -> None:
+        super().connect()
+        self._watch.sees(self.sock)
+
+
+class _TlsLine(HTTPSConnection):
+    def __init__(self, *arguments: Any, watch: _Watch, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._watch = watch
+
+    def connect(self) -> None:
+        super().connect()
+        self._watch.sees(self.sock)
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Line
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TlsLine
+
+
 class _resolvers(ThreadPoolExecutor):  # noqa: N801  # a context, not a thing
     """One thread that may be left behind: a resolver knows no deadline."""
 
@@ -205,9 +266,9 @@ def _read(response: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float)
     parts: list[bytes] = []
     size = 0
     while True:
-        if time.monotonic() > deadline:
-            raise _RefusedError("too slow")
         chunk = response.read1(CHUNK_BYTES)
+        if time.monotonic() > deadline:  # the line was cut, perhaps: what came is not all
+            raise _RefusedError("too slow")
         if not chunk:
             return b"".join(parts)
         size += len(chunk)
@@ -220,6 +281,13 @@ def _is_public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
     inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
     return found.is_global and not found.is_multicast and (inner is None or inner.is_global)
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise _RefusedError("redirect to no address") from error
 
 
 def _host(url: str) -> str | None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from pdfops.errors import PdfError
 from pdfops.longterm import Need
@@ -20,8 +27,11 @@ Respond = Callable[[dict[str, Any], Any], Any]
 
 
 @contextmanager
-def server(respond: Respond) -> Iterator[int]:
+def server(respond: Respond, tls: Path | None = None) -> Iterator[int]:
+    """``tls``: a key and its certificate (PEM)."""
     running = Server(("127.0.0.1", 0), respond, numthreads=2)
+    if tls is not None:
+        running.ssl_adapter = BuiltinSSLAdapter(str(tls), str(tls))
     running.prepare()
     thread = threading.Thread(target=running.serve, daemon=True)
     thread.start()
@@ -139,7 +149,7 @@ def test_redirects_stay_on_their_origin() -> None:
             path = environ["PATH_INFO"]
             if path == "/end":
                 return list(says(b"here")(environ, start_response))
-            target = {"/a": "/end", "/away": f"http://127.0.0.1:{other}/", "/loop": "/loop"}[path]
+            target = {"/a": "/end", "/away": f"http://127.0.0.1:{other}/", "/loop": "/loop", "/odd": "http://["}[path]
             start_response("302 Found", [("Location", target)])
             return [b""]
 
@@ -148,6 +158,7 @@ def test_redirects_stay_on_their_origin() -> None:
             assert outbound.fetch(crl(port, "/a")) == b"here"
             refused(outbound, crl(port, "/away"))
             refused(outbound, crl(port, "/loop"))
+            refused(outbound, crl(port, "/odd"))
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "500 Oops", "204 No Content"])
@@ -170,8 +181,9 @@ def test_size_is_capped_whatever_is_announced() -> None:
         assert len(Outbound([], [f"http://127.0.0.1:{port}"], ["127.0.0.1"]).fetch(crl(port))) == CRL_BYTES
 
 
-def test_time_is_capped_though_bytes_keep_coming() -> None:
-    """One byte at a time, for ever: each read succeeds, the whole does not."""
+@contextmanager
+def dripping(start: bytes, again: bytes) -> Iterator[int]:
+    """Says ``start``, then ``again`` for ever: every read succeeds, the whole does not."""
     listener = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
 
@@ -179,24 +191,83 @@ def test_time_is_capped_though_bytes_keep_coming() -> None:
         peer, _ = listener.accept()
         with peer:
             peer.recv(4_096)
-            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            peer.sendall(start)
             while not over.wait(0.05):
                 try:
-                    peer.sendall(b"x")
+                    peer.sendall(again)
                 except OSError:
                     return
 
     thread = threading.Thread(target=drip, daemon=True)
     thread.start()
-    port = listener.getsockname()[1]
     try:
-        started = time.monotonic()
-        refused(Outbound([], [f"http://127.0.0.1:{port}"], ["127.0.0.1"], total_s=0.6), crl(port))
-        assert time.monotonic() - started < 4
+        yield listener.getsockname()[1]
     finally:
         over.set()
         thread.join(5)
         listener.close()
+
+
+@pytest.mark.parametrize(
+    ("start", "again"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n", b"X: y\r\n"),
+    ],
+    ids=["body", "body-without-length", "header", "informational", "chunk-size", "trailer"],
+)
+def test_time_is_capped_though_bytes_keep_coming(start: bytes, again: bytes) -> None:
+    with dripping(start, again) as port:
+        ended = threading.Event()
+
+        def ask() -> None:
+            refused(Outbound([], [f"http://127.0.0.1:{port}"], ["127.0.0.1"], total_s=0.6), crl(port))
+            ended.set()
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        thread.join(4)
+        assert ended.is_set()
+
+
+def test_a_certificate_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """https is asked only where the system's authorities vouch for the name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    own = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encoded = serialization.Encoding.PEM
+    kind, secret = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (tmp_path / "tls.pem").write_bytes(key.private_bytes(encoded, kind, secret) + own.public_bytes(encoded))
+    heard: list[str] = []
+
+    def respond(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        heard.append(environ["PATH_INFO"])
+        return list(says(b"a list")(environ, start_response))
+
+    with server(respond, tmp_path / "tls.pem") as port:
+        outbound = Outbound([], [f"https://localhost:{port}"], ["localhost"])
+        refused(outbound, Need("crl", f"https://localhost:{port}/a.crl"))
+        assert heard == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "tls.pem"))  # the system's authorities, where OpenSSL looks
+        outbound = Outbound([], [f"https://localhost:{port}", f"https://127.0.0.1:{port}"], ["localhost", "127.0.0.1"])
+        assert outbound.fetch(Need("crl", f"https://localhost:{port}/a.crl")) == b"a list"
+        refused(outbound, Need("crl", f"https://127.0.0.1:{port}/a.crl"))
+        assert heard == ["/a.crl"]
 
 
 def test_nobody_listens_or_nobody_answers() -> None:
