@@ -14,11 +14,16 @@ from typing import Any, Final, TypeVar
 
 from asn1crypto import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.x509 import load_der_x509_certificate
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathBuildingError, PathValidationError, ValidationError
 
 MAX_DEPTH, MAX_CERTIFICATES = 8, 20
+MAX_TRIES: Final = 24
+"""Signatures that are checked to find one way: of certificates with the same name somebody can make many."""
+
+MAX_RSA_BITS, MAX_EXPONENT_BITS = 8_192, 33
 MAY_SIGN: Final = {"digital_signature", "non_repudiation"}
 _Result = TypeVar("_Result")
 
@@ -58,10 +63,12 @@ def chain_between(
     """What lies between the first certificate and an anchor, by signatures that really fit; None without a way."""
     way: list[x509.Certificate] = []
     here, left = certificates[0], list(certificates[1:MAX_CERTIFICATES])
+    tries = iter(range(MAX_TRIES))
     for _ in range(MAX_DEPTH):
         if any(is_issued(one, here) for one in anchors):
             return way
-        above = next((one for one in left if is_issued(one, here)), None)
+        named = (one for one in left if one.subject == here.issuer)
+        above = next((one for one, _try in zip(named, tries, strict=False) if is_issued(one, here)), None)
         if above is None:
             return None
         left.remove(above)
@@ -71,14 +78,24 @@ def chain_between(
 
 
 def is_issued(issuer: x509.Certificate, issued: x509.Certificate) -> bool:
-    """Whether ``issuer``'s key signed ``issued``."""
+    """Whether ``issuer``'s key signed ``issued``. A key that is made to be slow signed nothing."""
     if issuer.subject != issued.issuer:
         return False
     try:
-        load_der_x509_certificate(issued.dump()).verify_directly_issued_by(load_der_x509_certificate(issuer.dump()))
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        above = load_der_x509_certificate(issuer.dump())
+        if _is_slow(above.public_key()):
+            return False
+        load_der_x509_certificate(issued.dump()).verify_directly_issued_by(above)
+    except (InvalidSignature, InvalidVersion, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
+
+
+def _is_slow(key: Any) -> bool:
+    """Checking by it takes many times as long as by any that is in use: RSA by its size and exponent, all DSA."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return key.key_size > MAX_RSA_BITS or key.public_numbers().e.bit_length() > MAX_EXPONENT_BITS
+    return not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey)
 
 
 def driven(coroutine: Coroutine[Any, Any, _Result]) -> _Result:

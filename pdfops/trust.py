@@ -103,7 +103,10 @@ def trust_of_chain(
         if chain[0] in roots:
             return "trusted" if leaf.not_valid_before <= at <= leaf.not_valid_after else "unknown"
         return "trusted" if leads_to(chain, roots, at, for_timestamps=for_timestamps) else "unknown"
-    except (ValueError, TypeError, KeyError):
+    except MemoryError:
+        raise
+    except Exception:
+        # Foreign DER: anything can be raised.
         return "unknown"
 
 
