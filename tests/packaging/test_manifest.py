@@ -117,6 +117,10 @@ NOT_OFFERED = {
     "PARAPHEUR_VAULT_URL": "the image holds no database driver",
     "PARAPHEUR_INDEX_URL": "the same",
     "PARAPHEUR_FONTS": "fonts lie in the image, or nowhere",
+    **dict.fromkeys(
+        (f"PARAPHEUR_SEAL_PKCS11_{name}" for name in ("MODULE", "TOKEN", "KEY", "PIN", "CERTIFICATE")),
+        "the image holds no library of a token",
+    ),
     "PARAPHEUR_SWEEP_EVERY_S": "right as it is, but in tests",
     "PARAPHEUR_PATROL_EVERY_S": "the same",
 }
