@@ -34,11 +34,6 @@ SLOW_AFTER_CPU_S: Final = 0.1
 SLOW_AFTER_S: Final = 1.0
 """A job that took so much processor time, or so long, is a slow one: it gives way to the others from then on."""
 
-SLOW_NICE: Final = 5
-IDLE_AFTER_CPU_S: Final = 1.0
-"""From here on it gets what nobody else wants. Not sooner: a heavy page of somebody honest must be drawn within its
-time where the machine is busy."""
-
 BIRTH_S: Final = 10.0
 PIPE_BYTES: Final = 1 << 20
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
@@ -162,7 +157,6 @@ class Child:
         self._jobs = 0
         self.page: int | None = None
         self.yields = False
-        self._is_idle = False
 
     def is_alive(self) -> bool:
         with self._lock:
@@ -271,17 +265,14 @@ class Child:
         return data
 
     def _gives_way(self, took_s: float, spent_s: float) -> bool:
-        """Whether it turns out now that the job is a slow one: it gives way to others, after a while entirely, to the
-        end of the child, since only root may take that back."""
-        turns_out = not self.yields and (took_s > SLOW_AFTER_S or spent_s > SLOW_AFTER_CPU_S)
+        """Whether it turns out now that the job is a slow one. The kernel lets it run when nobody else wants to, from
+        now on to the end of the child: only root may take that back."""
+        if self.yields or (took_s <= SLOW_AFTER_S and spent_s <= SLOW_AFTER_CPU_S):
+            return False
+        self.yields = True
         with contextlib.suppress(OSError):  # it has ended, or is not ours to slow down
-            if turns_out:
-                self.yields = True
-                os.setpriority(os.PRIO_PROCESS, self.pid, os.getpriority(os.PRIO_PROCESS, 0) + SLOW_NICE)
-            if self.yields and not self._is_idle and spent_s > IDLE_AFTER_CPU_S:
-                self._is_idle = True
-                os.sched_setscheduler(self.pid, os.SCHED_IDLE, os.sched_param(0))
-        return turns_out
+            os.sched_setscheduler(self.pid, os.SCHED_IDLE, os.sched_param(0))
+        return True
 
     def _spent_s(self) -> float:
         """Processor time."""
