@@ -75,15 +75,22 @@ def judge(verification: Verification, roots: Sequence[bytes], moment: dt.datetim
     found: list[Judged] = []
     for one in reversed(verification.signatures):
         own = attested
-        if one.stamped_at is not None and one.intact and trust(one.stamp_certificates, at, stamps=True) == "trusted":
+        stamps: Trust = "unknown"
+        if one.stamped_at is not None and one.intact and not _had_been(one.stamp_revoked_at, at):
+            stamps = trust(one.stamp_certificates, at, stamps=True)
+        if one.stamped_at is not None and stamps == "trusted":
             own = min(one.stamped_at, attested or one.stamped_at)
         if one.is_timestamp:
-            found.append(Judged("unknown" if one.is_revoked else trust(one.certificates, at), own))
+            found.append(Judged(stamps, own))
             at, attested = min(at, own or at), own
         else:
             when = min(at, own or at)
-            found.append(Judged("unknown" if one.is_revoked else trust(one.certificates, when), own))
+            found.append(Judged("unknown" if _had_been(one.revoked_at, when) else trust(one.certificates, when), own))
     return found[::-1]
+
+
+def _had_been(revoked_at: dt.datetime | None, at: dt.datetime) -> bool:
+    return revoked_at is not None and revoked_at <= at
 
 
 def trust_of_chain(

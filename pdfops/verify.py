@@ -62,7 +62,8 @@ class SignatureVerdict:
     long-term validation, or anything else. ``changes``: what those revisions did to what was signed; filling in fields
     and signing are allowed. ``reason`` says in English why a state is not intact. ``stamped_at``: what an intact
     timestamp attests, for a timestamp its own time; ``stamp_certificates``: whose it is. ``level``: see
-    `pdfops.levels`; ``is_revoked``: the document holds a proof that the certificate had been revoked. ``name``: what
+    `pdfops.levels`; ``revoked_at`` and ``stamp_revoked_at``: the document holds a proof that the certificate, or the
+    timestamp's, was revoked then. ``name``: what
     the signature says of itself, which its signer vouches for.
     """
 
@@ -80,7 +81,8 @@ class SignatureVerdict:
     stamped_at: dt.datetime | None = None
     stamp_certificates: tuple[bytes, ...] = ()
     level: Level = "B-B"
-    is_revoked: bool = False
+    revoked_at: dt.datetime | None = None
+    stamp_revoked_at: dt.datetime | None = None
     name: str = ""
 
     @property
@@ -174,7 +176,7 @@ def _with_levels(reader: Reader, found: list[tuple[int, SignatureVerdict]]) -> l
             one.is_timestamp and one.intact,
             one.stamped_at if one.intact else None,
             one.certificates,
-            () if one.is_timestamp else one.stamp_certificates,
+            one.stamp_certificates,
         )
         for revision, one in found
     ]
@@ -186,8 +188,8 @@ def _with_levels(reader: Reader, found: list[tuple[int, SignatureVerdict]]) -> l
         # Foreign bytes: nothing is said of how long it lasts.
         return [one for _revision, one in found]
     return [
-        replace(one, level=level, is_revoked=is_revoked)
-        for (_revision, one), (level, is_revoked) in zip(found, levels, strict=True)
+        replace(one, level=standing.level, revoked_at=standing.revoked_at, stamp_revoked_at=standing.stamp_revoked_at)
+        for (_revision, one), standing in zip(found, levels, strict=True)
     ]
 
 

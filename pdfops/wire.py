@@ -164,7 +164,8 @@ def verification_to_json(value: Verification) -> Header:
                 "stamped_at": one.stamped_at.isoformat() if one.stamped_at else None,
                 "stamp_certificates": [certificate.hex() for certificate in one.stamp_certificates],
                 "level": one.level,
-                "is_revoked": one.is_revoked,
+                "revoked_at": one.revoked_at.isoformat() if one.revoked_at else None,
+                "stamp_revoked_at": one.stamp_revoked_at.isoformat() if one.stamp_revoked_at else None,
                 "name": one.name,
             }
             for one in value.signatures
@@ -207,7 +208,8 @@ def _verdict_from_json(value: Any) -> SignatureVerdict:
         stamped_at=_moment(value["stamped_at"]),
         stamp_certificates=_bytes_list(value["stamp_certificates"]),
         level=_one_of(Level, value["level"]),
-        is_revoked=_bool(value["is_revoked"]),
+        revoked_at=_moment(value["revoked_at"]),
+        stamp_revoked_at=_moment(value["stamp_revoked_at"]),
         name=_str(value["name"]),
     )
 

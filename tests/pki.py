@@ -26,7 +26,7 @@ from pdfops.signer import KeySigner
 from plugin.adapters.outbound import Outbound
 
 ARCH = "test"
-KEYS = ("root", "inter", "signer", "revoked", "ocsp", "tsa", "tsa2", "other-root", "other-tsa")
+KEYS = ("root", "inter", "signer", "revoked", "ocsp", "tsa", "tsa2", "revoked-tsa", "other-root", "other-tsa")
 SIGNER_DAYS = 200
 """How long the signer's certificate is valid still; the others for years."""
 
@@ -57,9 +57,9 @@ class Pki:
     def roots(self) -> tuple[bytes, ...]:
         return (self.certificate("root"),)
 
-    def signer(self, label: str = "signer") -> KeySigner:
+    def signer(self, label: str = "signer", above: tuple[str, ...] = ("inter",)) -> KeySigner:
         key = (self.folder / f"{label}.pem").read_bytes()
-        chain = [self.certificate(one) for one in (label, "inter")]
+        chain = [self.certificate(one) for one in (label, *above)]
         return KeySigner(key, b"".join(_pem(one) for one in chain))
 
     def pkcs12(self, label: str) -> bytes:
@@ -171,6 +171,11 @@ def _config(port: int, now: dt.datetime) -> dict[str, Any]:
                     "ocsp": {**with_inter, "profiles": ["ocsp-responder"]},
                     "tsa": {"issuer": "root", "validity": validity, "extensions": stamps},
                     "tsa2": {**with_inter, "extensions": stamps},
+                    "revoked-tsa": {
+                        **with_inter,
+                        "extensions": stamps,
+                        "revocation": {"revoked-since": at(-10), "reason": "key_compromise"},
+                    },
                     "other-tsa": {"issuer": "other-root", "validity": validity, "extensions": stamps},
                 },
                 "services": {
@@ -186,7 +191,8 @@ def _config(port: int, now: dt.datetime) -> dict[str, Any]:
                         "tsa": {"signing-cert": "tsa"},
                         "tsa2": {"signing-cert": "tsa2", "certs-to-embed": ["inter"]},
                         "other-tsa": {"signing-cert": "other-tsa"},
-                        "no-tsa": {"signing-cert": "signer"},
+                        "revoked-tsa": {"signing-cert": "revoked-tsa", "certs-to-embed": ["inter"]},
+                        "no-tsa": {"signing-cert": "signer", "certs-to-embed": ["inter"]},
                         "huge": {"signing-cert": "tsa", "certs-to-embed": ["inter", "root", "other-root", *KEYS]},
                     },
                 },

@@ -42,10 +42,11 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from pdfops.errors import PdfError
 from pdfops.fields import Place, prepare
 from pdfops.lasting import Lasting
+from pdfops.longterm import Material, Need, chains_of, draw_up_store, gather
 from pdfops.remote import Holder, Pending
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder
-from pdfops.trust import trust_of_each
+from pdfops.trust import judge, trust_of_each
 from pdfops.verify import SealLevel, verify
 from tests import pki
 from tests.pdfops import archives, oracles, samples
@@ -302,25 +303,92 @@ def test_an_answer_of_somebody_else_proves_nothing(workshop: Workshop, authority
         assert caught.value.code == "validation-data-missing"
 
 
-def test_a_seal_that_was_signed_with_a_revoked_key_is_not_trusted(workshop: Workshop, authority: pki.Pki) -> None:
+def _with_proof(found: pki.Pki, data: bytes, revoked: str = "revoked") -> bytes:
     """The proof of it lies in the document, as another program would have put it there."""
-    data = workshop.seal(prepared(1), order(0), authority.signer("revoked"))
-    assert trust_of_each(verify(data), authority.roots) == ["trusted"]
-    registry = authority.arch.service_registry
-    asked = _ocsp_request(authority, "revoked")
-    responder = registry.summon_responder("inter", at_time=dt.datetime.now(dt.UTC))
     output = io.BytesIO(data)
-    DocumentSecurityStore.add_dss(
-        output,
-        None,
-        ocsps=[responder.build_ocsp_response(asked)],
-        certs=[_certificate(authority, "ocsp")],
-        strict=False,
-    )
-    found = verify(output.getvalue())
+    responder = found.arch.service_registry.summon_responder("inter", at_time=dt.datetime.now(dt.UTC))
+    answer = responder.build_ocsp_response(_ocsp_request(found, revoked))
+    DocumentSecurityStore.add_dss(output, None, ocsps=[answer], certs=[_certificate(found, "ocsp")], strict=False)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("above", [("inter",), ("inter", "root")])
+def test_a_seal_that_was_signed_with_a_revoked_key_is_not_trusted(
+    workshop: Workshop, authority: pki.Pki, above: tuple[str, ...]
+) -> None:
+    """However much of its chain is there, and though nothing is known of the issuer."""
+    data = workshop.seal(prepared(1), order(0), authority.signer("revoked", above))
+    assert trust_of_each(verify(data), authority.roots) == ["trusted"]
+    found = workshop.verify(_with_proof(authority, data))
     assert found.integrity == "intact"
-    assert [one.is_revoked for one in found.signatures] == [True]
+    assert found.signatures[0].revoked_at is not None
     assert trust_of_each(found, authority.roots) == ["unknown"]
+
+
+class Backdating:
+    """An authority whose clock is a month behind."""
+
+    def __init__(self, found: pki.Pki, tsa: str) -> None:
+        self._found, self._tsa = found, tsa
+
+    def stamp(self, request: bytes) -> bytes:
+        at = dt.datetime.now(dt.UTC) - dt.timedelta(days=30)
+        stamper = self._found.arch.service_registry.summon_timestamper(self._tsa, at_time=at)
+        return bytes(stamper.request_tsa_response(tsp.TimeStampReq.load(request)).dump())
+
+    def fetch(self, need: Need) -> bytes:
+        raise PdfError("unreachable", reason=need.kind)
+
+
+@pytest.mark.parametrize(("tsa", "expected"), [("tsa", "trusted"), ("other-tsa", "unknown")])
+def test_only_somebody_trusted_shows_that_a_seal_was_there_before_its_key_was_revoked(
+    workshop: Workshop, authority: pki.Pki, tsa: str, expected: str
+) -> None:
+    """The key is revoked since ten days; the timestamp says that it signed a month ago."""
+    believed = (*authority.roots, authority.certificate("other-root"))
+    lasting = Lasting("b-t", believed, Backdating(authority, tsa))
+    data = workshop.sign(prepared(1), order(0), authority.signer("revoked"), lasting).data
+    found = verify(_with_proof(authority, data))
+    assert trust_of_each(found, authority.roots) == [expected]
+
+
+def test_an_authority_whose_certificate_is_revoked_attests_no_time(workshop: Workshop, authority: pki.Pki) -> None:
+    lasting = Lasting("b-t", authority.roots, authority.outbound("revoked-tsa"))
+    data = workshop.sign(prepared(1), order(0), authority.signer(), lasting).data
+    assert judge(verify(data), authority.roots)[0].attested_at is not None
+    found = verify(_with_proof(authority, data, "revoked-tsa"))
+    assert [(one.trust, one.attested_at) for one in judge(found, authority.roots)] == [("trusted", None)]
+
+
+def test_an_archive_timestamp_keeps_what_was_there_before_it(workshop: Workshop, authority: pki.Pki) -> None:
+    """Proofs that come behind it, into a store that held nothing of use, are covered by nothing."""
+    output = io.BytesIO(sealed(workshop, authority, "b-t", people=1))
+    DocumentSecurityStore.add_dss(output, None, certs=[_certificate(authority, "other-root")], strict=False)
+    stamper = PdfTimeStamper(RequestsHTTPTimeStamper(authority.tsa()))
+    writer = IncrementalPdfFileWriter(output, strict=False)
+    stamped = asyncio.run(stamper.async_timestamp_pdf(writer, "sha256")).getvalue()
+    known: dict[str, bytes] = {}
+    while True:
+        found = gather(
+            chains_of(stamped), authority.roots, known, dt.datetime.now(dt.UTC), authority.signer().chain[0]
+        )
+        if isinstance(found, Material):
+            break
+        known[found.key] = authority.outbound().fetch(found)
+    filled = verify(stamped + draw_up_store(stamped, found))
+    assert filled.integrity == "intact"
+    assert filled.signatures[0].level == "B-LT"
+
+
+def test_a_timestamp_alone_is_trusted_only_where_its_certificate_is_for_that(
+    workshop: Workshop, authority: pki.Pki
+) -> None:
+    for tsa, expected in (("tsa2", "trusted"), ("no-tsa", "unknown")):
+        stamper = PdfTimeStamper(RequestsHTTPTimeStamper(authority.tsa(tsa)))
+        writer = IncrementalPdfFileWriter(io.BytesIO(samples.simple_pdf()), strict=False)
+        found = verify(asyncio.run(stamper.async_timestamp_pdf(writer, "sha256")).getvalue())
+        assert found.integrity == "intact"
+        assert trust_of_each(found, authority.roots) == [expected]
 
 
 def _certificate(found: pki.Pki, label: str) -> Any:
