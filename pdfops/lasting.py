@@ -7,12 +7,15 @@ is read in a child.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from asn1crypto import x509
 
+from pdfops.errors import PdfError
 from pdfops.longterm import Need
 from pdfops.paths import is_issued
 from pdfops.verify import SealLevel
@@ -23,6 +26,9 @@ FIRST_TOKEN_BYTES: Final = 8_000
 
 SPARE_TOKEN_BYTES: Final = 512
 """Room beyond the largest that was seen: signatures and serial numbers differ in length."""
+
+ACT_S, CALL_S = 20.0, 2.0
+"""An answer may take two seconds, however many documents there are; what answers take beyond that, twenty together."""
 
 
 class Authority(Protocol):
@@ -57,10 +63,11 @@ class Lasting:
     def with_archive_timestamp(self) -> bool:
         return self.level == "b-lta"
 
-    def for_one_act(self) -> Lasting:
-        """What was fetched for one document is not fetched again for the next. Not to be kept beyond the act: proofs
-        have to be fresh."""
-        return replace(self, authority=_Remembering(self.authority))
+    def for_one_act(self, act_s: float = ACT_S, call_s: float = CALL_S) -> Lasting:
+        """What was fetched for one document is not fetched again for the next. Nobody is asked any more once what the
+        answers took beyond ``call_s`` each adds up to ``act_s``. Not to be kept beyond the act: proofs are fresh ones.
+        """
+        return replace(self, authority=_Remembering(self.authority, act_s, call_s))
 
     def for_now(self) -> Lasting:
         """For a seal that others will follow: its own timestamp, and no store yet."""
@@ -68,22 +75,46 @@ class Lasting:
 
 
 class _Remembering:
-    def __init__(self, authority: Authority) -> None:
+    """Remembers who did not answer too, and stops asking when the others were too slow: somebody waits for the act,
+    and so do all who want to act on the flow after him."""
+
+    def __init__(self, authority: Authority, act_s: float, call_s: float) -> None:
         self._authority = authority
         self._lock = threading.Lock()
-        self._known: dict[str, bytes] = {}
+        self._known: dict[str, bytes | None] = {}
+        self._left_s, self._call_s = act_s, call_s
 
     def stamp(self, request: bytes) -> bytes:
-        return self._authority.stamp(request)
+        with self._timed("timestamp"):
+            return self._authority.stamp(request)
 
     def fetch(self, need: Need) -> bytes:
         with self._lock:
-            found = self._known.get(need.key)
-        if found is None:
-            found = self._authority.fetch(need)
+            is_known, found = need.key in self._known, self._known.get(need.key)
+        if not is_known:
+            try:
+                with self._timed(need.kind):
+                    found = self._authority.fetch(need)
+            except PdfError as error:
+                if error.code != "unreachable":
+                    raise
             with self._lock:
                 self._known[need.key] = found
+        if found is None:
+            raise PdfError("unreachable", reason=need.kind)
         return found
+
+    @contextmanager
+    def _timed(self, asked: str) -> Iterator[None]:
+        with self._lock:
+            if self._left_s <= 0:
+                raise PdfError("unreachable", reason=f"{asked}: too slow for the whole act")
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._left_s -= max(0.0, time.monotonic() - begun - self._call_s)
 
 
 def is_self_issued(certificate: bytes) -> bool:

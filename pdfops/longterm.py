@@ -116,8 +116,9 @@ def gather(
     """What proves today that the certificates are good, or what is still needed for it.
 
     ``answers``: what came for earlier needs, by their ``key``; b"" for what did not come. ``own``: the certificate of
-    our seals. Chains of strangers that lead to none of ``roots`` are left out, and signatures of strangers that cannot
-    be shown to be good; ours, and the timestamps of authorities that we know, may not be.
+    our seals. Chains of strangers that lead to none of ``roots`` are left out, signatures of strangers that cannot be
+    shown to be good, and timestamps whose certificate has expired: of those nothing can be proven any more. Ours, and
+    the other timestamps of authorities that we know, may not be left out.
 
     Raises: PdfError validation-data-missing, with ``reason`` (path, revoked, revocation, size).
     """

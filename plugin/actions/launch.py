@@ -344,7 +344,7 @@ def _certified(ctx: Context, plan: Launch, data: bytes, places: list[Place]) -> 
         signing_time=ctx.clock(),
         certifies=True,
     )
-    lasting = ctx.lasting.for_now() if ctx.lasting is not None else None
+    lasting = ctx.lasting.for_one_act().for_now() if ctx.lasting is not None else None
     return ctx.workshop.seal(ctx.workshop.prepare(data, places, field), order, ctx.signer, lasting)
 
 

@@ -78,7 +78,8 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
         is_last = loaded.flow.is_last_to_decide(recipient)
         lasting = ctx.lasting
         if lasting is not None:
-            lasting = lasting.for_one_act() if is_last else lasting.for_now()
+            lasting = lasting.for_one_act()
+            lasting = lasting if is_last else lasting.for_now()
         made = [
             _made(ctx, loaded, document, command, ink, signing.path, now, lasting)
             for document in loaded.flow.documents

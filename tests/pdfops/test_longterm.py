@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 from asn1crypto import cms, ocsp, tsp, x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import CertificateBuilder, ExtendedKeyUsage, load_der_x509_certificate
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -42,7 +46,7 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from pdfops.errors import PdfError
 from pdfops.fields import Place, prepare
 from pdfops.lasting import Lasting
-from pdfops.longterm import Material, Need, chains_of, draw_up_store, gather
+from pdfops.longterm import Chain, Material, Need, chains_of, draw_up_store, gather
 from pdfops.remote import Holder, Pending
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder
@@ -398,6 +402,47 @@ def _certificate(found: pki.Pki, label: str) -> Any:
 def _ocsp_request(found: pki.Pki, label: str) -> ocsp.OCSPRequest:
     issuer = AuthorityWithCert(_certificate(found, "inter"))
     return format_ocsp_request(_certificate(found, label), issuer, certid_hash_algo="sha1", request_nonces=False)
+
+
+def test_a_timestamp_whose_certificate_has_expired_keeps_nobody_from_signing(
+    workshop: Workshop, authority: pki.Pki
+) -> None:
+    """It was put long ago, by an authority that we know: nothing can be proven of it any more."""
+    key: Any = serialization.load_pem_private_key((authority.folder / "root.pem").read_bytes(), None)
+    root = load_der_x509_certificate(authority.certificate("root"))
+    now = dt.datetime.now(dt.UTC)
+    built = CertificateBuilder().subject_name(load_der_x509_certificate(authority.certificate("tsa")).subject)
+    built = built.issuer_name(root.subject).public_key(ec.generate_private_key(ec.SECP256R1()).public_key())
+    built = built.serial_number(99).not_valid_before(now - dt.timedelta(days=300))
+    built = built.not_valid_after(now - dt.timedelta(days=3))
+    built = built.add_extension(ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+    expired = built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    assert gather([Chain((expired,), stamps=True)], authority.roots, {}, now, b"") == Material()
+    with pytest.raises(PdfError, match="revocation"):
+        gather([Chain((expired,))], authority.roots, {}, now, expired)
+
+
+# ---- one act for many documents -------------------------------------------------------------------------------------
+def test_who_did_not_answer_is_not_asked_again_within_an_act(workshop: Workshop, authority: pki.Pki) -> None:
+    authority.interfere = lambda *_: ("503 Away", [], b"")
+    act = Lasting("b-lt", authority.roots, authority.outbound()).for_one_act().for_now()
+    for _ in range(3):
+        with pytest.raises(PdfError) as caught:
+            act.authority.fetch(Need("crl", f"{authority.origin}/list.crl"))
+        assert caught.value.code == "unreachable"
+    assert authority.asked == ["/list.crl"]
+
+
+def test_slow_authorities_end_an_act(workshop: Workshop, authority: pki.Pki) -> None:
+    lasting = Lasting("b-t", authority.roots, authority.outbound())
+    data, signer = prepared(3), authority.signer()
+    patient, hasty = lasting.for_one_act(act_s=1e-9), lasting.for_one_act(act_s=1e-9, call_s=0)
+    for n in range(3):
+        workshop.sign(data, order(n), signer, patient)  # as many as there are, where each answers soon
+    workshop.sign(data, order(0), signer, hasty)
+    with pytest.raises(PdfError) as caught:
+        workshop.sign(data, order(1), signer, hasty)
+    assert caught.value.code == "unreachable"
 
 
 # ---- what was made to last and then changed -------------------------------------------------------------------------
