@@ -143,7 +143,7 @@ def _draw_up(header: wire.Header, blobs: list[bytes]) -> Answer:
 
 
 def _check(header: wire.Header, blobs: list[bytes]) -> Answer:
-    from pdfops.verify import check_seal
+    from pdfops.check import check_seal
 
     data = b"".join(blobs)
     check_seal(data, len(blobs[0]), tuple(header["fields"]), header["signatures_before"], header["level"])

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from pdfops.cms_seal import package, signed_attributes
 from pdfops.errors import PdfError
 from pdfops.seal import Stamp, Unsigned, covered_digest, filled
-from pdfops.signer import Identity
+from pdfops.signer import Identity, kind_of
 
 _PREFIX = struct.Struct(">4sI")
 _MAGIC = b"PPR1"
@@ -39,12 +39,7 @@ class Holder:
     @classmethod
     def of(cls, chain: tuple[bytes, ...]) -> Holder:
         """By the first certificate (DER): RSA of 2,048 bits or more, or P-256. Raises: ValueError."""
-        key = x509.load_der_x509_certificate(chain[0]).public_key()
-        if isinstance(key, rsa.RSAPublicKey) and key.key_size >= 2_048:
-            return cls(chain, "sha256_rsa", (key.key_size + 7) // 8)
-        if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
-            return cls(chain, "sha256_ecdsa", 72)
-        raise ValueError("the key of a seal is RSA of 2,048 bits or more, or P-256")
+        return cls(chain, *kind_of(x509.load_der_x509_certificate(chain[0]).public_key()))
 
 
 @dataclass(frozen=True, slots=True)

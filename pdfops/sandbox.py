@@ -165,7 +165,7 @@ class Workshop:
         return self._sealer.finish(data, pending, signature, lasting)
 
     def check(self, data: bytes, signed: Signed) -> None:
-        """See `pdfops.verify.check_seal`. ``data``: what was signed.
+        """See `pdfops.check.check_seal`. ``data``: what was signed.
 
         Raises: PdfError not-verified when the result is not what it should be: it must not be kept.
         """

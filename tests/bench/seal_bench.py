@@ -7,7 +7,7 @@ For a PDF of one page, of 2 MB and of 15 MB, with an RSA-3072 key and with one o
 - limit: read the file, SHA-256, one signature with that key, write the file;
 - seal: `pdfops.seal.seal`, the seal step alone, in process, warm;
 - workshop: the same through `pdfops.sandbox.Workshop`, the check of the output included;
-- check: `pdfops.verify.check_seal`, the check alone, in process;
+- check: `pdfops.check.check_seal`, the check alone, in process;
 - pyHanko: used plainly (SimpleSigner, PdfSigner, PAdES), the same kind of key and an image with text as stamp;
 - pdfsig: poppler's C++, with RSA-3072 as a whole process; text alone as stamp (`tests.bench.peers`).
 
@@ -36,11 +36,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from pdfops.check import check_seal
 from pdfops.fields import Place, prepare
 from pdfops.ink import normalise_ink
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder, seal
-from pdfops.verify import check_seal
 from tests.bench import bomb_bench, sign_bench, verify_bench
 from tests.bench.peers import Pdfsig, Verdicts, plainly
 from tests.bench.timing import shown, timed

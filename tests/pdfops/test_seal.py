@@ -9,13 +9,14 @@ import pypdf
 import pytest
 from cryptography import x509
 
+from pdfops.check import check_seal
 from pdfops.cms_seal import reserved_bytes
 from pdfops.errors import PdfError
 from pdfops.fields import Place, prepare
 from pdfops.sandbox import Workshop
 from pdfops.seal import MAX_GROWTH_BYTES, SealOrder, Unsigned, close, draw_up, seal
 from pdfops.signer import KeySigner, make_organisation_certificate
-from pdfops.verify import check_seal, verify
+from pdfops.verify import verify
 from tests.pdfops import oracles, samples
 
 SHARED = Path(__file__).parents[3] / "shared" / "pdfs"
