@@ -110,6 +110,23 @@ def _chains(embedded: EmbeddedPdfSignature) -> Iterable[Chain]:
         yield Chain(certificates_of(token, token["signer_infos"][0]), stamps=True)
 
 
+def way_to_root(chain: Sequence[bytes], roots: Sequence[bytes]) -> list[bytes] | None:
+    """The certificates of a chain that have to be shown not to be revoked, its own first; None where it leads to none
+    of ``roots``. All DER."""
+    if chain[0] in roots:
+        return []
+    parsed = [x509.Certificate.load(one) for one in chain]
+    between = chain_between(parsed, [x509.Certificate.load(root) for root in roots])
+    return None if between is None else [bytes(one.dump()) for one in (parsed[0], *between)]
+
+
+def proofs_of(certificate: bytes) -> list[str]:
+    """The addresses, by a certificate's own words, where it is said whether it was revoked. DER."""
+    parsed = x509.Certificate.load(certificate)
+    points = get_relevant_crl_dps(parsed, use_deltas=False)
+    return [*get_ocsp_urls(parsed), *(url for point in points for url in enumerate_delivery_point_urls(point))]
+
+
 def gather(
     chains: Sequence[Chain], roots: Sequence[bytes], answers: Mapping[str, bytes], now: dt.datetime, own: bytes
 ) -> Need | Material:

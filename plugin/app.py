@@ -154,7 +154,7 @@ def create_app(
         notice=letters.notice,
         workshop=workshop,
         signer=signer,
-        lasting=lasting_of(settings, roots, signer.chain[0]),
+        lasting=lasting_of(settings, roots, signer.chain),
         wording=StampWording(),
         identity=_identity(settings, keys),
         limits=_limits(settings),

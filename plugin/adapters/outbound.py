@@ -69,15 +69,25 @@ class Outbound:
     ) -> None:
         """``stamps``: timestamp authorities, asked in their order until one answers; their origins need not be listed.
         ``origins``: scheme, host and port, as ``http://crl.example.org``, for OCSP and CRLs. ``private_hosts``: may
-        have private addresses. ``login``: user and password of the authorities. ``total_s``: of one call."""
+        have private addresses. ``login``: user and password of the authorities. ``total_s``: of one call.
+
+        Raises: ValueError, with the address that can be none: it shows no password.
+        """
         self._stamps = tuple(stamps)
-        self._origins = frozenset(_origin(urlsplit(one)) for one in origins)
-        self._stamp_origins = frozenset(_origin(urlsplit(one)) for one in stamps)
+        self._origins = frozenset(_listed(one) for one in origins)
+        self._stamp_origins = frozenset(_listed(one) for one in stamps)
         self._private = frozenset(one.lower() for one in private_hosts)
         self._login = login
         self._total_s = total_s
         self._tls = ssl.create_default_context()
         self._tls.load_verify_locations(certifi.where())
+
+    def is_listed(self, url: str) -> bool:
+        """Whether an OCSP response or a CRL may be fetched there."""
+        try:
+            return _origin(_parts(url)) in self._origins
+        except _RefusedError:
+            return False
 
     def stamp(self, request: bytes) -> bytes:
         kinds = ("application/timestamp-query", "application/timestamp-reply")
@@ -308,6 +318,17 @@ def _parts(url: str) -> SplitResult:
     if not url.isascii() or any(one <= " " for one in url) or parts.username is not None:
         raise _RefusedError("not an address")
     return parts
+
+
+def _listed(url: str) -> tuple[str, str, int]:
+    """Raises: ValueError: an operator wrote what would be refused at every call."""
+    try:
+        return _origin(_parts(url))
+    except _RefusedError as refused:
+        raise ValueError(
+            f"{_host(url) or 'an address'}: not an address that can be reached; logins have settings of "
+            "their own, hosts are written in ASCII"
+        ) from refused
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int]:

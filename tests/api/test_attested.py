@@ -11,7 +11,7 @@ import requests
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from plugin.adapters.lasting import trusted_roots
+from plugin.adapters.lasting import lasting_of, trusted_roots
 from plugin.settings import BadSettings, from_environment
 from tests import pki
 from tests.api.test_gating import NEEDED
@@ -119,3 +119,36 @@ def test_roots_are_read_at_the_start(tmp_path: Path) -> None:
     for path in (empty, tmp_path / "missing.pem"):
         with pytest.raises(BadSettings, match="TRUST_ROOTS"):
             trusted_roots(path)
+
+
+@pytest.mark.parametrize(
+    ("level", "wrong", "named"),
+    [
+        ("b-t", {}, ""),
+        ("b-lta", {}, ""),
+        ("b-t", {"PARAPHEUR_TSA_URLS": "https://me:secret@tsa.example.org/"}, "TSA_URLS"),
+        ("b-t", {"PARAPHEUR_TSA_URLS": "https://tsa.example.org:99999/"}, "TSA_URLS"),
+        ("b-t", {"PARAPHEUR_OUTBOUND_ORIGINS": "http://crl.exämple.org"}, "OUTBOUND_ORIGINS"),
+        ("b-lt", {"PARAPHEUR_OUTBOUND_ORIGINS": ""}, "OUTBOUND_ORIGINS"),
+        ("b-lt", {"PARAPHEUR_OUTBOUND_ORIGINS": "http://127.0.0.1:1"}, "OUTBOUND_ORIGINS"),
+        ("b-lta", {"roots": "other-root"}, "TRUST_ROOTS"),
+    ],
+)
+def test_what_would_stop_everybody_from_signing_fails_the_start(
+    authority: pki.Pki, level: str, wrong: dict[str, str], named: str
+) -> None:
+    """A seal that an authority issued, the settings that belong to it, and one of them wrong."""
+    roots = (authority.certificate(wrong.pop("roots", "root")),)
+    set_ = {
+        "PARAPHEUR_SEAL_LEVEL": level,
+        "PARAPHEUR_TSA_URLS": authority.tsa(),
+        "PARAPHEUR_TRUST_ROOTS": "roots.pem",
+        "PARAPHEUR_OUTBOUND_ORIGINS": authority.origin,
+    }
+    settings = from_environment(set_ | wrong, **NEEDED)
+    if not named:
+        assert lasting_of(settings, roots, authority.signer().chain) is not None
+        return
+    with pytest.raises(BadSettings, match=named) as caught:
+        lasting_of(settings, roots, authority.signer().chain)
+    assert "secret" not in str(caught.value)
