@@ -151,7 +151,7 @@ def gather(
             if chain.certificates[0] == own:
                 raise PdfError("validation-data-missing", reason="path")
             continue
-        is_needed = chain.stamps or chain.certificates[0] == own
+        is_needed = chain.certificates[0] == own or (chain.stamps and now <= parsed[0].not_valid_after)
         context = ValidationContext(
             trust_roots=anchors,
             other_certs=between,
