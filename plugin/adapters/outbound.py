@@ -36,6 +36,9 @@ STAMP_BYTES, OCSP_BYTES, CRL_BYTES = 64_000, 64_000, 1_000_000
 MAX_REDIRECTS: Final = 2
 MAX_ADDRESSES: Final = 4
 CHUNK_BYTES: Final = 16_384
+NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+"""Where networks without version 4 reach it. Source: RFC 6052, 2.1."""
+
 REDIRECTS: Final = {301, 302, 303, 307, 308}
 
 log = structlog.get_logger()
@@ -288,9 +291,17 @@ def _read(response: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float)
 
 
 def _is_public(address: str) -> bool:
+    """An address of version 6 that carries one of version 4 is as public as that one."""
     found = ipaddress.ip_address(address.partition("%")[0])
-    inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    return found.is_global and not found.is_multicast and (inner is None or inner.is_global)
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour
+        if found in NAT64:
+            inner = ipaddress.IPv4Address(found.packed[-4:])
+        if inner is not None:
+            return inner.is_global and not inner.is_multicast
+        if found.is_reserved or found.is_site_local:
+            return False
+    return found.is_global and not found.is_multicast
 
 
 def _joined(url: str, location: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 from cryptography import x509
@@ -103,6 +104,11 @@ def test_private_addresses_are_refused_unless_their_host_is_listed(monkeypatch: 
         "10.0.0.1",
         "169.254.169.254",
         "::ffff:127.0.0.1",
+        "::127.0.0.1",
+        "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::",
+        "fec0::1",
+        "fd00::1",
         "fe80::1%1",
         "100.64.0.1",
         "0.0.0.0",
@@ -112,7 +118,9 @@ def test_private_addresses_are_refused_unless_their_host_is_listed(monkeypatch: 
         monkeypatch.setattr(
             socket, "getaddrinfo", lambda *_, a=address, f=family, **__: [(f, socket.SOCK_STREAM, 6, "", (a, 80))]
         )
-        refused(Outbound([], ["http://crl.example.org"]), Need("crl", "http://crl.example.org/a"))
+        with structlog.testing.capture_logs() as logged:
+            refused(Outbound([], ["http://crl.example.org"]), Need("crl", "http://crl.example.org/a"))
+        assert [one["reason"] for one in logged] == ["private address"]
 
 
 def test_a_name_is_resolved_once_and_the_connection_goes_there(monkeypatch: pytest.MonkeyPatch) -> None:
