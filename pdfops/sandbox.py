@@ -334,6 +334,7 @@ class Workshop:
                     with self._lock:
                         self._alive.discard(child)
                 self._renews = True
+                self._bury_childless()
                 if self._is_closed():
                     return
                 failures += 1

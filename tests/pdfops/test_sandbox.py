@@ -442,6 +442,20 @@ def test_a_workshop_can_be_closed_before_it_is_warm() -> None:
     assert opened.children() == ()
 
 
+def test_mothers_that_are_not_ready_in_time_do_not_pile_up() -> None:
+    others = set(processes_of(os.getpid()))
+    with Workshop(children=1, limits=Limits(start_s=0.001)) as opened:
+        seen: set[int] = set()
+        end = time.monotonic() + 20
+        while len(seen) < 4 and time.monotonic() < end:
+            there = set(processes_of(os.getpid())) - others
+            seen |= there
+            assert len(there) <= 2
+            assert not opened.await_warm(0.02)
+        assert len(seen) >= 4
+    assert set(processes_of(os.getpid())) <= others
+
+
 def test_close_ends_the_jobs_under_way(own: Workshop) -> None:
     own.inspect(samples.simple_pdf())
     bomb = samples.form_recursion()
