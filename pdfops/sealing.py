@@ -80,7 +80,9 @@ class Sealer:
 
     def begin(self, data: bytes, order: SealOrder, holder: Identity, lasting: Lasting | None) -> Pending:
         """See `pdfops.sandbox.Workshop.begin`."""
-        room = reserved_bytes(holder, self._token_room() if lasting is not None else 0)
+        # The signature is made once: there is no second try with more room, as there is in `sign`.
+        token_bytes = max(FIRST_TOKEN_BYTES, self._token_room()) if lasting is not None else 0
+        room = reserved_bytes(holder, token_bytes)
         return begin(data, self._drawn(data, order, room), holder, order.fields[0])
 
     def finish(self, data: bytes, pending: Pending, signature: bytes, lasting: Lasting | None) -> Signed:

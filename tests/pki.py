@@ -193,6 +193,7 @@ def _config(port: int, now: dt.datetime) -> dict[str, Any]:
                         "other-tsa": {"signing-cert": "other-tsa"},
                         "revoked-tsa": {"signing-cert": "revoked-tsa", "certs-to-embed": ["inter"]},
                         "no-tsa": {"signing-cert": "signer", "certs-to-embed": ["inter"]},
+                        "large": {"signing-cert": "tsa", "certs-to-embed": ["inter", "root", "other-root"]},
                         "huge": {"signing-cert": "tsa", "certs-to-embed": ["inter", "root", "other-root", *KEYS]},
                     },
                 },

@@ -535,6 +535,16 @@ def test_a_seal_in_two_requests_is_the_same_seal(workshop: Workshop, authority: 
     assert oracles.poppler(signed.data)[0].is_valid
 
 
+def test_a_larger_timestamp_than_before_does_not_cost_a_signature_that_was_made(authority: pki.Pki) -> None:
+    """Another authority answers the second request: whoever signed elsewhere is not asked for it again."""
+    signer, data = authority.signer(), prepared(1)
+    with Workshop(children=1) as fresh:
+        fresh.sign(data, order(0), signer, Lasting("b-t", authority.roots, authority.outbound()))
+        pending = fresh.begin(data, order(0), signer, Lasting("b-t", authority.roots, authority.outbound()))
+        other = Lasting("b-t", authority.roots, authority.outbound("large"))
+        fresh.check(data, fresh.finish(data, pending, signer.sign(pending.to_sign), other))
+
+
 def test_the_second_request_takes_no_other_document_and_no_other_signature(
     workshop: Workshop, authority: pki.Pki
 ) -> None:
