@@ -30,7 +30,9 @@ from pdfops.reading import entry
 Level = Literal["B-B", "B-T", "B-LT", "B-LTA"]
 
 MAX_STORED: Final = 200
-MAX_JUDGED: Final = 50
+MAX_JUDGED: Final = 250
+"""Signatures whose level is looked for; each is judged at a time of its own."""
+
 MAX_PROOFS: Final = 5
 
 
@@ -71,11 +73,15 @@ def levels_of(reader: Any, signed: Sequence[Signed], now: dt.datetime) -> list[S
         later = [other for other in signed if other.stamps and other.stamped_at and other.revision > one.revision]
         attested = min((at for at in (one.stamped_at, *(other.stamped_at for other in later)) if at), default=None)
         level: Level = "B-B" if attested is None else "B-T"
-        if store is None or place >= MAX_JUDGED:
+        if store is None:
             results.append(Standing(level))
             continue
         revoked_at, stamp_revoked_at = store.revoked_at(one.chain), store.revoked_at(one.stamp_chain)
-        if attested is not None and store.proves(one, attested, now, is_stamped_later=bool(later)):
+        if (
+            attested is not None
+            and place < MAX_JUDGED
+            and store.proves(one, attested, now, is_stamped_later=bool(later))
+        ):
             level = "B-LT"
             kept = store_at(max(other.revision for other in later)) if later else None
             if kept is not None and kept.proves(one, attested, now, is_stamped_later=True):

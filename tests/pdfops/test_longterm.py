@@ -46,6 +46,7 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from pdfops.errors import PdfError
 from pdfops.fields import Place, prepare
 from pdfops.lasting import Lasting
+from pdfops.levels import Signed, levels_of
 from pdfops.longterm import Chain, Material, Need, chains_of, draw_up_store, gather
 from pdfops.remote import Holder, Pending
 from pdfops.sandbox import Workshop
@@ -327,6 +328,14 @@ def test_a_seal_that_was_signed_with_a_revoked_key_is_not_trusted(
     assert found.integrity == "intact"
     assert found.signatures[0].revoked_at is not None
     assert trust_of_each(found, authority.roots) == ["unknown"]
+
+
+def test_a_revoked_key_is_found_behind_many_other_signatures(workshop: Workshop, authority: pki.Pki) -> None:
+    signer = authority.signer("revoked")
+    data = _with_proof(authority, workshop.seal(prepared(1), order(0), signer))
+    many = [Signed(1, stamps=False, stamped_at=None, chain=signer.chain, stamp_chain=()) for _ in range(300)]
+    found = levels_of(PdfFileReader(io.BytesIO(data), strict=False), many, dt.datetime.now(dt.UTC))
+    assert all(one.revoked_at is not None for one in found)
 
 
 class Backdating:
