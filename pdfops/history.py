@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 from pyhanko.pdf_utils import generic
@@ -42,6 +42,10 @@ class Reader(PdfFileReader):
         super().__init__(stream, strict=strict)
         self._objects: Objects | None = None
         self._views: dict[int, View] = {}
+        xrefs: Any = self.xrefs
+        # The same questions for every pair of revisions, and each looks through all of them.
+        xrefs.get_introducing_revision = cache(xrefs.get_introducing_revision)
+        xrefs.get_historical_ref = cache(xrefs.get_historical_ref)
 
     def objects(self) -> Objects:
         if self._objects is None:
@@ -73,6 +77,7 @@ class View(HistoricalResolver):
         super().__init__(reader, revision)
         self._objects = reader.objects
         self._uses: dict[Ref, set[RawPdfPath]] = {}
+        self._dependencies: dict[tuple[int, int | None], tuple[generic.PdfObject, set[generic.Reference]]] = {}
         self._trees: Trees | None = None
         self._is_own = True
 
@@ -92,6 +97,16 @@ class View(HistoricalResolver):
         if self._trees is None:
             self._is_own = False
             super()._load_reverse_xref_cache()  # type: ignore[no-untyped-call]  # the library's, as below
+
+    def collect_dependencies(
+        self, obj: generic.PdfObject, since_revision: int | None = None
+    ) -> set[generic.Reference]:
+        """The library's answer, found once: it is asked for each of the older revisions."""
+        key = (id(obj), since_revision)
+        if key not in self._dependencies:
+            found = super().collect_dependencies(obj, since_revision)
+            self._dependencies[key] = (obj, found)  # who is kept is nobody else by the same number
+        return set(self._dependencies[key][1])
 
     def _get_usages_of_ref(self, ref: generic.Reference) -> set[RawPdfPath]:
         self._load_reverse_xref_cache()

@@ -48,6 +48,10 @@ VERDICTS: Final[Mapping[Integrity, str]] = {
     "unsigned": _("Nobody signed this document."),
     "unverifiable": _("The signatures of this document cannot be checked. Do not rely on it."),
 }
+UNEXAMINED: Final = _(
+    "Every signature fits its bytes, but what was done between them and after could not be examined here. Do not rely "
+    "on it without asking whoever sent it."
+)
 UNLISTED: Final = _("The document was changed in a way that cannot be described.")
 
 
@@ -77,7 +81,7 @@ def verdict(verification: Verification, roots: Sequence[bytes], language: str) -
     return {
         "integrity": verification.integrity,
         "trust": together(verification, [one.trust for one in judged]),
-        "message": translations(language).gettext(VERDICTS[verification.integrity]),
+        "message": translations(language).gettext(_message(verification)),
         "signatures": [
             {
                 "field": shown_name(one.field),
@@ -96,3 +100,9 @@ def verdict(verification: Verification, roots: Sequence[bytes], language: str) -
         ],
         "changes": change_sentences(verification, language),
     }
+
+
+def _message(verification: Verification) -> str:
+    if verification.integrity == "unverifiable" and all(one.intact for one in verification.signatures):
+        return UNEXAMINED
+    return VERDICTS[verification.integrity]

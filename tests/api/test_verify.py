@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from pdfops.verify import verify
+from plugin.verdict import verdict
 from tests.pdfops import attacks, samples, tampering
 from tests.world import Browser, World
 
@@ -105,3 +107,14 @@ def test_the_page_is_there_for_everybody_in_his_language(world: World) -> None:
     assert page.status_code == 200
     assert "Drop a signed PDF" in page.text
     assert "Set-Cookie" not in page.headers
+
+
+def test_where_time_was_too_short_it_is_said_what_is_known() -> None:
+    """Each signature fits; what came between could not be examined: that is not the same as signatures that fail."""
+    data = samples.sealed_pdf(samples.simple_pdf(), 2)
+    hasty = verify(data, examine=False)
+    said = verdict(hasty, (), "en")
+    assert said["integrity"] == "unverifiable"
+    assert said["message"].startswith("Every signature fits its bytes, but")
+    broken = next(one for one in attacks.all_attacks() if one.name == "usf: contents null")
+    assert verdict(verify(broken.data), (), "en")["message"].startswith("The signatures of this document cannot")
