@@ -37,8 +37,9 @@ class Authority(Protocol):
     Both raise PdfError unreachable where nobody answers, in bounded time.
     """
 
-    def stamp(self, request: bytes) -> bytes:
-        """The answer (TimeStampResp) to a TimeStampReq, as it came."""
+    def stamps(self, request: bytes) -> Iterator[bytes]:
+        """The answers (TimeStampResp) to a TimeStampReq, as they came: the next authority is asked when one more is
+        wanted. None came: unreachable."""
         ...
 
     def fetch(self, need: Need) -> bytes:
@@ -84,9 +85,14 @@ class _Remembering:
         self._known: dict[str, bytes | None] = {}
         self._left_s, self._call_s = act_s, call_s
 
-    def stamp(self, request: bytes) -> bytes:
-        with self._timed("timestamp"):
-            return self._authority.stamp(request)
+    def stamps(self, request: bytes) -> Iterator[bytes]:
+        answers = self._authority.stamps(request)
+        while True:
+            with self._timed("timestamp"):
+                answer = next(answers, None)
+            if answer is None:
+                return
+            yield answer
 
     def fetch(self, need: Need) -> bytes:
         with self._lock:

@@ -127,14 +127,23 @@ class Sealer:
         return unsigned
 
     def _stamped(self, digest: bytes, lasting: Lasting) -> bytes:
+        """The first good timestamp; where none was good, the last answer's fault is raised."""
         nonce = new_nonce()
-        answer = lasting.authority.stamp(request(digest, nonce))
         lengths, roots = wire.join(lasting.roots)
         header = {"job": "token", "digest": digest.hex(), "nonce": str(nonce), "roots": lengths}
-        token = self._ask(header, (answer, roots)).blob
-        with self._lock:
-            self._largest_token = max(self._largest_token, len(token))
-        return token
+        fault = PdfError("unreachable", reason="timestamp")
+        for answer in lasting.authority.stamps(request(digest, nonce)):
+            try:
+                token = self._ask(header, (answer, roots)).blob
+            except PdfError as error:
+                if error.code != "timestamp-refused":
+                    raise
+                fault = error
+                continue
+            with self._lock:
+                self._largest_token = max(self._largest_token, len(token))
+            return token
+        raise fault
 
     def _token_room(self) -> int:
         """Bytes: as much as the largest token took, and a little; what does not fit is drawn anew."""

@@ -80,10 +80,8 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
         if lasting is not None:
             lasting = lasting.for_one_act()
             lasting = lasting if is_last else lasting.for_now()
-        made = [
-            _made(ctx, loaded, document, command, ink, signing.path, now, lasting)
-            for document in loaded.flow.documents
-        ]
+        make = partial(_made, ctx, loaded, command=command, ink=ink, path=signing.path, now=now, lasting=lasting)
+        made = together([partial(make, document) for document in loaded.flow.documents])
         lay = [partial(_laid, ctx, loaded, one, command) for one in made]
         check = [partial(_check, ctx, one) for one in made]
         look = partial(folders_for_copies, ctx, loaded) if is_last else dict

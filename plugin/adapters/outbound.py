@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -70,9 +70,10 @@ class Outbound:
         login: tuple[str, str] | None = None,
         total_s: float = TOTAL_S,
     ) -> None:
-        """``stamps``: timestamp authorities, asked in their order until one answers; their origins need not be listed.
-        ``origins``: scheme, host and port, as ``http://crl.example.org``, for OCSP and CRLs. ``private_hosts``: may
-        have private addresses. ``login``: user and password of the authorities. ``total_s``: of one call.
+        """``stamps``: timestamp authorities, asked in their order until one answers well; their origins need not be
+        listed. ``origins``: scheme, host and port, as ``http://crl.example.org``, for OCSP and CRLs.
+        ``private_hosts``: may have private addresses. ``login``: user and password of the authorities. ``total_s``: of
+        one call.
 
         Raises: ValueError, with the address that can be none: it shows no password.
         """
@@ -92,15 +93,21 @@ class Outbound:
         except _RefusedError:
             return False
 
-    def stamp(self, request: bytes) -> bytes:
+    def stamps(self, request: bytes) -> Iterator[bytes]:
         kinds = ("application/timestamp-query", "application/timestamp-reply")
+        has_answered = False
         for url in self._stamps:
             call = _Call("POST", url, request, *kinds, STAMP_BYTES, self._login)
             try:
-                return self._called(call, self._stamp_origins)
+                answer = self._called(call, self._stamp_origins)
             except _RefusedError as refused:
                 log.warning("timestamp.unreachable", host=_host(url), reason=str(refused))
-        raise PdfError("unreachable", reason="timestamp")
+                continue
+            has_answered = True
+            yield answer
+            log.warning("timestamp.refused", host=_host(url))
+        if not has_answered:
+            raise PdfError("unreachable", reason="timestamp")
 
     def fetch(self, need: Need) -> bytes:
         if need.kind == "ocsp":

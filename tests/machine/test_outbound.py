@@ -293,9 +293,9 @@ def test_nobody_listens_or_nobody_answers() -> None:
 def test_the_next_timestamp_authority_is_asked_where_one_is_silent() -> None:
     with server(says(b"", "503 Busy")) as first, server(says(b"token")) as second:
         urls = [f"http://127.0.0.1:{port}/tsa" for port in (first, second)]
-        assert Outbound(urls, [], ["127.0.0.1"]).stamp(b"query") == b"token"
+        assert list(Outbound(urls, [], ["127.0.0.1"]).stamps(b"query")) == [b"token"]
         with pytest.raises(PdfError) as caught:
-            Outbound(urls[:1], [], ["127.0.0.1"]).stamp(b"query")
+            list(Outbound(urls[:1], [], ["127.0.0.1"]).stamps(b"query"))
         assert (caught.value.code, caught.value.values) == ("unreachable", {"reason": "timestamp"})
 
 
@@ -310,7 +310,7 @@ def test_the_password_goes_to_timestamp_authorities_alone(capsys: pytest.Capture
         origin = f"http://127.0.0.1:{port}"
         outbound = Outbound([f"{origin}/tsa"], [origin], ["127.0.0.1"], ("somebody", "canary-password"))
         with pytest.raises(PdfError):
-            outbound.stamp(b"query")
+            list(outbound.stamps(b"query"))
         refused(outbound, crl(port))
     assert seen[0] is not None
     assert seen[0].startswith("Basic ")

@@ -53,6 +53,7 @@ from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder
 from pdfops.trust import judge, trust_of_each
 from pdfops.verify import SealLevel, verify
+from plugin.adapters.outbound import Outbound
 from tests import pki
 from tests.pdfops import archives, oracles, samples
 
@@ -253,6 +254,15 @@ def test_only_a_timestamp_authority_that_leads_to_a_root_is_believed(
     assert (caught.value.code, caught.value.values["reason"]) == ("timestamp-refused", "certificate")
 
 
+def test_the_next_authority_is_asked_after_one_that_answers_badly(workshop: Workshop, authority: pki.Pki) -> None:
+    """One that nobody trusts, one that is no authority, then a good one: one timestamp, by the last."""
+    addresses = [authority.tsa(label) for label in ("other-tsa", "no-tsa", "tsa2")]
+    reach = Outbound(addresses, [authority.origin], ["127.0.0.1"])
+    signed = workshop.sign(prepared(1), order(0), authority.signer(), Lasting("b-t", authority.roots, reach))
+    assert authority.asked == [f"/{pki.ARCH}/tsa/{label}" for label in ("other-tsa", "no-tsa", "tsa2")]
+    assert verify(signed.data).signatures[0].stamp_certificates[0] == authority.certificate("tsa2")
+
+
 def test_a_timestamp_larger_than_the_room_for_it_is_given_more(workshop: Workshop, authority: pki.Pki) -> None:
     small = len(sealed(workshop, authority, "b-t", people=1))
     with Workshop(children=1) as other:
@@ -344,10 +354,10 @@ class Backdating:
     def __init__(self, found: pki.Pki, tsa: str) -> None:
         self._found, self._tsa = found, tsa
 
-    def stamp(self, request: bytes) -> bytes:
+    def stamps(self, request: bytes) -> Iterator[bytes]:
         at = dt.datetime.now(dt.UTC) - dt.timedelta(days=30)
         stamper = self._found.arch.service_registry.summon_timestamper(self._tsa, at_time=at)
-        return bytes(stamper.request_tsa_response(tsp.TimeStampReq.load(request)).dump())
+        yield bytes(stamper.request_tsa_response(tsp.TimeStampReq.load(request)).dump())
 
     def fetch(self, need: Need) -> bytes:
         raise PdfError("unreachable", reason=need.kind)
