@@ -33,8 +33,10 @@ from plugin.web.schemas import (
     Me,
     RecipientSuggestion,
     RecipientSuggestions,
+    StampTexts,
     TypeInfo,
     Types,
+    Undrawable,
     Uploaded,
 )
 
@@ -130,6 +132,18 @@ def inspect() -> Response:
     limit = ctx.limits.collection_bytes
     answer = InspectAnswer(documents=found, total_bytes=sum(d.size_bytes for d in found), limit_bytes=limit)
     return jsonify(answer.model_dump())
+
+
+@api.post("/stamps/undrawable")
+@user
+@spec.validate(json=StampTexts, resp=answers(HTTP_200=Undrawable), skip_validation=True)
+def undrawable() -> Response:
+    """Asked while stamps are placed, so that nobody hears of it only when all is done. Changes nothing."""
+    try:
+        missing = office().ctx.workshop.undrawable(body(StampTexts).texts)
+    except PdfError as error:
+        raise from_pdf_error(error) from error
+    return jsonify(Undrawable(missing=[one[:20] for one in missing]).model_dump())
 
 
 def _inspected(one: Examined, lang: str) -> Inspected:

@@ -42,6 +42,10 @@ class InspectRequest(Model):
     file_ids: Annotated[list[FileId], Field(min_length=1, max_length=100)]
 
 
+class StampTexts(Model):
+    texts: Annotated[list[Annotated[str, Field(max_length=400)]], Field(min_length=1, max_length=200)]
+
+
 class DocumentIn(Model):
     file_id: FileId
 
@@ -209,6 +213,12 @@ class InspectAnswer(Answer):
     documents: list[Inspected]
     total_bytes: int
     limit_bytes: int
+
+
+class Undrawable(Answer):
+    """Of each text the characters that no stamp can show; "" where all is well."""
+
+    missing: list[str]
 
 
 class Uploaded(Answer):

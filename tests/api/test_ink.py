@@ -113,3 +113,11 @@ def test_a_reason_that_no_stamp_can_show_is_refused_with_whose_it_is(world: Worl
 def test_without_text_on_the_stamp_any_name_will_do(world: World, alice: Browser) -> None:
     anybody = {"email": "zoe@example.com", "first_name": "😀"}
     assert launched_with(world, alice, anybody, "en", with_text=False).status_code == 201
+
+
+def test_whoever_places_stamps_can_ask_before_launching(world: World, alice: Browser) -> None:
+    answer = alice.post("stamps/undrawable", {"texts": ["Zoé Ωmega Жук", "Zoé 😀𓀀", ""]})
+    assert (answer.status_code, answer.json()) == (200, {"missing": ["", "𓀀😀", ""]})
+    for wrong in ({"texts": []}, {"texts": ["x" * 401]}, {"texts": ["x"] * 201}, {"texts": "x"}, {}):
+        assert alice.post("stamps/undrawable", wrong).status_code == 422
+    assert world.nobody().post("stamps/undrawable", {"texts": ["x"]}).status_code == 401

@@ -228,6 +228,20 @@ def test_stamps_are_placed_and_recipients_ordered_by_keyboard(people: People) ->
     expect(by(alice, "next")).to_have_attribute("aria-disabled", "false")
 
 
+def test_a_name_that_no_stamp_can_show_keeps_the_simple_stamp(people: People, look: Look) -> None:
+    alice = people.sit_down("alice")
+    alice.goto(new(people, CONTRACT))
+    by(alice, "next").click()
+    acts.add_person(alice, "zoe@example.com", option="zoe@example.com")
+    alice.get_by_label("Prénom (facultatif)").fill("Zoé 😀")
+    by(alice, "next").click()
+    with_text = alice.get_by_role("radio", name="Cachet avec texte")
+    with_text.click()
+    expect(by(alice, "place-refused-0")).to_contain_text("ces caractères de «\u00a0Zoé 😀\u00a0»\u00a0: 😀")
+    expect(with_text).to_have_attribute("aria-checked", "false")
+    look(alice, "04-glyph-missing")
+
+
 def test_recipients_are_ordered_with_a_finger(people: People) -> None:
     alice = people.sit_down("alice", size=PHONE, touch=True)
     alice.goto(new(people, CONTRACT))

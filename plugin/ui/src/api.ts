@@ -73,3 +73,9 @@ export function connect(base: string, tokenPath: string, firstToken = ""): Api {
     upload: (path, body, type) => send(path, body, type),
   };
 }
+
+/** The characters of a name that no stamp can show. Launching asks again, should this question not get through. */
+export async function undrawable(api: Api, name: string): Promise<string> {
+  const answer = await api.post<{ missing: string[] }>("api/v1/stamps/undrawable", { texts: [name] }).catch(() => null);
+  return answer?.missing[0] ?? "";
+}

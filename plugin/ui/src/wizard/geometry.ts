@@ -1,5 +1,6 @@
 /** Stamps on a page: sizes in points, boxes as fractions from the top left. Everything stays inside the page. */
-import type { Box } from "../types";
+import type { Box, Inspected } from "../types";
+import type { Draft } from "./draft";
 
 export type Page_pt = [number, number];
 
@@ -81,4 +82,14 @@ export function snapped(box: Box, others: Box[]): Box {
     return start;
   };
   return inside({ ...box, x: pull(box.x, box.w, linesX(others)), y: pull(box.y, box.h, linesY(others)) });
+}
+
+/** What changes of a draft when somebody's stamps get their text, or lose it. */
+export function looking(draft: Draft, documents: Inspected[], key: string, withText: boolean): Partial<Draft> {
+  const people = draft.people.map((p) => (p.key === key ? { ...p, with_text: withText } : p));
+  const stamps = draft.stamps.map((s) => {
+    const size = documents.find((d) => d.file_id === s.file_id)?.page_sizes_pt[s.page - 1];
+    return s.person === key && size ? { ...s, box: resized(s.box, s.box.w, size, withText) } : s;
+  });
+  return { people, stamps };
 }

@@ -66,5 +66,6 @@ export function cartridge(placement: Placement, person: Person, index: number, c
       @keydown=${(e: KeyboardEvent) => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); placement.arm(person.key); if (placement.armed) placement.querySelector<HTMLElement>(`.pl-scroll [data-page="${placement.page}"]`)?.focus(); } }}>
       ${icon("grip")}${icon("stamp")}<span class="vh">${t("Stamp of {name}. Enter, then Enter on a page, places it.", { name: person.name })}</span><span class="grow">${armed ? t("Now click the page") : person.with_text ? t("Signature and text") : t("Signature")}</span>
       <span class="sm">${armed ? t("Esc") : complete ? t("One more") : t("Drag")}</span></button>
-     <div class="pf-seg" role="radiogroup" @keydown=${turn} aria-label=${t("Look of the stamp of {name}", { name: person.name })}>${look(false, t("Simple stamp"))}${look(true, t("Stamp with text"))}</div></section>`;
+     <div class="pf-seg" role="radiogroup" @keydown=${turn} aria-label=${t("Look of the stamp of {name}", { name: person.name })}>${look(false, t("Simple stamp"))}${look(true, t("Stamp with text"))}</div>
+    ${placement.refused[person.key] ? html`<p class="pf-note danger" role="alert" data-test="place-refused-${index}">${icon("info")}<span>${t("No font here can draw these characters of “{name}” on a stamp: {characters}. The stamp stays simple.", { name: person.name, characters: placement.refused[person.key] ?? "" })}</span></p>` : nothing}</section>`;
 }

@@ -1,13 +1,14 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { keyed } from "lit/directives/keyed.js";
 import { repeat } from "lit/directives/repeat.js";
+import { undrawable, type Api } from "../api";
 import { css, define, PageElement, placed } from "../element";
 import { icon } from "../icons";
 import { number, shortened, t, tn } from "../i18n";
 import type { Box, Inspected } from "../types";
 import { cartridge, documentList } from "./placement-sides";
 import { colour, missing, type Draft, type Person, type Stamp } from "./draft";
-import { centred, freePlace, guides, moved, overlaps, resized, sized, snapped, type Page_pt } from "./geometry";
+import { centred, freePlace, guides, looking, moved, overlaps, resized, sized, snapped, type Page_pt } from "./geometry";
 import { follow } from "./gestures";
 import { selectionBar, toolbar } from "./placement-tools";
 
@@ -18,12 +19,14 @@ const TOOLBAR_PX = 68;
 /** Step 3. Stamps are fractions of their page; pixels exist only while a pointer moves. Fires `pf-change`. */
 export class Placement extends PageElement {
   static override properties = {
-    draft: { attribute: false }, documents: { attribute: false }, base: {},
+    draft: { attribute: false }, documents: { attribute: false }, api: { attribute: false }, base: {}, refused: { state: true },
     current: { state: true }, page: { state: true }, zoom: { state: true }, armed: { state: true }, chosen: { state: true }, said: { state: true }, guiding: { state: true }, ghost: { state: true }, over: { state: true },
   };
   draft!: Draft;
   documents: Inspected[] = [];
+  api!: Api;
   base = "/";
+  refused: Record<string, string> = {}; // person -> characters of the name that no stamp can show
   current = 0;
   page = 1;
   zoom = 0; // 0: as wide as the desk allows
@@ -133,12 +136,17 @@ export class Placement extends PageElement {
   }
 
   setText(key: string, withText: boolean): void {
-    const people = this.draft.people.map((p) => (p.key === key ? { ...p, with_text: withText } : p));
-    const stamps = this.draft.stamps.map((s) => {
-      const size = this.documents.find((d) => d.file_id === s.file_id)?.page_sizes_pt[s.page - 1];
-      return s.person === key && size ? { ...s, box: resized(s.box, s.box.w, size, withText) } : s;
+    this.refused = { ...this.refused, [key]: "" };
+    this.look(key, withText);
+    if (!withText) return;
+    void undrawable(this.api, this.person(key)?.name ?? "").then((characters) => {
+      this.refused = { ...this.refused, [key]: characters };
+      if (characters) this.look(key, false);
     });
-    this.dispatchEvent(new CustomEvent<Partial<Draft>>("pf-change", { detail: { people, stamps } }));
+  }
+
+  private look(key: string, withText: boolean): void {
+    this.dispatchEvent(new CustomEvent<Partial<Draft>>("pf-change", { detail: looking(this.draft, this.documents, key, withText) }));
   }
 
   /** To the first document where somebody's stamp is missing: its last page, with that cartridge armed. */

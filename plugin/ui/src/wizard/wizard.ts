@@ -223,7 +223,7 @@ class Wizard extends PageElement {
           search: html`<parapheur-search .api=${this.api} @pf-found=${(e: CustomEvent<Found>) => this.addPerson(e.detail)}></parapheur-search>`,
         });
       case "placement":
-        return html`<parapheur-placement .draft=${draft} .documents=${this.good} .base=${this.base} @pf-change=${(e: CustomEvent<Partial<Draft>>) => this.change(e.detail)}></parapheur-placement>`;
+        return html`<parapheur-placement .draft=${draft} .documents=${this.good} .api=${this.api} .base=${this.base} @pf-change=${(e: CustomEvent<Partial<Draft>>) => this.change(e.detail)}></parapheur-placement>`;
       case "recap":
         return recapStep({ draft, documents: this.good, placeholder: stem(this.good[0]?.name ?? ""), error: this.error, change: (part) => this.change(part), go: (step) => this.go(step) });
     }
