@@ -27,6 +27,9 @@ from pdfops.child import READY
 from pdfops.errors import PdfError
 
 RESIDENT_CAP_BYTES: Final = 512 * 1024 * 1024
+KILLED_AT: Final = 7 / 8
+"""Of its cap: a child is looked at every few milliseconds, and may take a good deal more between two looks."""
+
 RECYCLE_ABOVE_BYTES: Final = 256 * 1024 * 1024
 RECYCLE_AFTER_JOBS: Final = 500
 WATCH_EVERY_S: Final = 0.02
@@ -226,7 +229,7 @@ class Child:
                     deadline = begun + 2 * cap_s  # others kept it from working: that is not its fault
                 if now - watched >= WATCH_EVERY_S:
                     watched = now
-                    if self._resident_bytes() > resident_bytes:
+                    if self._resident_bytes() > resident_bytes * KILLED_AT:
                         raise Lost("too-heavy", limit=resident_bytes)
                     if self._gives_way(now - begun, self._spent_s() - spent_s):
                         slow()

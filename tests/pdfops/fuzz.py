@@ -187,8 +187,7 @@ def run(pdfs: int, images: int, seed: int) -> Report:
         finally:
             stop.set()
             watcher.join()
-    # A child is looked at every few milliseconds and killed then; what it took in between is not its cap's fault.
-    assert report.largest_bytes <= RESIDENT_CAP_BYTES * 1.25, report.largest_bytes
+    assert report.largest_bytes <= RESIDENT_CAP_BYTES, report.largest_bytes
     return report
 
 

@@ -42,8 +42,9 @@ def lay_seeds() -> None:
                 (corpus / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
 
 
-def answered(job: str) -> Callable[[bytes], None]:
-    """What one input is put through. Raises: whatever the parent would not understand."""
+def answered(job: str) -> Callable[[bytes], str]:
+    """What one input is put through, and what came of it: a code, or "fine". Raises: whatever the parent would not
+    understand."""
     from pdfops import wire
     from pdfops.child import answer_to
     from pdfops.fields import Place
@@ -56,7 +57,7 @@ def answered(job: str) -> Callable[[bytes], None]:
     headers: dict[str, dict[str, Any]] = {
         "inspect": {},
         "verify": {"examine": True},
-        "prepare": {"places": [wire.place_to_json(place)]},
+        "prepare": {"places": [wire.place_to_json(place)], "certification": None},
         "draw_up": {"order": wire.order_to_json(order), "cms_bytes": 8_192},
         "ink": {},
     }
@@ -66,19 +67,21 @@ def answered(job: str) -> Callable[[bytes], None]:
         "draw_up": lambda value, blob: wire.unsigned_from_json(value, blob),
     }
 
-    def one(data: bytes) -> None:
+    def one(data: bytes) -> str:
         blobs = [data]
         if job == "draw_up":
             prepared, tail = answer_to({"job": "prepare", **headers["prepare"]}, [data])
             if "error" in prepared:
-                return
+                return str(prepared["error"])
             blobs = [data + bytes(tail[0]), *ink]
         header, parts = answer_to({"job": job, **headers[job]}, blobs)
         header = json.loads(json.dumps(header))
         if "error" in header:
             assert header["error"] == "damaged" or wire.error_from_json(header).code != "damaged", header
-        elif job in decode:
+            return str(header["error"])
+        if job in decode:
             decode[job](header["value"], bytes(parts[0]) if parts else b"")
+        return "fine"
 
     return one
 
@@ -88,7 +91,7 @@ def fuzz_one_job(job: str, seconds: int) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["pdfops", "pyhanko.pdf_utils", "pyhanko.sign", "pypdf"]):
-        run = answered(job)
+        run = answered(job)  # its answer is for the test alone
         import pdfops.fields
         import pdfops.ink
         import pdfops.inspect
@@ -107,7 +110,7 @@ def fuzz_one_job(job: str, seconds: int) -> None:
     limits = [f"-timeout={LIMIT_S}", f"-rss_limit_mb={LIMIT_MB}", f"-max_len={LARGEST_BYTES * 2}"]
     options = [*limits, f"-max_total_time={seconds}", f"-artifact_prefix={OUT}/{job}-", "-print_final_stats=1"]
     more: dict[str, Any] = {} if job == "ink" else {"custom_mutator": mutated}
-    atheris.Setup([sys.argv[0], *options, str(OUT / job)], run, **more)
+    atheris.Setup([sys.argv[0], *options, str(OUT / job)], lambda data: run(data) and None, **more)
     atheris.Fuzz()
 
 

@@ -24,7 +24,8 @@ def test_a_document_whose_objects_moved_is_read_again_once_it_is_linked_anew(dat
 
 
 @pytest.mark.parametrize("job", guided.JOBS)
-def test_what_a_guided_run_asks_of_a_job_is_answered_for_honest_input(job: str) -> None:
-    ask = guided.answered(job)
-    for data in (samples.simple_pdf(), samples.signed_pdf(), samples.ink_png(), b"", b"%PDF-1.7 startxref 1"):
-        ask(data)
+def test_what_is_guided_does_the_whole_job(job: str) -> None:
+    """Else it would run for hours and reach nothing."""
+    run = guided.answered(job)
+    assert run(samples.ink_png() if job == "ink" else samples.simple_pdf(2)) == "fine"
+    assert run(b"nothing of the kind") in ("not-a-pdf", "bad-image")
