@@ -83,6 +83,7 @@ class _Remembering:
         self._authority = authority
         self._lock = threading.Lock()
         self._known: dict[str, bytes | None] = {}
+        self._asking: dict[str, threading.Lock] = {}
         self._left_s, self._call_s = act_s, call_s
 
     def stamps(self, request: bytes) -> Iterator[bytes]:
@@ -96,19 +97,24 @@ class _Remembering:
 
     def fetch(self, need: Need) -> bytes:
         with self._lock:
-            is_known, found = need.key in self._known, self._known.get(need.key)
-        if not is_known:
+            asking = self._asking.setdefault(need.key, threading.Lock())
+        with asking:  # whoever needs the same meanwhile waits for this answer
+            return self._fetched(need)
+
+    def _fetched(self, need: Need) -> bytes:
+        if need.key not in self._known:
+            found = None
             try:
                 with self._timed(need.kind):
                     found = self._authority.fetch(need)
             except PdfError as error:
                 if error.code != "unreachable":
                     raise
-            with self._lock:
-                self._known[need.key] = found
-        if found is None:
+            self._known[need.key] = found
+        known = self._known[need.key]
+        if known is None:
             raise PdfError("unreachable", reason=need.kind)
-        return found
+        return known
 
     @contextmanager
     def _timed(self, asked: str) -> Iterator[None]:

@@ -15,7 +15,7 @@ from plugin.demo import sample_files
 from tests.world import Browser, World, pdf
 
 CALLERS = {"anyone", "link", "user", "admin", "platform"}
-CHANGES_NOTHING = {"host.inspect", "host.menu", "verifying.verify"}
+CHANGES_NOTHING = {"host.inspect", "host.menu", "host.undrawable", "verifying.verify"}
 SENDS_A_FORM = {"verifying.page", "verifying.verify"}
 CACHED = {"pages.built", "pages.icon"}
 """Content-hashed files, and our own icon. Pictures of pages are kept by their ETag, and asked about each time."""
