@@ -75,7 +75,7 @@ class Appender(IncrementalPdfFileWriter):
 
     def _update_meta(self) -> None:
         if self._notes_itself:
-            super()._update_meta()  # type: ignore[no-untyped-call]
+            super()._update_meta()  # type: ignore[no-untyped-call]  # the library's, as below
 
     def _write_header(self, stream: Any) -> None:
         if not self._starts_on_new_line:

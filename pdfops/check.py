@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pdfops.errors import PdfError
 from pdfops.history import Reader
+from pdfops.levels import SealLevel
 from pdfops.permissions import signature_fields
 from pdfops.reading import MAX_OBJECT_NUMBER, entry, highest_number, open_reader
 from pdfops.seal import MAX_GROWTH_BYTES
-from pdfops.verify import SealLevel, verdict_of, verify
+from pdfops.verify import verdict_of, verify
 
 
 def check_seal(

@@ -36,6 +36,12 @@ _GLYPH_HEADER: Final = struct.Struct(">hhhhh")
 _MAX_SHOWN: Final = 12
 
 
+def refuse_missing(characters: str) -> None:
+    """Raises: PdfError glyph-missing where there are some."""
+    if characters:
+        raise PdfError("glyph-missing", characters=characters[:_MAX_SHOWN])
+
+
 @dataclass(frozen=True, slots=True)
 class Subset:
     """A font file with only the glyphs asked for. ``glyphs`` maps a character to its number there; ``widths`` are in
@@ -74,9 +80,7 @@ class StampFont:
 
     def require(self, text: str) -> None:
         """Raises: PdfError glyph-missing, with the characters this font cannot draw."""
-        missing = self.missing(text)
-        if missing:
-            raise PdfError("glyph-missing", characters=missing[:_MAX_SHOWN])
+        refuse_missing(self.missing(text))
 
     def has(self, text: str) -> bool:
         """Whether it can draw every character of a text."""

@@ -16,9 +16,9 @@ from typing import Final, Protocol
 from asn1crypto import x509
 
 from pdfops.errors import PdfError
+from pdfops.levels import SealLevel
 from pdfops.longterm import Need
 from pdfops.paths import is_issued
-from pdfops.verify import SealLevel
 
 FIRST_TOKEN_BYTES: Final = 8_000
 """Room for a timestamp before one was seen. Measured tokens with their certificates: 1,500 to 7,000 bytes."""

@@ -28,6 +28,8 @@ from pdfops.paths import MAX_DEPTH, driven, is_issued, validated
 from pdfops.reading import entry
 
 Level = Literal["B-B", "B-T", "B-LT", "B-LTA"]
+SealLevel = Literal["b-b", "b-t", "b-lt", "b-lta"]
+"""What a document is to reach by our hand, as settings and commands write it; `Level` is what one has."""
 
 MAX_STORED: Final = 200
 MAX_JUDGED: Final = 250

@@ -53,7 +53,7 @@ def leads_to(chain: Sequence[bytes], roots: Sequence[bytes], at: dt.datetime, *,
 def validated(validator: CertificateValidator, *, for_timestamps: bool) -> Coroutine[Any, Any, Any]:
     """The library's check, for `driven`. Raises: its errors."""
     if for_timestamps:
-        return validator.async_validate_usage(set(), {"time_stamping"})  # type: ignore[no-untyped-call]
+        return validator.async_validate_usage(set(), {"time_stamping"})  # type: ignore[no-untyped-call]  # the library's, as below
     return validator.async_validate_usage(set())  # type: ignore[no-untyped-call]
 
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from pdfops.errors import PdfError
-from pdfops.signer import kind_of
+from pdfops.signer import Certified
 
 if TYPE_CHECKING:
     from pkcs11 import Session
@@ -59,7 +59,7 @@ class TokenKey:
     certificate: str = ""
 
 
-class Pkcs11Signer:
+class Pkcs11Signer(Certified):
     """RSA of at least 2,048 bits, or P-256. Safe to use from many threads, and after a fork.
 
     What it signs it checks against the certificate before it is given away. A session that was lost (the token was
@@ -90,27 +90,15 @@ class Pkcs11Signer:
                 self._module.begin_again()  # many a module sees a token that came later only then
                 session = self._open()
             given = _from_pem(chain_pem) if chain_pem is not None else self._on_token(session)
-            self._certificate, self._chain = given[0], tuple(map(_der, given))
             try:
-                self._algorithm, self._size = kind_of(given[0].public_key())
+                super().__init__(given)
             except ValueError as error:
                 raise KeyRefused(str(error)) from error
+            self._certificate = given[0]
             try:
                 self._checked(_TRIAL)
             except InvalidSignature as error:
                 raise KeyRefused("the certificate does not belong to the key on the token") from error
-
-    @property
-    def chain(self) -> tuple[bytes, ...]:
-        return self._chain
-
-    @property
-    def algorithm(self) -> str:
-        return self._algorithm
-
-    @property
-    def signature_size_bytes(self) -> int:
-        return self._size
 
     def sign(self, data: bytes) -> bytes:
         """Raises: PdfError key-unavailable, when the token does not sign now; it may later."""
@@ -343,7 +331,3 @@ def _from_pem(chain_pem: bytes) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(chain_pem)
     except ValueError as error:
         raise KeyRefused("there is no certificate in the file that was named") from error
-
-
-def _der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.DER)

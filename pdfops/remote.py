@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from pdfops.cms_seal import package, signed_attributes
 from pdfops.errors import PdfError
 from pdfops.seal import Stamp, Unsigned, covered_digest, filled
-from pdfops.signer import Identity, kind_of
+from pdfops.signer import Certified, Identity
 
 _PREFIX = struct.Struct(">4sI")
 _MAGIC = b"PPR1"
@@ -29,29 +29,20 @@ _MAX_BYTES = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """The `Identity` of a key that is elsewhere."""
-
-    chain: tuple[bytes, ...]
-    algorithm: str
-    signature_size_bytes: int
-
-    @classmethod
-    def of(cls, chain: tuple[bytes, ...]) -> Holder:
-        """By the first certificate (DER): RSA of 2,048 bits or more, or P-256. Raises: ValueError."""
-        return cls(chain, *kind_of(x509.load_der_x509_certificate(chain[0]).public_key()))
-
-
-@dataclass(frozen=True, slots=True)
 class Pending:
-    """Half of a seal. ``to_sign``: the bytes the signature has to be over (DER of the signed attributes); ``fields``:
-    the names of those that this one signature fills, ``unsigned.left`` those that need another."""
+    """Half of a seal. ``chain``: the certificates of the key that is elsewhere, DER; ``to_sign``: the bytes the
+    signature has to be over (DER of the signed attributes); ``field``: the name of the one that it fills,
+    ``unsigned.left`` those that need another signature."""
 
     unsigned: Unsigned
-    holder: Holder
+    chain: tuple[bytes, ...]
     to_sign: bytes
     field: str
     base_sha256: str
+
+    @property
+    def holder(self) -> Identity:
+        return Certified.of(self.chain)
 
     @property
     def digest(self) -> bytes:
@@ -63,7 +54,7 @@ class Pending:
             "hole": [self.unsigned.hole_start, self.unsigned.hole_end],
             "left": list(self.unsigned.left),
             "before": self.unsigned.signatures_before,
-            "chain": [one.hex() for one in self.holder.chain],
+            "chain": [one.hex() for one in self.chain],
             "to_sign": self.to_sign.hex(),
             "field": self.field,
             "base_sha256": self.base_sha256,
@@ -80,9 +71,9 @@ class Pending:
             start, end = (int(number) for number in header["hole"])
             left = tuple(str(name) for name in header["left"])
             unsigned = Unsigned(data[_PREFIX.size + size :], start, end, left, int(header["before"]))
-            holder = Holder.of(tuple(bytes.fromhex(one) for one in header["chain"]))
+            chain = Certified.of([bytes.fromhex(one) for one in header["chain"]]).chain
             to_sign = bytes.fromhex(header["to_sign"])
-            found = cls(unsigned, holder, to_sign, str(header["field"]), str(header["base_sha256"]))
+            found = cls(unsigned, chain, to_sign, str(header["field"]), str(header["base_sha256"]))
         except (ValueError, KeyError, TypeError, IndexError, struct.error) as error:
             raise ValueError("not a pending seal") from error
         if magic != _MAGIC:
@@ -97,8 +88,7 @@ def begin(data: bytes, unsigned: Unsigned, holder: Identity, field: str) -> Pend
     """
     hashed = hashlib.sha256(data)
     attributes = signed_attributes(holder, covered_digest(data, unsigned, hashed))
-    known = Holder(holder.chain, holder.algorithm, holder.signature_size_bytes)
-    return Pending(unsigned, known, attributes, field, hashed.hexdigest())
+    return Pending(unsigned, holder.chain, attributes, field, hashed.hexdigest())
 
 
 def finish(data: bytes, pending: Pending, signature: bytes, stamp: Stamp | None = None) -> bytes:
@@ -110,14 +100,15 @@ def finish(data: bytes, pending: Pending, signature: bytes, stamp: Stamp | None 
     hashed = hashlib.sha256(data)
     if hashed.hexdigest() != pending.base_sha256:
         raise PdfError("not-verified", reason="another document")
-    if signed_attributes(pending.holder, covered_digest(data, pending.unsigned, hashed)) != pending.to_sign:
+    holder = pending.holder
+    if signed_attributes(holder, covered_digest(data, pending.unsigned, hashed)) != pending.to_sign:
         raise PdfError("not-verified", reason="another revision")
-    _check(pending.holder, pending.to_sign, signature)
+    _check(holder, pending.to_sign, signature)
     token = stamp(hashlib.sha256(signature).digest()) if stamp is not None else b""
-    return filled(len(data), pending.unsigned, package(pending.holder, pending.to_sign, signature, token))
+    return filled(len(data), pending.unsigned, package(holder, pending.to_sign, signature, token))
 
 
-def _check(holder: Holder, signed: bytes, signature: bytes) -> None:
+def _check(holder: Identity, signed: bytes, signature: bytes) -> None:
     key = x509.load_der_x509_certificate(holder.chain[0]).public_key()
     try:
         if isinstance(key, rsa.RSAPublicKey):

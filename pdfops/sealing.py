@@ -18,12 +18,12 @@ from pdfops.children import Answer
 from pdfops.cms_seal import reserved_bytes
 from pdfops.errors import PdfError
 from pdfops.lasting import FIRST_TOKEN_BYTES, SPARE_TOKEN_BYTES, Lasting
+from pdfops.levels import SealLevel
 from pdfops.longterm import MAX_NEEDS
 from pdfops.remote import Pending, begin, finish
 from pdfops.seal import DOES_NOT_FIT, MAX_GROWTH_BYTES, SealOrder, Unsigned, close, covered_digest, filled
 from pdfops.signer import Identity, Signer
 from pdfops.timestamp import new_nonce, request
-from pdfops.verify import SealLevel
 
 _Value = TypeVar("_Value")
 

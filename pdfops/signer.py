@@ -54,34 +54,23 @@ class Signer(Identity, Protocol):
         ...
 
 
-class KeySigner:
-    """A signer whose key lies in memory: RSA of at least 2,048 bits, or P-256. The key is parsed once, here."""
+class Certified:
+    """What its certificates say of a key, wherever that lies: an `Identity`. Immutable once made."""
 
-    def __init__(self, key_pem: bytes, chain_pem: bytes, password: bytes | None = None) -> None:
-        """``chain_pem`` holds the signer's certificate first.
+    def __init__(self, chain: Sequence[x509.Certificate]) -> None:
+        """``chain``: the key's own certificate first.
 
-        Raises: ValueError when key and certificate do not belong together, or the key is of another kind.
+        Raises: ValueError for none, and for a key that is neither RSA of 2,048 bits or more nor P-256.
         """
-        key = serialization.load_pem_private_key(key_pem, password)
-        certificates: Sequence[x509.Certificate] = x509.load_pem_x509_certificates(chain_pem)
-        if isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-            self._algorithm, self._size = kind_of(key.public_key())
-        else:
-            raise ValueError(WRONG_KIND)  # noqa: TRY004 - one error for whatever cannot be used
-        if not certificates or _public_bytes(certificates[0].public_key()) != _public_bytes(key.public_key()):
-            raise ValueError("the certificate does not belong to the key")
-        self._key = key
-        self._chain = tuple(certificate.public_bytes(serialization.Encoding.DER) for certificate in certificates)
+        if not chain:
+            raise ValueError("there is no certificate")
+        self._algorithm, self._size = kind_of(chain[0].public_key())
+        self._chain = tuple(certificate.public_bytes(serialization.Encoding.DER) for certificate in chain)
 
     @classmethod
-    def from_pkcs12(cls, data: bytes, password: bytes | None = None) -> KeySigner:
-        """A key and its certificates in one file (RFC 7292). Raises: ValueError, for a wrong password as well."""
-        key, certificate, others = pkcs12.load_key_and_certificates(data, password)
-        if key is None or certificate is None:
-            raise ValueError("there is no key with its certificate in it")
-        pem = serialization.Encoding.PEM
-        key_pem = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        return cls(key_pem, b"".join(one.public_bytes(pem) for one in (certificate, *others)))
+    def of(cls, chain: Sequence[bytes]) -> Certified:
+        """The same from DER: for a key that is with somebody else. Raises: ValueError."""
+        return Certified([x509.load_der_x509_certificate(one) for one in chain])
 
     @property
     def chain(self) -> tuple[bytes, ...]:
@@ -94,6 +83,35 @@ class KeySigner:
     @property
     def signature_size_bytes(self) -> int:
         return self._size
+
+
+class KeySigner(Certified):
+    """A signer whose key lies in memory: RSA of at least 2,048 bits, or P-256. The key is parsed once, here."""
+
+    def __init__(self, key_pem: bytes, chain_pem: bytes, password: bytes | None = None) -> None:
+        """``chain_pem`` holds the signer's certificate first.
+
+        Raises: ValueError when key and certificate do not belong together, or the key is of another kind.
+        """
+        key = serialization.load_pem_private_key(key_pem, password)
+        certificates: Sequence[x509.Certificate] = x509.load_pem_x509_certificates(chain_pem)
+        if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+            raise ValueError(WRONG_KIND)  # noqa: TRY004 - one error for whatever cannot be used
+        kind_of(key.public_key())
+        if not certificates or _public_bytes(certificates[0].public_key()) != _public_bytes(key.public_key()):
+            raise ValueError("the certificate does not belong to the key")
+        super().__init__(certificates)
+        self._key = key
+
+    @classmethod
+    def from_pkcs12(cls, data: bytes, password: bytes | None = None) -> KeySigner:
+        """A key and its certificates in one file (RFC 7292). Raises: ValueError, for a wrong password as well."""
+        key, certificate, others = pkcs12.load_key_and_certificates(data, password)
+        if key is None or certificate is None:
+            raise ValueError("there is no key with its certificate in it")
+        pem = serialization.Encoding.PEM
+        key_pem = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return cls(key_pem, b"".join(one.public_bytes(pem) for one in (certificate, *others)))
 
     def sign(self, data: bytes) -> bytes:
         if isinstance(self._key, rsa.RSAPrivateKey):

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from pdfops.errors import PdfError
-from pdfops.font import EM, stamp_font
+from pdfops.font import EM, refuse_missing, stamp_font
 from pdfops.shaping import Cluster, Shelf, shelf
 from pdfops.text import printable
 
@@ -23,7 +22,6 @@ ABOVE: Final = 0.92
 
 MAX_LINES: Final = 12
 MAX_LINE_LENGTH: Final = 400
-_MAX_SHOWN: Final = 12
 _IDEOGRAPHS: Final = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WITHIN_WORDS: Final = re.compile(f"(?<=[^-]-)(?=[^-])|(?<=[{_IDEOGRAPHS}])(?=[{_IDEOGRAPHS}])")
 
@@ -51,9 +49,7 @@ def missing(text: str) -> str:
 
 def require(text: str) -> None:
     """Raises: PdfError glyph-missing, with the characters that no font here can show."""
-    lost = missing(text)
-    if lost:
-        raise PdfError("glyph-missing", characters=lost[:_MAX_SHOWN])
+    refuse_missing(missing(text))
 
 
 def pieces(line: str) -> tuple[Piece, ...]:

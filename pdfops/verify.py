@@ -36,8 +36,6 @@ Coverage = Literal["file", "revision", "part"]
 Later = Literal["nothing", "signatures", "validation-data", "other"]
 Changes = Literal["none", "allowed", "forbidden", "unexamined"]
 Integrity = Literal["intact", "changed", "broken", "unsigned", "unverifiable"]
-SealLevel = Literal["b-b", "b-t", "b-lt", "b-lta"]
-"""What a document is to reach by our hand; `pdfops.levels.Level` is what one has."""
 
 MAX_SIGNATURES: Final = 1_000
 MAX_END_BYTES: Final = 10_000

@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from hooks.files import events
 from hooks.lifecycle import lifecycle
+from pdfops.lasting import Authority
 from pdfops.sandbox import Workshop
 from pdfops.signer import make_organisation_certificate
 from plugin.actions.context import Context, Identity, Limits
@@ -43,6 +44,7 @@ from plugin.adapters.letters import Letters, StampWording
 from plugin.adapters.mail import SmtpMailer, SmtpServer
 from plugin.adapters.ocs import OcsDirectory
 from plugin.adapters.ocs_calls import OcsCalls
+from plugin.adapters.outbound import Outbound
 from plugin.adapters.people import KeptPeople
 from plugin.adapters.registration import Registration
 from plugin.adapters.seals import seal_finding, seal_of
@@ -192,6 +194,11 @@ def create_app(
     platform = AppApiPlatform(calls(ocs_timeout_s))
     office = _office(settings, ctx, keys, platform, checker, health.checks, line.heard)
     return Product(_flask(office, settings.host_timeout_s), ctx, run_rebuild, close)
+
+
+def authority(stamps: Sequence[str], origins: Sequence[str], private_hosts: Sequence[str]) -> Authority:
+    """For the command line, which has no settings. Raises: ValueError, with the address that can be none."""
+    return Outbound(stamps, origins, private_hosts)
 
 
 def demo_sidecar(wiring: Wiring, *, with_jobs: bool = True) -> Sidecar:

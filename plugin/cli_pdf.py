@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import getpass
 import hashlib
 import json
 import os
@@ -17,48 +16,29 @@ import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final, get_args
+from typing import Any, Final
 
 from asn1crypto import x509 as asn1_x509
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from pdfops.errors import PdfError
 from pdfops.fields import Place
 from pdfops.inspect import certificate_name
-from pdfops.lasting import Lasting, with_own
-from pdfops.pkcs11 import KeyRefused, Pkcs11Signer, TokenKey
 from pdfops.preview import MAX_WIDTH_PX, ImageFormat
 from pdfops.proof import prove
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder
-from pdfops.signer import KeySigner, Signer, make_organisation_certificate
+from pdfops.signer import Signer
 from pdfops.trust import TEST_MARK
-from pdfops.verify import SealLevel
-from plugin.adapters.outbound import Outbound
+from plugin.cli_files import Refusal, keep, opened, read, write
+from plugin.cli_keys import add_authority, add_key, certificates_in, lasting_of, signer_of
 from plugin.dossier import NotARecord, dossier
 from plugin.i18n import LANGUAGES
 from plugin.verdict import verdict
 from plugin.web.problems import sentence
 
-MAX_FILE_BYTES: Final = 200_000_000
 MILLION: Final = 1_000_000
 CHUNK_BYTES: Final = 1 << 20
 FORMATS: Final[dict[str, ImageFormat]] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
-P12_VARIABLE: Final = "PARAPHEUR_P12_PASSWORD"
-"""The variable that holds the password of ``--p12``; without it, it is asked for."""
-
-
-PIN_VARIABLE: Final = "PARAPHEUR_PKCS11_PIN"
-"""The same for the PIN of ``--pkcs11``."""
-
-
-class Refusal(Exception):
-    """It cannot be done, and why: a code that stays the same, and a sentence."""
-
-    def __init__(self, code: str, message: str, **more: Any) -> None:
-        super().__init__(message)
-        self.code, self.message, self.more = code, message, more
 
 
 def add_commands(commands: Any) -> None:
@@ -88,9 +68,9 @@ def add_commands(commands: Any) -> None:
     seal.add_argument("--text", action="append", default=[], help="a line of the stamp; may be given several times")
     seal.add_argument("--name", default="", help="of whoever signs; else what the certificate says")
     seal.add_argument("--reason", default="")
-    _add_authority(seal)
+    add_authority(seal)
     seal.add_argument("--certify", action="store_true", help="certify: afterwards only fields may be filled in (P=2)")
-    _add_key(seal)
+    add_key(seal)
     preview = command("preview", _preview, "a page as an image: JPEG, or PNG or WebP by the name of OUT")
     preview.add_argument("file", type=Path)
     preview.add_argument("--page", type=int, default=1, help="1-based")
@@ -99,37 +79,13 @@ def add_commands(commands: Any) -> None:
     proof = command("prove", _prove, "a detached proof (CAdES) for a file of any kind")
     proof.add_argument("file", type=Path)
     proof.add_argument("out", type=Path, metavar="OUT", nargs="?", help="default: the file's name and .p7s")
-    _add_key(proof)
+    add_key(proof)
     evidence = command("evidence", _evidence, "an evidence record (JSON) as a sealed PDF, with the record inside")
     evidence.add_argument("file", type=Path, metavar="RECORD")
     evidence.add_argument("out", type=Path, metavar="OUT")
     evidence.add_argument("--language", choices=LANGUAGES, default="en")
     evidence.add_argument("--address", default="https://example.org/verify", help="where it can be checked")
-    _add_key(evidence)
-
-
-def _add_key(parser: Any) -> None:
-    parser.add_argument(
-        "--p12",
-        type=Path,
-        help=f"key and certificate (PKCS #12; password in {P12_VARIABLE}); else a key for trying out",
-    )
-    parser.add_argument("--pkcs11", metavar="MODULE", help=f"the library of the key's token; PIN in {PIN_VARIABLE}")
-    parser.add_argument("--token", default="", help="its label, or slot:NUMBER")
-    parser.add_argument("--key", default="", help="the key's label, or id:HEX; needless where there is but one")
-    parser.add_argument(
-        "--certificate",
-        default="",
-        help="a PEM file, the key's own first, or a label on the token; else by the key",
-    )
-
-
-def _add_authority(parser: Any) -> None:
-    parser.add_argument("--level", choices=get_args(SealLevel), default="b-b", help="of PAdES; b-t and up need --tsa")
-    parser.add_argument("--tsa", action="append", default=[], metavar="URL", help="timestamp authority")
-    parser.add_argument("--roots", type=Path, action="append", default=[], help="certificates that have to be led to")
-    parser.add_argument("--origin", action="append", default=[], help="where OCSP and CRLs may be fetched")
-    parser.add_argument("--private-host", action="append", default=[], help="may have a private address")
+    add_key(evidence)
 
 
 def _told(run: Callable[[argparse.Namespace], dict[str, Any]], chosen: argparse.Namespace) -> int:
@@ -169,7 +125,7 @@ def _inspect(chosen: argparse.Namespace) -> dict[str, Any]:
         "page_sizes_pt": [],
     }
     try:
-        data = _read(chosen.file)
+        data = read(chosen.file)
         facts["size_bytes"] = len(data)
         with _workshop() as workshop:
             found = workshop.inspect(data)
@@ -190,9 +146,9 @@ def _inspect(chosen: argparse.Namespace) -> dict[str, Any]:
 def _verify(chosen: argparse.Namespace) -> dict[str, Any]:
     nothing: dict[str, Any] = {"integrity": "unverifiable", "trust": "unknown", "signatures": [], "changes": []}
     try:
-        _keep(chosen.extract, chosen.file, *chosen.trust)
-        roots = [root for path in chosen.trust for root in _certificates(path)]
-        data = _read(chosen.file)
+        keep(chosen.extract, chosen.file, *chosen.trust)
+        roots = [root for path in chosen.trust for root in certificates_in(path)]
+        data = read(chosen.file)
         with _workshop() as workshop:
             found = workshop.verify(data)
     except Refusal as refusal:
@@ -202,7 +158,7 @@ def _verify(chosen: argparse.Namespace) -> dict[str, Any]:
         if not found.signed_bytes:
             del facts["message"]
             raise Refusal("nothing-to-extract", "No intact signature covers a version of this file.", **facts)
-        _write(chosen.extract, data[: found.signed_bytes])
+        write(chosen.extract, data[: found.signed_bytes])
     told = [_signature_line(one) for one in facts["signatures"]]
     lines = [facts["message"], f"Trust: {facts['trust']}.", *told, *facts["changes"]]
     return {"ok": found.integrity == "intact", "code": found.integrity, **facts, "lines": lines}
@@ -216,14 +172,14 @@ def _signature_line(one: dict[str, Any]) -> str:
 
 
 def _seal(chosen: argparse.Namespace) -> dict[str, Any]:
-    _keep(chosen.out, chosen.file, chosen.image, chosen.p12)
+    keep(chosen.out, chosen.file, chosen.image, chosen.p12)
     chosen.text = [line for line in chosen.text if line.strip()]
-    signer, is_test = _signer(chosen)
-    data = _read(chosen.file)
+    signer, is_test = signer_of(chosen)
+    data = read(chosen.file)
     if not chosen.image and not chosen.text:
         raise Refusal("nothing-to-show", "A stamp needs an image, a text, or both.")
-    image = _read(chosen.image) if chosen.image else b""
-    lasting = _lasting(chosen, signer)
+    image = read(chosen.image) if chosen.image else b""
+    lasting = lasting_of(chosen, signer)
     x, y, w, h = chosen.box
     field = f"Seal_{hashlib.sha256(data).hexdigest()[:8]}"
     lines = (*chosen.text, *((TEST_MARK,) if is_test else ()))
@@ -241,7 +197,7 @@ def _seal(chosen: argparse.Namespace) -> dict[str, Any]:
             certifies=chosen.certify,
         )
         sealed = workshop.seal(workshop.prepare(data, [place]), order, signer, lasting)
-    _write(chosen.out, sealed)
+    write(chosen.out, sealed)
     message = f"Sealed: {chosen.out}, {len(sealed) - len(data)} bytes were added."
     return {
         "ok": True,
@@ -258,29 +214,29 @@ def _seal(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def _preview(chosen: argparse.Namespace) -> dict[str, Any]:
-    _keep(chosen.out, chosen.file)
+    keep(chosen.out, chosen.file)
     if not 1 <= chosen.width <= MAX_WIDTH_PX:
         raise Refusal("bad-width", f"The width is 1 to {MAX_WIDTH_PX} pixels.")
     image_format = FORMATS.get(chosen.out.suffix.lower(), "jpeg")
-    data = _read(chosen.file)
+    data = read(chosen.file)
     with _workshop() as workshop:
         picture = workshop.preview(data, chosen.page, chosen.width, image_format)
-    _write(chosen.out, picture)
+    write(chosen.out, picture)
     message = f"Page {chosen.page}: {chosen.out}, {len(picture)} bytes."
     return {"ok": True, "code": "ok", "message": message, "format": image_format, "size_bytes": len(picture)}
 
 
 def _prove(chosen: argparse.Namespace) -> dict[str, Any]:
     out = chosen.out or chosen.file.with_name(f"{chosen.file.name or 'file'}.p7s")
-    _keep(out, chosen.file, chosen.p12)
-    signer, is_test = _signer(chosen)
+    keep(out, chosen.file, chosen.p12)
+    signer, is_test = signer_of(chosen)
     digest = hashlib.sha256()
     size = 0
-    with _opened(chosen.file) as source:
+    with opened(chosen.file) as source:
         while chunk := source.read(CHUNK_BYTES):
             digest.update(chunk)
             size += len(chunk)
-    _write(out, prove(digest.digest(), signer, dt.datetime.now(dt.UTC)))
+    write(out, prove(digest.digest(), signer, dt.datetime.now(dt.UTC)))
     return {
         "ok": True,
         "code": "ok",
@@ -293,10 +249,10 @@ def _prove(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def _evidence(chosen: argparse.Namespace) -> dict[str, Any]:
-    _keep(chosen.out, chosen.file, chosen.p12)
-    signer, is_test = _signer(chosen)
+    keep(chosen.out, chosen.file, chosen.p12)
+    signer, is_test = signer_of(chosen)
     try:
-        record = json.loads(_read(chosen.file))
+        record = json.loads(read(chosen.file))
     except (ValueError, RecursionError) as error:
         raise Refusal("not-a-record", f"{chosen.file}: this is not JSON.") from error
     try:
@@ -304,7 +260,7 @@ def _evidence(chosen: argparse.Namespace) -> dict[str, Any]:
             made = dossier(record, chosen.language, chosen.address, workshop, signer)
     except NotARecord as error:
         raise Refusal("not-a-record", f"{chosen.file}: this is not an evidence record.") from error
-    _write(chosen.out, made)
+    write(chosen.out, made)
     message = f"Evidence: {chosen.out}, {len(made)} bytes."
     return {"ok": True, "code": "ok", "message": message, "size_bytes": len(made), "test": is_test}
 
@@ -320,104 +276,8 @@ def _workshop() -> Any:
             raise Refusal(error.code, sentence(error.code, "en", {"text": "--text", **error.values})) from error
 
 
-def _read(path: Path) -> bytes:
-    with _opened(path) as source:
-        data: bytes = source.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise Refusal("file-too-large", f"The file holds more than {MAX_FILE_BYTES // MILLION} MB.")
-    return data
-
-
-@contextmanager
-def _opened(path: Path) -> Any:
-    try:
-        source: BinaryIO = path.open("rb")
-    except OSError as error:
-        raise Refusal("no-such-file", f"{path}: {error.strerror}") from error
-    with source:
-        try:
-            yield source
-        except OSError as error:
-            raise Refusal("no-such-file", f"{path}: {error.strerror}") from error
-
-
-def _keep(out: Path | None, *originals: Path | None) -> None:
-    """Raises: Refusal, where what is written would overwrite what was read, by whatever name."""
-    for original in originals:
-        try:
-            is_same = out is not None and original is not None and out.samefile(original)
-        except OSError:
-            continue  # one of them is not there
-        if is_same:
-            raise Refusal("same-file", "The original is never overwritten: give another name.")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Opened and written in its place, so that it may be a pipe or a device."""
-    try:
-        with path.open("wb") as target:
-            target.write(data)
-    except OSError as error:
-        raise Refusal("not-written", f"{path}: {error.strerror}") from error
-
-
-def _signer(chosen: argparse.Namespace) -> tuple[Signer, bool]:
-    """The key to sign with, and whether it is but one for trying out."""
-    p12: Path | None = chosen.p12
-    if chosen.pkcs11 is not None:
-        return _from_token(chosen), False
-    if p12 is None:
-        return KeySigner(*make_organisation_certificate("Parapheur", unit=TEST_MARK)), True
-    data = _read(p12)
-    password = os.environ.get(P12_VARIABLE)
-    if password is None and sys.stdin.isatty():
-        password = getpass.getpass("Password of the key: ")
-    try:
-        return KeySigner.from_pkcs12(data, password.encode() if password else None), False
-    except ValueError as error:
-        raise Refusal("bad-key", f"{p12}: the password is wrong, or it holds no key that can be used.") from error
-
-
-def _lasting(chosen: argparse.Namespace, signer: Signer) -> Lasting | None:
-    if chosen.level == "b-b":
-        return None
-    if not chosen.tsa or not chosen.roots:
-        raise Refusal("no-authority", f"--level {chosen.level} needs --tsa and --roots.")
-    roots = [root for path in chosen.roots for root in _certificates(path)]
-    try:
-        authority = Outbound(chosen.tsa, chosen.origin, chosen.private_host)
-    except ValueError as error:
-        raise Refusal("bad-address", "--tsa and --origin take addresses with http:// or https://.") from error
-    return Lasting(chosen.level, with_own(roots, signer.chain[0]), authority)
-
-
-def _from_token(chosen: argparse.Namespace) -> Pkcs11Signer:
-    if chosen.p12 is not None:
-        raise Refusal("bad-key", "Name one key: --p12 or --pkcs11.")
-    pin = os.environ.get(PIN_VARIABLE)
-    if pin is None and sys.stdin.isatty():
-        pin = getpass.getpass("PIN of the token: ")
-    is_file = Path(chosen.certificate).is_file()
-    chain = _read(Path(chosen.certificate)) if is_file else None
-    where = TokenKey(chosen.pkcs11, chosen.token, chosen.key, pin or "", "" if is_file else chosen.certificate)
-    try:
-        return Pkcs11Signer(where, chain)
-    except KeyRefused as refused:
-        raise Refusal("bad-key", f"{chosen.pkcs11}: {refused}.") from None
-
-
 def _holder(signer: Signer) -> str:
     return certificate_name(asn1_x509.Certificate.load(signer.chain[0]))
-
-
-def _certificates(path: Path) -> list[bytes]:
-    data = _read(path)
-    try:
-        if data.lstrip().startswith(b"-----"):
-            return [one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(data)]
-        return [x509.load_der_x509_certificate(data).public_bytes(Encoding.DER)]
-    except ValueError as error:
-        raise Refusal("bad-certificate", f"{path}: there are no certificates in it.") from error
 
 
 def _box(text: str) -> tuple[int, int, int, int]:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from pdfops.levels import SealLevel
 from plugin.flow.launch_rules import MAX_DOCUMENTS, MAX_RECIPIENTS
 
 PREFIX = "PARAPHEUR_"
@@ -113,7 +114,7 @@ class Settings(BaseModel):
     groups_eidas_advanced: tuple[str, ...] = ()
     sweep_every_s: Annotated[int, Field(ge=1, le=60)] = 20
     patrol_every_s: Annotated[int, Field(ge=5, le=86_400)] = 300
-    seal_level: Literal["b-b", "b-t", "b-lt", "b-lta"] = "b-b"
+    seal_level: SealLevel = "b-b"
     tsa_urls: tuple[Annotated[str, Field(pattern=r"^https?://[^\s]+$")], ...] = ()
     tsa_user: Annotated[str, Field(pattern=r"^[^:]*$")] = ""
     tsa_password: SecretStr = SecretStr("")

@@ -66,7 +66,7 @@ class Pki:
         """Key and chain, without a password."""
         key = serialization.load_pem_private_key((self.folder / f"{label}.pem").read_bytes(), None)
         own, above = (x509.load_der_x509_certificate(self.certificate(one)) for one in (label, "inter"))
-        return pkcs12.serialize_key_and_certificates(None, key, own, [above], serialization.NoEncryption())  # type: ignore[arg-type]
+        return pkcs12.serialize_key_and_certificates(None, key, own, [above], serialization.NoEncryption())  # type: ignore[arg-type]  # any key
 
     def outbound(self, tsa: str = "tsa", total_s: float = 8.0) -> Outbound:
         return Outbound([self.tsa(tsa)], [self.origin], ["127.0.0.1"], total_s=total_s)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import rfc8785
 from cryptography import x509
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from pdfops.signer import Signer
 from plugin.settings import StartRefused
 
 MakeCertificate = Callable[[str], tuple[bytes, bytes]]
@@ -61,16 +62,6 @@ class KeysDiffer(StartRefused):
         super().__init__(f"{path} is another key than the backup's. Nothing was changed.")
 
 
-class Seal(Protocol):
-    """The organisation's key: what of `pdfops.signer.Signer` vouches for a chain key."""
-
-    @property
-    def chain(self) -> tuple[bytes, ...]: ...
-    @property
-    def algorithm(self) -> str: ...
-    def sign(self, data: bytes) -> bytes: ...
-
-
 @dataclass(frozen=True, slots=True)
 class ChainKey:
     """One Ed25519 key that signs lines. ``jwk`` is its public half: crv, kty, x."""
@@ -94,7 +85,7 @@ class Keys:
     seal_key_pem: bytes
     seal_cert_pem: bytes
     instance_id: str
-    seal: Seal | None = None
+    seal: Signer | None = None
 
     @classmethod
     def open(cls, folder: Path, organisation: str, known_elsewhere: bool, make_certificate: MakeCertificate) -> Keys:
@@ -177,7 +168,7 @@ class Keys:
         """For ``/.well-known/parapheur-keys.json``."""
         return [{**key.jwk, "kid": kid, "use": "sig", "alg": "EdDSA"} for kid, key in sorted(self.chain_keys.items())]
 
-    def sealed_by(self, seal: Seal) -> Keys:
+    def sealed_by(self, seal: Signer) -> Keys:
         """The same keys, vouched for by ``seal`` from now on. Its certificate is remembered: what it sealed stays
         known when another takes its place."""
         certificate = x509.load_der_x509_certificate(seal.chain[0]).public_bytes(serialization.Encoding.PEM)

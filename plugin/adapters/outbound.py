@@ -254,14 +254,8 @@ class _Line(HTTPConnection):
         self._watch.sees(self.sock)
 
 
-class _TlsLine(HTTPSConnection):
-    def __init__(self, *arguments: Any, watch: _Watch, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self._watch = watch
-
-    def connect(self) -> None:
-        super().connect()
-        self._watch.sees(self.sock)
+class _TlsLine(_Line, HTTPSConnection):
+    """The library's connection over TLS is one without it as well, so the line above stands before both."""
 
 
 class _Pool(urllib3.HTTPConnectionPool):

@@ -71,7 +71,7 @@ class Pdfsig:
         certificate = x509.load_pem_x509_certificate(certificate_pem)
         lock = serialization.BestAvailableEncryption(PASSWORD.encode())
         bundle = self._folder / "key.p12"
-        bundle.write_bytes(pkcs12.serialize_key_and_certificates(NICK.encode(), key, certificate, None, lock))  # type: ignore[arg-type]
+        bundle.write_bytes(pkcs12.serialize_key_and_certificates(NICK.encode(), key, certificate, None, lock))  # type: ignore[arg-type]  # a key by its file
         for command in (
             ["certutil", "-N", "-d", self._database, "--empty-password"],
             ["pk12util", "-i", str(bundle), "-d", self._database, "-W", PASSWORD],

@@ -100,7 +100,7 @@ def test_stamps_are_seen_in_their_places(part: int, intent: str | None) -> None:
         for place in places(1):
             x, y, w, h = (value / 1_000_000 for value in (place.x, place.y, place.w, place.h))
             box = (x * picture.width, y * picture.height, (x + w) * picture.width, (y + h) * picture.height)
-            part_of_page = picture.convert("RGB").crop(tuple(map(round, box)))  # type: ignore[arg-type]
+            part_of_page = picture.convert("RGB").crop(tuple(map(round, box)))  # type: ignore[arg-type]  # four numbers
             found = oracles.mark(part_of_page, BLUE)
             assert found is not None
             assert found[3] > 0.3

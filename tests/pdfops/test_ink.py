@@ -49,7 +49,7 @@ def test_paper_becomes_transparent_and_ink_stays(mode: str) -> None:
     ring.paste("navy", (100, 50, 300, 150))
     ring.paste("white", (150, 80, 250, 120))
     picture = opened(normalise_ink(samples.encoded(ring)))
-    assert picture.getpixel((100, 50))[3] == 0  # type: ignore[index]
+    assert picture.getpixel((100, 50))[3] == 0  # type: ignore[index]  # RGBA
     assert picture.getpixel((2, 2)) == (0, 0, 128, 255)
 
 
@@ -80,7 +80,7 @@ def test_a_photograph_is_turned_as_its_camera_says(orientation: int) -> None:
     assert (picture.height > picture.width) == (orientation >= 5)
     is_right, is_below = CORNERS[orientation]
     corner = picture.getpixel((3 + is_right * (picture.width - 7), 3 + is_below * (picture.height - 7)))
-    assert corner[0] > 180 > 90 > corner[2], corner  # type: ignore[index]
+    assert corner[0] > 180 > 90 > corner[2], corner  # type: ignore[index]  # RGB
 
 
 def sixteen_bits(colour_type: int, ink: tuple[int, ...], paper: tuple[int, ...]) -> bytes:
@@ -136,14 +136,14 @@ def test_every_kind_of_png_gives_its_ink(name: str) -> None:
 
 def test_the_grey_between_ink_and_paper_survives_sixteen_bits() -> None:
     def alpha(image: bytes) -> int:
-        return int(opened(normalise_ink(image)).getpixel((50, 25))[3])  # type: ignore[index]
+        return int(opened(normalise_ink(image)).getpixel((50, 25))[3])  # type: ignore[index]  # RGBA
 
     assert alpha(sixteen_bits(0, (200 * 257,), (FULL,))) == alpha(inked("L", 255, 200))
 
 
 def test_the_inks_of_a_printers_jpeg_are_its_colours() -> None:
     picture = opened(normalise_ink(inked("CMYK", (0, 0, 0, 0), (255, 255, 0, 0), "JPEG", quality=95)))
-    red, green, blue, alpha = picture.getpixel((picture.width // 2, picture.height // 2))  # type: ignore[misc]
+    red, green, blue, alpha = picture.getpixel((picture.width // 2, picture.height // 2))  # type: ignore[misc]  # RGBA
     assert red < 60
     assert green < 60
     assert blue > 200

@@ -46,13 +46,14 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from pdfops.errors import PdfError
 from pdfops.fields import Place, prepare
 from pdfops.lasting import Lasting
-from pdfops.levels import Signed, levels_of
+from pdfops.levels import SealLevel, Signed, levels_of
 from pdfops.longterm import Chain, Material, Need, chains_of, draw_up_store, gather
-from pdfops.remote import Holder, Pending
+from pdfops.remote import Pending
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder
+from pdfops.signer import Certified
 from pdfops.trust import judge, trust_of_each
-from pdfops.verify import SealLevel, verify
+from pdfops.verify import verify
 from plugin.adapters.outbound import Outbound
 from tests import pki
 from tests.pdfops import archives, oracles, samples
@@ -543,7 +544,7 @@ def test_a_seal_in_two_requests_is_the_same_seal(workshop: Workshop, authority: 
     signer = authority.signer()
     lasting = None if level == "b-b" else Lasting(level, authority.roots, authority.outbound())
     data = prepared(1)
-    pending = workshop.begin(data, order(0), Holder.of(signer.chain), lasting)
+    pending = workshop.begin(data, order(0), Certified.of(signer.chain), lasting)
     kept = Pending.from_bytes(pending.to_bytes())
     assert kept == pending
     assert kept.digest == hashlib.sha256(kept.to_sign).digest()
@@ -569,7 +570,7 @@ def test_the_second_request_takes_no_other_document_and_no_other_signature(
 ) -> None:
     signer = authority.signer()
     data = prepared(1)
-    pending = workshop.begin(data, order(0), Holder.of(signer.chain))
+    pending = workshop.begin(data, order(0), Certified.of(signer.chain))
     signature = signer.sign(pending.to_sign)
     for other_data, other_signature in (
         (prepare(samples.simple_pdf(2), [Place("f0", "0", 1, 0, 0, 90_000, 90_000)]), signature),
@@ -592,7 +593,7 @@ def test_several_seals_of_one_person_take_two_requests_each(workshop: Workshop, 
     mine: tuple[str, ...] = ("f0", "f1")
     while mine:
         one = SealOrder(mine, samples.ink_png(), "Ana", "", samples.SIGNED_AT)
-        pending = workshop.begin(data, one, Holder.of(signer.chain), lasting)
+        pending = workshop.begin(data, one, Certified.of(signer.chain), lasting)
         signed = workshop.finish(data, pending, signer.sign(pending.to_sign), lasting)
         workshop.check(data, signed)
         data, mine = signed.data, pending.unsigned.left

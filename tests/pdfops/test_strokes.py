@@ -219,7 +219,7 @@ def test_a_curve_has_no_corners() -> None:
         math.hypot(x - w / 2, y - h / 2) / (h / 2)
         for x in range(w)
         for y in range(h)
-        if int(picture.getpixel((x0 + x, y0 + y)) or 0) < 128  # type: ignore[arg-type]
+        if int(picture.getpixel((x0 + x, y0 + y)) or 0) < 128  # type: ignore[arg-type]  # grey
     ]
     assert min(dark) > 0.93
     assert max(dark) < 1.03
