@@ -21,7 +21,7 @@ from pdfops.longterm import Need
 from pdfops.paths import is_issued
 
 FIRST_TOKEN_BYTES: Final = 8_000
-"""Room for a timestamp before one was seen. Measured tokens with their certificates: 1,500 to 7,000 bytes."""
+"""Room for a timestamp before one was seen: several certificates come with it. What does not fit is drawn anew."""
 
 
 SPARE_TOKEN_BYTES: Final = 512
