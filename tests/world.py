@@ -327,7 +327,7 @@ class World:
         """Waits until the flow owes nothing and every mail is recorded; gives its mails in order."""
         from plugin.flow.owed import owed
 
-        until(lambda: not owed(self.office.ctx.flows.load(flow_id).flow))
+        until(lambda: not owed(self.office.ctx.flows.load(flow_id).flow, self.office.ctx.clock()))
         return self.mails(flow_id)
 
     # ---- time ----

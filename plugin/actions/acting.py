@@ -39,7 +39,7 @@ def act(
             loaded = load(ctx, flow_id)
             if trace is not None and is_repeat(loaded.flow.recipient(recipient), trace):
                 return loaded
-            check_turn(loaded.flow, recipient)
+            check_turn(loaded.flow, recipient, ctx.clock())
             try:
                 loaded = ctx.flows.append(loaded, lease, decide_on(loaded), f"recipient:{recipient}", ctx.clock())
             except ChainMoved:
@@ -51,6 +51,29 @@ def act(
                 raise Conflict("flow-suspended") from error
             if asks_for_jobs:
                 ctx.jobs.look_at(flow_id)
+            return loaded
+    raise Conflict("state-changed")
+
+
+def steer(ctx: Context, flow_id: str, actor: str, decide_on: Callable[[Loaded], Sequence[Event]]) -> Loaded:
+    """The frame of what the creator, an administrator or the clock do. Nothing new to say is success.
+
+    Raises: NotFound, Conflict, Invalid, Unavailable.
+    """
+    with ctx.flows.lease(flow_id) as lease:
+        for _ in range(MAX_TRIES):
+            loaded = load(ctx, flow_id)
+            try:
+                loaded = ctx.flows.append(loaded, lease, decide_on(loaded), actor, ctx.clock())
+            except ChainMoved:
+                continue
+            except (AccountOut, OutOfReach) as error:
+                reason = blocked_by(ctx, loaded, error)
+                if reason is None:
+                    raise
+                ctx.jobs.look_after(flow_id)
+                raise Conflict(str(reason)) from error
+            ctx.jobs.look_at(flow_id)
             return loaded
     raise Conflict("state-changed")
 
@@ -146,5 +169,5 @@ def check_may_act(ctx: Context, flow_id: str, recipient: str, trace: Trace) -> L
     loaded = load(ctx, flow_id)
     if is_repeat(loaded.flow.recipient(recipient), trace):
         return loaded
-    check_turn(loaded.flow, recipient)
+    check_turn(loaded.flow, recipient, ctx.clock())
     return None

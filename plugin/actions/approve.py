@@ -17,4 +17,4 @@ def approve(
     """Raises: NotFound, Conflict, Invalid, Unavailable."""
     said = Personal(recipient, comment) if comment else None
     command = Approve(recipient, shown, said, trace)
-    return act(ctx, flow_id, recipient, trace, lambda loaded: decide(loaded.flow, command))
+    return act(ctx, flow_id, recipient, trace, lambda loaded: decide(loaded.flow, command, ctx.clock()))

@@ -30,7 +30,7 @@ def deliver(ctx: Context, flow_id: str) -> None:
     """Hands over what is owed and claimed by nobody else. A server that does not answer is asked again later."""
     outcomes: dict[str, RecordMail] = {}
     begun = ctx.clock()
-    for work in owed(load(ctx, flow_id).flow):
+    for work in owed(load(ctx, flow_id).flow, ctx.clock()):
         if not isinstance(work, MailWork):
             continue
         if outcomes and ctx.clock() - begun > RECORD_AFTER:
@@ -40,7 +40,7 @@ def deliver(ctx: Context, flow_id: str) -> None:
         if not ctx.vault.claim(flow_id, key, ctx.clock(), CLAIM_TTL_S):
             continue
         loaded = load(ctx, flow_id)
-        if work not in owed(loaded.flow):  # somebody else's claim ended between our look and ours
+        if work not in owed(loaded.flow, ctx.clock()):  # somebody else's claim ended between our look and ours
             ctx.vault.release(flow_id, key)
             continue
         outcome = _hand_over(ctx, loaded, work, key)
@@ -98,7 +98,9 @@ def _append(ctx: Context, flow_id: str, outcomes: Iterable[RecordMail]) -> None:
     with ctx.flows.lease(flow_id) as lease:
         for _ in range(MAX_TRIES):
             loaded = load(ctx, flow_id)
-            events: list[Event] = [event for outcome in outcomes for event in decide(loaded.flow, outcome)]
+            events: list[Event] = [
+                event for outcome in outcomes for event in decide(loaded.flow, outcome, ctx.clock())
+            ]
             try:
                 ctx.flows.append(loaded, lease, events, "system", ctx.clock())
                 return

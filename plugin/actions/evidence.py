@@ -115,7 +115,7 @@ def _recipient(ctx: Context, flow: Flow, recipient: Recipient) -> dict[str, Any]
     opened = ctx.vault.opened(flow.id).get((recipient.id, recipient.round))
     return {
         "id": recipient.id,
-        "step": flow.step_of(recipient.id),
+        "step": next((n for n, step in enumerate(flow.steps) if recipient.id in step.recipients), None),
         "role": str(recipient.role),
         "name": recipient.name,
         "user": _clear(recipient.user),

@@ -37,9 +37,9 @@ def finish(ctx: Context, flow_id: str, folders: Folders | None = None) -> Loaded
             loaded = load(ctx, flow_id)
             if loaded.flow.state is not FlowState.RUNNING or not loaded.flow.all_decided:
                 return loaded
-            finish_with = Finish(_copies(ctx, loaded, folders or {}))
+            finish_with, now = Finish(_copies(ctx, loaded, folders or {})), ctx.clock()
             try:
-                loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, finish_with), "system", ctx.clock())
+                loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, finish_with, now), "system", now)
             except ChainMoved:
                 continue
             ctx.jobs.look_at(flow_id)

@@ -112,7 +112,7 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
     chosen = [_choose(ctx, user, number, file_id) for number, file_id in enumerate(order.file_ids)]
     contents = _contents(ctx, user, order, chosen)
     plan = _plan(ctx, flow_id, creator, order, chosen, contents)
-    check_launch(plan)
+    check_launch(plan, ctx.clock())
     _check_glyphs(ctx, plan)
     homes = kept_at_home(ctx, user, chosen)
     folders = [revision_folder("" if home else info.folder, flow_id) for info, home in zip(chosen, homes, strict=True)]
@@ -124,8 +124,8 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
             for document, content, folder, at_home in zip(plan.documents, contents, folders, homes, strict=True)
         )
         command = replace(plan, documents=pinned)
-        place = StatePlace(user, f"{folders[0]}/flow.jsonl")
-        loaded = ctx.flows.create(place, decide(None, command), ctx.clock())
+        place, now = StatePlace(user, f"{folders[0]}/flow.jsonl"), ctx.clock()
+        loaded = ctx.flows.create(place, decide(None, command, now), now)
     except Exception:
         ctx.vault.give_up_launch(flow_id)
         with contextlib.suppress(Unavailable):

@@ -14,4 +14,4 @@ from plugin.ports import Loaded
 def refuse(ctx: Context, flow_id: str, recipient: str, reason: str, trace: Trace) -> Loaded:
     """Raises: NotFound, Conflict, Invalid, Unavailable."""
     command = Refuse(recipient, Personal(recipient, reason), trace)
-    return act(ctx, flow_id, recipient, trace, lambda loaded: decide(loaded.flow, command))
+    return act(ctx, flow_id, recipient, trace, lambda loaded: decide(loaded.flow, command, ctx.clock()))

@@ -8,7 +8,7 @@ from plugin.actions.context import Context
 from plugin.actions.reach import check_reach
 from plugin.flow.commands import Resume, Suspend
 from plugin.flow.decide import decide
-from plugin.flow.errors import AccountOut, Conflict, NotFound, OutOfReach
+from plugin.flow.errors import AccountOut, Conflict, NotAvailableYet, NotFound, OutOfReach
 from plugin.flow.model import FlowState, SuspendReason
 from plugin.ports import ChainMoved, Lease, Loaded
 
@@ -17,7 +17,9 @@ def resume(ctx: Context, flow_id: str, choice: str, actor: str) -> Loaded:
     """Raises: NotFound, NotAvailableYet; Conflict not-suspended, flow-ended, or the reason while it is still there;
     Unavailable."""
     flow = load(ctx, flow_id).flow
-    decide(flow, Resume(choice))
+    if choice != "continue":
+        raise NotAvailableYet("choice")
+    decide(flow, Resume(choice), ctx.clock())
     reason = flow.suspension.reason if flow.suspension is not None else SuspendReason.NO_ACCESS
     if reason is SuspendReason.CREATOR_GONE:
         raise Conflict(str(reason))
@@ -39,12 +41,12 @@ def _go_on(ctx: Context, flow_id: str, choice: str, actor: str, lease: Lease) ->
         loaded = ctx.flows.load(flow_id)
         if loaded is None:
             raise NotFound
-        noted = suspension_in(ctx.vault.troubles(flow_id))
+        noted, now = suspension_in(ctx.vault.troubles(flow_id)), ctx.clock()
         try:
             if loaded.flow.state is FlowState.RUNNING and noted is not None:
-                events = decide(loaded.flow, Suspend(noted.reason, noted.since))
+                events = decide(loaded.flow, Suspend(noted.reason, noted.since), ctx.clock())
                 loaded = ctx.flows.append(loaded, lease, events, "system", ctx.clock())
-            return ctx.flows.append(loaded, lease, decide(loaded.flow, Resume(choice)), actor, ctx.clock())
+            return ctx.flows.append(loaded, lease, decide(loaded.flow, Resume(choice), now), actor, now)
         except ChainMoved:
             continue
     raise Conflict("state-changed")

@@ -73,8 +73,8 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
 
     def seal_and_decide(loaded: Loaded) -> list[Event]:
         nonlocal folders
-        decide(loaded.flow, command)
         now = ctx.clock()
+        decide(loaded.flow, command, now)
         is_last = loaded.flow.is_last_to_decide(recipient)
         lasting = ctx.lasting
         if lasting is not None:
@@ -92,7 +92,7 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
             for one in made:
                 take_back(ctx, loaded, one.document, one.signed.sha256)
             raise
-        return decide(loaded.flow, replace(command, sealed=tuple(done[: len(made)])))
+        return decide(loaded.flow, replace(command, sealed=tuple(done[: len(made)])), now)
 
     loaded = act(ctx, flow_id, recipient, trace, seal_and_decide, asks_for_jobs=False)
     try:

@@ -76,7 +76,7 @@ def suspend(ctx: Context, flow_id: str, why: Suspension) -> None:
             loaded = ctx.flows.load(flow_id)
             if loaded is None or loaded.flow.state is not FlowState.RUNNING:
                 return
-            events = decide(loaded.flow, Suspend(why.reason, why.since))
+            events = decide(loaded.flow, Suspend(why.reason, why.since), ctx.clock())
             try:
                 ctx.flows.append(loaded, lease, events, "system", ctx.clock())
             except OutOfReach:

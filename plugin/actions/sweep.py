@@ -11,12 +11,15 @@ from plugin.actions.acting import load
 from plugin.actions.bell import hush
 from plugin.actions.context import Context
 from plugin.actions.deliver import deliver
+from plugin.actions.expire import expire
 from plugin.actions.finish import finish
 from plugin.actions.launch import forget
+from plugin.actions.remind import remind
 from plugin.actions.revisions import tidy
 from plugin.actions.suspend import look_after
 from plugin.flow.errors import AccountOut, HostBusy, HostUnavailable, OutOfReach, ParapheurError
-from plugin.flow.owed import FinishWork, owed
+from plugin.flow.model import By
+from plugin.flow.owed import ExpireWork, FinishWork, RemindWork, TidyWork, owed
 from plugin.patience import at_most
 from plugin.ports import ChainBroken
 
@@ -44,9 +47,14 @@ def look_at(ctx: Context, flow_id: str) -> None:
 
 def _serve(ctx: Context, flow_id: str) -> None:
     loaded = load(ctx, flow_id)
-    if any(isinstance(work, FinishWork) for work in owed(loaded.flow)):
+    works = owed(loaded.flow, ctx.clock())
+    if ExpireWork() in works:
+        loaded = expire(ctx, flow_id)
+    if FinishWork() in works:
         loaded = finish(ctx, flow_id)
-    if loaded.flow.state.is_ended:  # before the mails: once they are recorded nothing is owed, and nobody comes back
+    if any(isinstance(work, RemindWork) for work in works):
+        loaded = remind(ctx, flow_id, None, By.SYSTEM)
+    if TidyWork() in owed(loaded.flow, ctx.clock()):  # once all mails are recorded nobody comes back
         with ctx.flows.lease(flow_id):
             tidy(ctx, load(ctx, flow_id))
     hush(ctx, loaded)

@@ -11,4 +11,6 @@ from plugin.ports import Loaded
 
 def view(ctx: Context, flow_id: str, recipient: str, documents: frozenset[int]) -> Loaded:
     """Raises: NotFound, Conflict, Invalid, Unavailable."""
-    return act(ctx, flow_id, recipient, None, lambda loaded: decide(loaded.flow, View(recipient, documents)))
+    return act(
+        ctx, flow_id, recipient, None, lambda loaded: decide(loaded.flow, View(recipient, documents), ctx.clock())
+    )

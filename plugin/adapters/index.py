@@ -15,7 +15,7 @@ from plugin.adapters.chain import from_instant, instant
 from plugin.adapters.sql import Database
 from plugin.flow.errors import IndexMissing
 from plugin.flow.model import Flow, FlowState, Personal, RecipientState
-from plugin.flow.owed import owed
+from plugin.flow.owed import due_at
 from plugin.flow.tokens import link_token, token_hash
 from plugin.ports import LinkRow, ListRow, Loaded, StatePlace
 
@@ -291,7 +291,7 @@ class SqlIndex:
 
 def _flow_row(loaded: Loaded, log: bytes, etag: str) -> dict[str, Any]:
     flow = loaded.flow
-    last = instant(loaded.records[-1].at)
+    last, due = instant(loaded.records[-1].at), due_at(flow, loaded.records[-1].at)
     names = [_clear(flow.title), _clear(flow.creator.name), *(_clear(d.name) for d in flow.documents)]
     return {
         "flow_id": flow.id,
@@ -313,7 +313,7 @@ def _flow_row(loaded: Loaded, log: bytes, etag: str) -> dict[str, Any]:
         "updated_at": last,
         "steps_done": flow.steps_done,
         "steps_total": len(flow.steps),
-        "due_at": last if owed(flow) else None,
+        "due_at": instant(due) if due is not None else None,
         "request_key": flow.request_key,
     }
 

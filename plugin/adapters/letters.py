@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from babel.dates import format_date
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from plugin.adapters.mail import header_text
+from plugin.adapters.news import NEWS, Words, deadline, reminder
 from plugin.flow.model import CREATOR, Flow, Kind, MailKind, Recipient, RecipientState, Role
 from plugin.flow.owed import MailWork, address_of
 from plugin.flow.tokens import link_token
@@ -101,14 +101,16 @@ class Letters:
         match work.mail:
             case MailKind.INVITATION:
                 return self._invitation(flow, flow.recipient(work.person), words)
-            case MailKind.SUSPENDED:
-                return self._suspended(flow, words)
             case MailKind.RESUMED:
                 return self._resumed(flow, flow.recipient(work.person), words)
             case MailKind.REFUSED:
                 return self._refused(flow, work.person, words)
             case MailKind.COMPLETED:
                 return self._completed(flow, work, words)
+            case MailKind.REMINDER:
+                return self._again(flow, flow.recipient(work.person), words)
+            case _:
+                return self._told(flow, work, words)
 
     def _invitation(self, flow: Flow, recipient: Recipient, words: Words) -> Letter:
         _, ngettext = words.gettext, words.ngettext
@@ -123,7 +125,8 @@ class Letters:
                 "%(who)s asks you to sign a document", "%(who)s asks you to sign %(count)s documents", count
             ) % {"who": creator, "count": count}
             lead, button = _("It is your turn. This is what you are asked to sign:"), _("Read and sign")
-        small = _("No account is needed; it takes about two minutes.") if recipient.is_external else ""
+        hint = _("No account is needed; it takes about two minutes.") if recipient.is_external else ""
+        small = " ".join(part for part in (deadline(flow, words), hint) if part)
         quotes = tuple(text.value for text in (flow.comment, recipient.message) if text is not None and text.value)
         return Letter(
             subject=subject,
@@ -139,28 +142,6 @@ class Letters:
             footer=self._footer(flow, recipient.id, words),
         )
 
-    def _suspended(self, flow: Flow, words: Words) -> Letter:
-        """To the creator."""
-        _ = words.gettext
-        title = {"title": flow.title.value or ""}
-        return Letter(
-            subject=_("Suspended: %(title)s") % title,
-            preheader=title["title"],
-            greeting=self._greeting(flow, CREATOR, words),
-            lead=_(
-                "“%(title)s” is suspended: you have no access to its documents any more, or only to read, so "
-                "nobody can decide. Nothing is lost. It goes on by itself once you have access again."
-            )
-            % title,
-            documents=_documents(flow, words),
-            quotes=(),
-            button=_("Open the workflow"),
-            url=self._url(flow, CREATOR),
-            rows=_rows(flow, words, CREATOR),
-            small="",
-            footer=self._footer(flow, CREATOR, words),
-        )
-
     def _resumed(self, flow: Flow, recipient: Recipient, words: Words) -> Letter:
         """To somebody whose turn it was all the time."""
         _ = words.gettext
@@ -171,6 +152,29 @@ class Letters:
             subject=_("It goes on: %(title)s") % title,
             preheader=title["title"],
             lead=_("“%(title)s” was suspended and goes on now. It is your turn.") % title,
+        )
+
+    def _again(self, flow: Flow, recipient: Recipient, words: Words) -> Letter:
+        """The invitation, once more."""
+        _ = words.gettext
+        title = {"title": flow.title.value or ""}
+        invitation = self._invitation(flow, recipient, words)
+        return replace(invitation, subject=_("Reminder: %(title)s") % title, lead=reminder(flow, recipient, words))
+
+    def _told(self, flow: Flow, work: MailWork, words: Words) -> Letter:
+        told = NEWS[work.mail](flow, work.person, words)
+        return Letter(
+            subject=told.subject,
+            preheader=flow.title.value or "",
+            greeting=self._greeting(flow, work.person, words),
+            lead=told.lead,
+            documents=_documents(flow, words) if told.shows_documents else (),
+            quotes=told.quotes,
+            button=told.button,
+            url=self._url(flow, work.person),
+            rows=_rows(flow, words, work.person) if told.shows_documents else (),
+            small="",
+            footer=self._footer(flow, work.person, words),
         )
 
     def _refused(self, flow: Flow, person: str, words: Words) -> Letter:
@@ -257,19 +261,6 @@ class Letters:
         if person == CREATOR or not flow.recipient(person).is_external:
             return sent
         return sent + " " + _("This link is personal: do not forward this message.")
-
-
-class Words:
-    """One language's words and dates."""
-
-    def __init__(self, language: str) -> None:
-        self.language = language
-        catalogue = translations(language)
-        self.gettext = catalogue.gettext
-        self.ngettext = catalogue.ngettext
-
-    def short_day(self, at: datetime) -> str:
-        return format_date(at, "d MMM", locale=self.language)
 
 
 class StampWording:

@@ -13,7 +13,20 @@ from plugin.flow.events import (
     SealedRevision,
     Trace,
 )
-from plugin.flow.model import Creator, Kind, MailKind, Personal, Placement, SignedCopy, SuspendReason
+from plugin.flow.model import (
+    BESIDE,
+    By,
+    Creator,
+    Kind,
+    MailKind,
+    Personal,
+    Placement,
+    SaveTo,
+    SignedCopy,
+    SourceState,
+    StoredEvidence,
+    SuspendReason,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +45,11 @@ class Launch:
     placements: tuple[Placement, ...]
     request: str | None = None
     request_key: str | None = None
+    expires_at: datetime | None = None
+    remind_every_days: int | None = None
+    quiet_days: tuple[int, ...] = ()
+    allow_delegation: bool = False
+    save: SaveTo = BESIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +97,89 @@ class Suspend:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """``choice``: "continue", with the content pinned at launch."""
+    """``choice``: "continue", with the content pinned at launch. To restart is ``Restart``, to cancel ``Cancel``."""
 
     choice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """``documents``: what the originals hold now, pinned anew, in the same order."""
+
+    documents: tuple[PinnedDocument, ...]
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSource:
+    """``sha256``: of a changed original."""
+
+    n: int
+    state: SourceState
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remind:
+    """``recipients``: None for everybody whose turn it is. By ``SYSTEM`` only those who are due for it."""
+
+    recipients: tuple[str, ...] | None
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """``new`` has the next id of the flow (``Flow.next_recipient_id``) and the role of the one before."""
+
+    recipient: str
+    new: AskedRecipient
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class Delegate:
+    recipient: str
+    new: AskedRecipient
+    comment: Personal | None
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    recipient: str
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    expires_at: datetime
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Its deadline is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """``reason``: may be missing only for a flow that is suspended."""
+
+    reason: Personal | None
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class StoreEvidence:
+    evidence: StoredEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """``person``: an id of the flow, the creator's too."""
+
+    person: str
+    by: By
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +198,25 @@ class RecordMail:
     reason: str | None = None
 
 
-Command = Launch | View | Approve | Sign | Refuse | Suspend | Resume | Finish | RecordMail
+Command = (
+    Launch
+    | View
+    | Approve
+    | Sign
+    | Refuse
+    | Suspend
+    | Resume
+    | Restart
+    | NoteSource
+    | Remind
+    | Replace
+    | Delegate
+    | NewLink
+    | Extend
+    | Expire
+    | Cancel
+    | Finish
+    | StoreEvidence
+    | Erase
+    | RecordMail
+)

@@ -1,60 +1,104 @@
-"""``decide(flow, command)``: the events that a command makes, or the reason why it makes none.
+"""``decide(flow, command, now)``: the events that a command makes, or the reason why it makes none.
 
-Pure: the same flow and command give the same events. Facts about files and seals come with the command.
+Pure: the same flow, command and time give the same events. Facts about files and seals come with the command.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from plugin.flow.commands import Approve, Command, Finish, Launch, RecordMail, Refuse, Resume, Sign, Suspend, View
-from plugin.flow.errors import Conflict, Invalid, NotAvailableYet
+from plugin.flow import steering
+from plugin.flow.commands import (
+    Approve,
+    Cancel,
+    Command,
+    Delegate,
+    Erase,
+    Expire,
+    Extend,
+    Finish,
+    Launch,
+    NewLink,
+    NoteSource,
+    RecordMail,
+    Refuse,
+    Remind,
+    Replace,
+    Restart,
+    Resume,
+    Sign,
+    StoreEvidence,
+    Suspend,
+    View,
+)
+from plugin.flow.errors import Conflict, Invalid
 from plugin.flow.events import (
     FORMAT,
     Approved,
     Completed,
     Event,
-    Invited,
+    EvidenceStored,
     Launched,
     MailAccepted,
     MailFailed,
     RefusedByRecipient,
-    Resumed,
     ShownRevision,
     Signed,
-    Suspended,
     Trace,
     Viewed,
 )
 from plugin.flow.evolve import evolve
 from plugin.flow.launch_rules import check_launch
-from plugin.flow.model import Flow, FlowState, Recipient, RecipientState, Role
+from plugin.flow.model import BESIDE, Flow, Recipient, RecipientState, Role
+from plugin.flow.times import instant
+from plugin.flow.turns import check_turn, invitations, waits_for, with_what_follows
 
-_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
-"""The time does not matter while looking ahead at who comes next."""
+__all__ = ["check_turn", "decide", "is_repeat", "waits_for"]
 
 
-def decide(flow: Flow | None, command: Command) -> list[Event]:
+def decide(flow: Flow | None, command: Command, now: datetime) -> list[Event]:
     """Raises: Invalid, Conflict. Nothing is owed to the caller but the events."""
     if isinstance(command, Launch):
-        return _launch(command)
+        return _launch(command, now)
     if flow is None:
         raise ValueError("only a launch begins a flow")
     match command:
         case View():
-            return _view(flow, command)
+            return _view(flow, command, now)
         case Approve():
-            return _approve(flow, command)
+            return _approve(flow, command, now)
         case Sign():
-            return _sign(flow, command)
+            return _sign(flow, command, now)
         case Refuse():
-            return _refuse(flow, command)
+            return _refuse(flow, command, now)
+        case Delegate():
+            return steering.delegate(flow, command, now)
+        case Remind():
+            return steering.remind(flow, command, now)
+        case Replace():
+            return steering.replace_recipient(flow, command, now)
+        case NewLink():
+            return steering.new_link(flow, command, now)
+        case Extend():
+            return steering.extend(flow, command, now)
+        case Expire():
+            return steering.expire(flow, now)
+        case Cancel():
+            return steering.cancel(flow, command, now)
         case Suspend():
-            return _suspend(flow, command)
+            return steering.suspend(flow, command)
         case Resume():
-            return _resume(flow, command)
+            return steering.resume(flow, command, now)
+        case Restart():
+            return steering.restart(flow, command, now)
+        case NoteSource():
+            return steering.note_source(flow, command, now)
+        case Erase():
+            return steering.erase(flow, command)
         case Finish():
             return _finish(flow, command)
+        case StoreEvidence():
+            return _store_evidence(flow, command)
         case RecordMail():
             return _record_mail(flow, command)
 
@@ -68,34 +112,8 @@ def is_repeat(recipient: Recipient, trace: Trace) -> bool:
     return trace.request_key is not None and recipient.request_key == trace.request_key
 
 
-def check_turn(flow: Flow, recipient_id: str) -> Recipient:
-    """Whoever may act now, else why not, before anything of the request is looked at.
-
-    Raises: Conflict replaced, already-decided, flow-ended, flow-suspended, not-your-turn (``before``: names).
-    """
-    recipient = flow.recipient(recipient_id)
-    if recipient.state is RecipientState.REPLACED:
-        raise Conflict("replaced")
-    if recipient.state.is_decided:
-        raise Conflict("already-decided", state=str(recipient.state))
-    if flow.state.is_ended:
-        raise Conflict("flow-ended", state=str(flow.state))
-    if flow.state is FlowState.SUSPENDED:
-        raise Conflict("flow-suspended")
-    if not recipient.state.is_open:
-        raise Conflict("not-your-turn", before=waits_for(flow, recipient_id))
-    return recipient
-
-
-def waits_for(flow: Flow, recipient_id: str) -> list[str]:
-    """The names of those whose decision comes before this person's, still open ones only."""
-    own = flow.step_of(recipient_id)
-    earlier = (flow.recipient(r) for step in flow.steps[:own] for r in step.recipients)
-    return [r.shown_name for r in earlier if r.state is RecipientState.WAITING or r.state.is_open]
-
-
-def _launch(command: Launch) -> list[Event]:
-    check_launch(command)
+def _launch(command: Launch, now: datetime) -> list[Event]:
+    check_launch(command, now)
     launched = Launched(
         format=FORMAT,
         flow_id=command.flow_id,
@@ -112,13 +130,17 @@ def _launch(command: Launch) -> list[Event]:
         placements=command.placements,
         request=command.request,
         request_key=command.request_key,
+        expires_at=instant(command.expires_at) if command.expires_at is not None else None,
+        remind_every_days=command.remind_every_days,
+        quiet_days=command.quiet_days if command.remind_every_days is not None and command.quiet_days else None,
+        allow_delegation=command.allow_delegation or None,
+        save=command.save if command.save != BESIDE else None,
     )
-    flow = evolve(None, launched, _ANY_TIME)
-    return [launched, *_invitations(flow)]
+    return [launched, *invitations(evolve(None, launched, now))]
 
 
-def _view(flow: Flow, command: View) -> list[Event]:
-    recipient = check_turn(flow, command.recipient)
+def _view(flow: Flow, command: View, now: datetime) -> list[Event]:
+    recipient = check_turn(flow, command.recipient, now)
     known = {d.n for d in flow.documents}
     unknown = sorted(command.documents - known)
     if unknown:
@@ -129,16 +151,16 @@ def _view(flow: Flow, command: View) -> list[Event]:
     return [Viewed(recipient.id, recipient.round, tuple(new))]
 
 
-def _approve(flow: Flow, command: Approve) -> list[Event]:
-    recipient = check_turn(flow, command.recipient)
+def _approve(flow: Flow, command: Approve, now: datetime) -> list[Event]:
+    recipient = check_turn(flow, command.recipient, now)
     _check_role(recipient, Role.VALIDATOR)
     _check_shown(flow, recipient, command.shown)
     shown = tuple(ShownRevision(n, sha) for n, sha in sorted(command.shown.items()))
-    return _then(flow, Approved(recipient.id, recipient.round, shown, command.comment, command.trace))
+    return with_what_follows(flow, Approved(recipient.id, recipient.round, shown, command.comment, command.trace), now)
 
 
-def _sign(flow: Flow, command: Sign) -> list[Event]:
-    recipient = check_turn(flow, command.recipient)
+def _sign(flow: Flow, command: Sign, now: datetime) -> list[Event]:
+    recipient = check_turn(flow, command.recipient, now)
     _check_role(recipient, Role.SIGNATORY)
     if not command.consented:
         raise Invalid("consent", "consent-required")
@@ -154,33 +176,14 @@ def _sign(flow: Flow, command: Sign) -> list[Event]:
         consent=command.consent,
         trace=command.trace,
     )
-    return _then(flow, signed)
+    return with_what_follows(flow, signed, now)
 
 
-def _refuse(flow: Flow, command: Refuse) -> list[Event]:
-    recipient = check_turn(flow, command.recipient)
+def _refuse(flow: Flow, command: Refuse, now: datetime) -> list[Event]:
+    recipient = check_turn(flow, command.recipient, now)
     if not (command.reason.value or "").strip():
         raise Invalid("reason", "reason-required")
     return [RefusedByRecipient(recipient.id, recipient.round, command.reason, command.trace)]
-
-
-def _suspend(flow: Flow, command: Suspend) -> list[Event]:
-    """Once is enough; what has ended stays as it is."""
-    if flow.state is not FlowState.RUNNING:
-        return []
-    since = command.since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return [Suspended(command.reason, since)]
-
-
-def _resume(flow: Flow, command: Resume) -> list[Event]:
-    """Whoever had been invited still is."""
-    if command.choice != "continue":
-        raise NotAvailableYet("choice")
-    if flow.state.is_ended:
-        raise Conflict("flow-ended", state=str(flow.state))
-    if flow.state is not FlowState.SUSPENDED:
-        raise Conflict("not-suspended")
-    return [Resumed(command.choice)]
 
 
 def _finish(flow: Flow, command: Finish) -> list[Event]:
@@ -190,9 +193,15 @@ def _finish(flow: Flow, command: Finish) -> list[Event]:
     return [Completed(command.copies)]
 
 
+def _store_evidence(flow: Flow, command: StoreEvidence) -> list[Event]:
+    if not flow.is_finished or flow.evidence is not None:
+        return []
+    stored = command.evidence
+    return [EvidenceStored(stored.file_id, stored.path, stored.sha256)]
+
+
 def _record_mail(flow: Flow, command: RecordMail) -> list[Event]:
-    done = {(m.mail, m.person, m.round) for m in flow.mails}
-    if (command.mail, command.person, command.round) in done:
+    if any((m.mail, m.person, m.round) == (command.mail, command.person, command.round) for m in flow.mails):
         return []
     if command.reason is None:
         return [MailAccepted(command.mail, command.person, command.round, command.message_id)]
@@ -220,25 +229,4 @@ def _check_shown(flow: Flow, recipient: Recipient, shown: dict[int, str]) -> Non
         if begun in accepted:
             accepted = accepted[accepted.index(begun) :]
         if shown[document.n] not in accepted:
-            raise Conflict("documents-changed", n=document.n)
-
-
-def _then(flow: Flow, event: Event) -> list[Event]:
-    """The event, and what follows from it at once: the next round, or the end of a validation."""
-    after = evolve(flow, event, _ANY_TIME)
-    if not after.all_decided:
-        return [event, *_invitations(after)]
-    if any(document.revisions for document in after.documents):
-        return [event]
-    return [event, Completed(())]
-
-
-def _invitations(flow: Flow) -> list[Event]:
-    """The rounds that begin now: those of the first step that is not done, unless they began already."""
-    documents = tuple(ShownRevision(d.n, d.current_sha256) for d in flow.documents)
-    for step in flow.steps:
-        if flow.step_is_done(step):
-            continue
-        waiting = [flow.recipient(r) for r in step.recipients]
-        return [Invited(r.id, r.round, documents) for r in waiting if r.state is RecipientState.WAITING]
-    return []
+            raise Conflict("documents-changed", n=document.n, state=str(flow.state))

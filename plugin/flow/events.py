@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from plugin.flow.model import (
+    By,
     Creator,
     Kind,
     MailKind,
@@ -17,7 +18,9 @@ from plugin.flow.model import (
     Personal,
     Placement,
     Role,
+    SaveTo,
     SignedCopy,
+    SourceState,
     SuspendReason,
 )
 
@@ -56,8 +59,11 @@ class AskedRecipient:
 
 @dataclass(frozen=True, slots=True)
 class AskedStep:
+    """``rule``: "all", "any" or "n"; ``n`` only with the last."""
+
     rule: str
     recipients: tuple[str, ...]
+    n: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,12 @@ class Launched:
     placements: tuple[Placement, ...]
     request: str | None = None
     request_key: str | None = None
+    expires_at: str | None = None
+    """RFC 3339, UTC."""
+    remind_every_days: int | None = None
+    quiet_days: tuple[int, ...] | None = None
+    allow_delegation: bool | None = None
+    save: SaveTo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +176,124 @@ class RefusedByRecipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """Enough others of the step have decided: this person is not asked any more."""
+
+    type: ClassVar[str] = "recipient.skipped"
+    recipient: str
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reminded:
+    """The ``number``-th reminder of this person; its mail follows."""
+
+    type: ClassVar[str] = "recipient.reminded"
+    recipient: str
+    round: int
+    number: int
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """``new`` takes the place of ``recipient``, with the same stamps; whoever acted before stays in the record."""
+
+    type: ClassVar[str] = "recipient.replaced"
+    recipient: str
+    round: int
+    new: AskedRecipient
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class Delegated:
+    """The recipient himself put ``new`` in his place."""
+
+    type: ClassVar[str] = "recipient.delegated"
+    recipient: str
+    round: int
+    new: AskedRecipient
+    comment: Personal | None
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRenewed:
+    """The link of this round acts no more; the next line begins a new one."""
+
+    type: ClassVar[str] = "link.renewed"
+    recipient: str
+    round: int
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    type: ClassVar[str] = "flow.extended"
+    expires_at: str
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    type: ClassVar[str] = "flow.expired"
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    type: ClassVar[str] = "flow.cancelled"
+    reason: Personal | None
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChanged:
+    """What was found where the original should be. ``sha256``: of a changed one."""
+
+    type: ClassVar[str] = "source.changed"
+    n: int
+    state: SourceState
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """Everybody is asked again, about this content; a new round for each."""
+
+    type: ClassVar[str] = "flow.restarted"
+    documents: tuple[PinnedDocument, ...]
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceStored:
+    """The evidence record lies in the creator's folder."""
+
+    type: ClassVar[str] = "evidence.stored"
+    file_id: str
+    path: Personal
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonErased:
+    """The personal values of ``person`` can be read by nobody any more."""
+
+    type: ClassVar[str] = "person.erased"
+    person: str
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRotated:
+    """Lines from here on are signed by another key; the chain keeps it beside this event."""
+
+    type: ClassVar[str] = "key.rotated"
+
+
+@dataclass(frozen=True, slots=True)
 class Suspended:
     """Nobody may act. ``since``: when it was noticed (RFC 3339, UTC); the line itself may have had to wait."""
 
@@ -217,6 +347,19 @@ Event = (
     | Approved
     | Signed
     | RefusedByRecipient
+    | Skipped
+    | Reminded
+    | Replaced
+    | Delegated
+    | LinkRenewed
+    | Extended
+    | Expired
+    | Cancelled
+    | SourceChanged
+    | Restarted
+    | EvidenceStored
+    | PersonErased
+    | KeyRotated
     | Suspended
     | Resumed
     | Completed

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
+
+from plugin.flow.states import By as By
+from plugin.flow.states import FlowState as FlowState
+from plugin.flow.states import Kind as Kind
+from plugin.flow.states import MailKind as MailKind
+from plugin.flow.states import RecipientState as RecipientState
+from plugin.flow.states import Role as Role
+from plugin.flow.states import SaveMode as SaveMode
+from plugin.flow.states import SourceState as SourceState
+from plugin.flow.states import SuspendReason as SuspendReason
 
 CREATOR = "creator"
 """The creator's id among the persons of a flow; recipients are r1, r2, …"""
@@ -12,71 +22,6 @@ CREATOR = "creator"
 MIN_STAMP_WIDTH_PT = 90.0
 MIN_STAMP_HEIGHT_PT = 28.0
 MILLION = 1_000_000
-
-
-class Kind(StrEnum):
-    VALIDATION = "validation"
-    SIGNATURE = "signature"
-    EIDAS_SIMPLE = "eidas_simple"
-    EIDAS_ADVANCED = "eidas_advanced"
-
-
-class FlowState(StrEnum):
-    RUNNING = "running"
-    SUSPENDED = "suspended"
-    COMPLETED = "completed"
-    REFUSED = "refused"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-
-    @property
-    def is_ended(self) -> bool:
-        return self not in (FlowState.RUNNING, FlowState.SUSPENDED)
-
-
-class RecipientState(StrEnum):
-    WAITING = "waiting"
-    INVITED = "invited"
-    VIEWED = "viewed"
-    APPROVED = "approved"
-    SIGNED = "signed"
-    REFUSED = "refused"
-    SKIPPED = "skipped"
-    REPLACED = "replaced"
-
-    @property
-    def is_decided(self) -> bool:
-        return self in (RecipientState.APPROVED, RecipientState.SIGNED, RecipientState.REFUSED)
-
-    @property
-    def is_open(self) -> bool:
-        """It is this person's turn."""
-        return self in (RecipientState.INVITED, RecipientState.VIEWED)
-
-
-class Role(StrEnum):
-    VALIDATOR = "validator"
-    SIGNATORY = "signatory"
-    OBSERVER = "observer"
-
-
-class SuspendReason(StrEnum):
-    """Why nobody may act: the flow's files are read and written as its creator, and that does not work now."""
-
-    CREATOR_OUT = "creator-out"
-    """The creator's account is disabled."""
-    CREATOR_GONE = "creator-gone"
-    """It was deleted: whoever bears that login later is somebody else."""
-    NO_ACCESS = "no-access"
-    """The creator does not reach a document any more, nor what is kept beside it."""
-
-
-class MailKind(StrEnum):
-    INVITATION = "invitation"
-    SUSPENDED = "suspended"
-    RESUMED = "resumed"
-    REFUSED = "refused"
-    COMPLETED = "completed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +72,11 @@ class Document:
     signed: SignedCopy | None = None
     is_certified: bool = False
     """By the organisation, at launch."""
+    source: SourceState = SourceState.SAME
+    source_sha256: str | None = None
+    """Of the changed original."""
+    source_accepted: bool = False
+    """The creator went on with the pinned content all the same."""
 
     @property
     def current_sha256(self) -> str:
@@ -198,6 +148,11 @@ class Recipient:
     replaces: str | None = None
     account: Personal | None = None
     """Of a platform user, as ``Creator.account``."""
+    reminded_at: datetime | None = None
+    reminders: int = 0
+    """How many there were so far, in all rounds."""
+    has_delegated: bool = False
+    """He put somebody in his place himself."""
 
     @property
     def name(self) -> str:
@@ -224,8 +179,11 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Step:
+    """Recipients who act in any order. ``rule``: "all", "any", or "n" of them (``n``). A replaced one stays listed."""
+
     rule: str
     recipients: tuple[str, ...]
+    n: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +204,31 @@ class Suspension:
 
     reason: SuspendReason
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SaveTo:
+    """Where results go. ``folder_id``, ``folder``: of the chosen folder; its path as it was at launch.
+
+    ``with_evidence``: the evidence record is laid there too.
+    """
+
+    mode: SaveMode
+    with_evidence: bool
+    folder_id: str | None = None
+    folder: Personal | None = None
+
+
+BESIDE = SaveTo(SaveMode.BESIDE, with_evidence=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvidence:
+    """The evidence record in the creator's folder."""
+
+    file_id: str
+    path: Personal
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +256,23 @@ class Flow:
     suspensions: int = 0
     """How often it was suspended so far."""
     resumed_at: datetime | None = None
+    expires_at: datetime | None = None
+    deadline_since: datetime | None = None
+    """When that deadline was set."""
+    deadlines: int = 0
+    """How many were set so far: that of the launch, and each extension."""
+    remind_every_days: int | None = None
+    quiet_days: tuple[int, ...] = ()
+    """ISO weekdays (1 is Monday) on which nobody is reminded."""
+    allow_delegation: bool = False
+    save: SaveTo = BESIDE
+    ended_by: By | None = None
+    """Who cancelled it."""
+    end_reason: Personal | None = None
+    evidence: StoredEvidence | None = None
+    delegations: int = 0
+    restarts: int = 0
+    erased: frozenset[str] = frozenset()
 
     def recipient(self, recipient_id: str) -> Recipient:
         """Raises: KeyError when there is nobody of that id."""
@@ -282,29 +282,55 @@ class Flow:
         raise KeyError(recipient_id)
 
     def step_of(self, recipient_id: str) -> int:
+        """Raises: KeyError for observers, who are in none, and for strangers."""
         for number, step in enumerate(self.steps):
             if recipient_id in step.recipients:
                 return number
         raise KeyError(recipient_id)
 
     def step_is_done(self, step: Step) -> bool:
-        """Every recipient of it has approved or signed (the rule "all", the only one so far)."""
-        done = (RecipientState.APPROVED, RecipientState.SIGNED)
-        return all(self.recipient(recipient).state in done for recipient in step.recipients)
+        """As many have approved or signed as its rule asks for."""
+        return self._is_done(step, {r.id: r.state for r in self.recipients})
+
+    def _is_done(self, step: Step, states: Mapping[str, RecipientState]) -> bool:
+        found = [states[recipient] for recipient in step.recipients]
+        done = sum(state in (RecipientState.APPROVED, RecipientState.SIGNED) for state in found)
+        if step.rule == "all":
+            return done == sum(state is not RecipientState.REPLACED for state in found)
+        return done >= (step.n or 1)
 
     @property
     def steps_done(self) -> int:
-        return sum(1 for step in self.steps if self.step_is_done(step))
+        states = {r.id: r.state for r in self.recipients}
+        return sum(1 for step in self.steps if self._is_done(step, states))
+
+    @property
+    def current_step(self) -> Step | None:
+        """The first that is not done."""
+        states = {r.id: r.state for r in self.recipients}
+        return next((step for step in self.steps if not self._is_done(step, states)), None)
 
     @property
     def all_decided(self) -> bool:
-        return self.steps_done == len(self.steps)
+        return self.current_step is None
 
     def is_last_to_decide(self, recipient_id: str) -> bool:
-        """Whether nobody else has to decide any more."""
-        left = (RecipientState.WAITING, RecipientState.INVITED, RecipientState.VIEWED)
-        others = (r for r in self.recipients if r.id != recipient_id and r.role is not Role.OBSERVER)
-        return not any(r.state in left for r in others)
+        """Whether nobody else has to decide once this person has."""
+        signed = (replace(r, state=RecipientState.SIGNED) if r.id == recipient_id else r for r in self.recipients)
+        return replace(self, recipients=tuple(signed)).all_decided
+
+    @property
+    def observers(self) -> tuple[Recipient, ...]:
+        return tuple(r for r in self.recipients if r.role is Role.OBSERVER)
+
+    @property
+    def next_recipient_id(self) -> str:
+        """Of somebody who comes in now."""
+        return f"r{max(int(r.id[1:]) for r in self.recipients) + 1}"
+
+    def has_passed(self, now: datetime) -> bool:
+        """The deadline is over, whether that was written down or not."""
+        return self.expires_at is not None and self.expires_at <= now and not self.all_decided
 
     def recipients_of_user(self, uid: str) -> list[Recipient]:
         return [r for r in self.recipients if r.user is not None and r.user.value == uid]

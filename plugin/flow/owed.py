@@ -1,15 +1,32 @@
-"""``owed(flow)``: what the flow owes the world now. Jobs only ask it again: a lost, doubled, late one is harmless."""
+"""``owed(flow, now)``: what the flow owes the world now. Jobs only ask it again: a lost or doubled one is harmless."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
-from plugin.flow.model import CREATOR, Flow, FlowState, MailKind, Personal, Recipient, RecipientState, SuspendReason
+from plugin.flow.model import (
+    CREATOR,
+    By,
+    Flow,
+    FlowState,
+    MailKind,
+    Personal,
+    Recipient,
+    RecipientState,
+    Role,
+    SuspendReason,
+)
+from plugin.flow.reminders import next_reminder, warns_at
 
 
 @dataclass(frozen=True, slots=True)
 class MailWork:
-    """One mail to one person. ``person`` is an id of the flow; ``with_copies``: the mail may lead to signed copies."""
+    """One mail to one person. ``person`` is an id of the flow; ``with_copies``: the mail may lead to signed copies.
+
+    ``round`` tells mails of one kind to one person apart: a recipient's round, or a number that rises.
+    """
 
     mail: MailKind
     person: str
@@ -22,32 +39,137 @@ class FinishWork:
     """Everybody has decided: write the signed copies and end the flow."""
 
 
-Work = MailWork | FinishWork
+@dataclass(frozen=True, slots=True)
+class EvidenceWork:
+    """Lay the evidence record beside the results."""
 
 
-def owed(flow: Flow) -> list[Work]:
+@dataclass(frozen=True, slots=True)
+class TidyWork:
+    """Remove what was made on the way, before anybody is told of the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireWork:
+    """The deadline is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemindWork:
+    """It is time to note a reminder of this person; its mail is owed after that."""
+
+    recipient: str
+    number: int
+
+
+Work = MailWork | FinishWork | EvidenceWork | TidyWork | ExpireWork | RemindWork
+
+
+def owed(flow: Flow, now: datetime) -> list[Work]:
     """In the order in which it should be done."""
-    if flow.state is FlowState.RUNNING and flow.all_decided and not flow.is_finished:
-        return [FinishWork()]
-    done = {(m.mail, m.person, m.round) for m in flow.mails}
-    return [work for work in _mails(flow) if (work.mail, work.person, work.round) not in done]
+    found = [work for due, work in _planned(flow) if due is None or due <= now]
+    return [ExpireWork()] if ExpireWork() in found else found
 
 
-def _mails(flow: Flow) -> list[MailWork]:
-    if flow.state is FlowState.RUNNING:
-        turn = [r for r in flow.recipients if r.state.is_open]
-        invitations = [MailWork(MailKind.INVITATION, r.id, r.round) for r in turn]
-        return invitations + [MailWork(MailKind.RESUMED, r.id, flow.suspensions) for r in turn if _waited(flow, r)]
-    if flow.state is FlowState.SUSPENDED:
-        can_help = flow.suspension is not None and flow.suspension.reason is SuspendReason.NO_ACCESS
-        return [MailWork(MailKind.SUSPENDED, CREATOR, flow.suspensions)] if can_help and flow.suspensions else []
-    if flow.state is FlowState.REFUSED:
-        told = [(CREATOR, False), *((r.id, False) for r in flow.recipients if _took_part(r.state))]
-        return _one_a_person(flow, MailKind.REFUSED, told)
-    if flow.state is FlowState.COMPLETED:
-        told = [(CREATOR, True), *((r.id, flow.copy_to_all) for r in flow.recipients if _took_part(r.state))]
-        return _one_a_person(flow, MailKind.COMPLETED, told)
-    return []
+def due_at(flow: Flow, last: datetime) -> datetime | None:
+    """From when on something is owed; None: nothing ever, as it stands. ``last``: the time of its last event."""
+    times = [due if due is not None else last for due, _ in _planned(flow)]
+    return min(times, default=None)
+
+
+def _planned(flow: Flow) -> Iterator[tuple[datetime | None, Work]]:
+    """All that will be owed if nothing happens, and from when on; None: from its last event on."""
+    if flow.state.is_ended:
+        works = list(_at_the_end(flow))
+        if works:
+            yield None, TidyWork()
+        yield from ((None, work) for work in works)
+    elif flow.all_decided:
+        if flow.state is FlowState.RUNNING:
+            yield None, FinishWork()
+    else:
+        if flow.expires_at is not None:
+            yield flow.expires_at, ExpireWork()
+        yield from _running(flow) if flow.state is FlowState.RUNNING else _suspended(flow)
+
+
+def _running(flow: Flow) -> Iterator[tuple[datetime | None, Work]]:
+    done = _done(flow)
+    turn = [r for r in flow.recipients if r.state.is_open]
+    mails = [MailWork(MailKind.INVITATION, r.id, r.round) for r in turn]
+    mails += [MailWork(MailKind.RESUMED, r.id, flow.suspensions) for r in turn if _waited(flow, r)]
+    mails += [MailWork(MailKind.REMINDER, r.id, r.reminders) for r in turn if _is_reminded(r)]
+    mails += list(_about_people(flow))
+    yield from ((None, work) for work in mails if (work.mail, work.person, work.round) not in done)
+    warning = warns_at(flow)
+    if warning is not None:
+        told = [r.id for r in turn if r.invited_at is not None and r.invited_at <= warning]
+        for work in _one_a_person(flow, MailKind.EXPIRING, [(CREATOR, False), *((r, False) for r in told)]):
+            if (work.mail, work.person, flow.deadlines) not in done:
+                yield warning, MailWork(work.mail, work.person, flow.deadlines)
+    for recipient in turn:
+        due = next_reminder(flow, recipient)
+        if due is not None:
+            yield due, RemindWork(recipient.id, recipient.reminders + 1)
+
+
+def _suspended(flow: Flow) -> Iterator[tuple[datetime | None, Work]]:
+    can_help = flow.suspension is not None and (
+        flow.suspension.reason is SuspendReason.NO_ACCESS or flow.suspension.reason.is_about_sources
+    )
+    work = MailWork(MailKind.SUSPENDED, CREATOR, flow.suspensions)
+    if can_help and flow.suspensions and (work.mail, work.person, work.round) not in _done(flow):
+        yield None, work
+
+
+def _about_people(flow: Flow) -> Iterator[MailWork]:
+    """Of somebody else in a recipient's place: he hears that he is not asked any more, or the creator who it is."""
+    for recipient in flow.recipients:
+        if recipient.has_delegated:
+            yield MailWork(MailKind.DELEGATED, CREATOR, int(recipient.id[1:]))
+        elif recipient.state is RecipientState.REPLACED and recipient.invited_at is not None:
+            yield MailWork(MailKind.REPLACED, recipient.id, recipient.round)
+
+
+def _at_the_end(flow: Flow) -> Iterator[Work]:
+    done = _done(flow)
+    leaves_evidence = flow.state in (FlowState.COMPLETED, FlowState.REFUSED) and flow.save.with_evidence
+    if leaves_evidence and flow.evidence is None and CREATOR not in flow.erased:
+        yield EvidenceWork()
+    yield from (work for work in _last_mails(flow) if (work.mail, work.person, work.round) not in done)
+
+
+def _last_mails(flow: Flow) -> list[MailWork]:
+    took_part = [r for r in flow.recipients if _took_part(r)]
+    match flow.state:
+        case FlowState.COMPLETED:
+            told = [(CREATOR, True), *((r.id, flow.copy_to_all) for r in took_part)]
+            copies = [(r.id, True) for r in flow.observers if r.state is not RecipientState.REPLACED]
+            return _one_a_person(flow, MailKind.COMPLETED, told + copies)
+        case FlowState.REFUSED:
+            return _one_a_person(flow, MailKind.REFUSED, [(CREATOR, False), *((r.id, False) for r in took_part)])
+        case FlowState.EXPIRED:
+            return _one_a_person(flow, MailKind.EXPIRED, [(CREATOR, False), *((r.id, False) for r in took_part)])
+        case FlowState.CANCELLED:
+            creator = [] if flow.ended_by is By.CREATOR else [(CREATOR, False)]
+            told = creator + [(r.id, False) for r in took_part]
+            works = _one_a_person(flow, MailKind.CANCELLED, told)
+            own = (address_of(flow, CREATOR) or CREATOR).casefold()
+            is_creators = [(address_of(flow, work.person) or "").casefold() == own for work in works]
+            return [w for w, his in zip(works, is_creators, strict=True) if creator or not his]
+        case _:
+            return []
+
+
+def _done(flow: Flow) -> set[tuple[MailKind, str, int]]:
+    return {(m.mail, m.person, m.round) for m in flow.mails}
+
+
+def _is_reminded(recipient: Recipient) -> bool:
+    """In this round."""
+    if recipient.reminded_at is None or recipient.invited_at is None:
+        return False
+    return recipient.reminded_at >= recipient.invited_at
 
 
 def _waited(flow: Flow, recipient: Recipient) -> bool:
@@ -57,15 +179,22 @@ def _waited(flow: Flow, recipient: Recipient) -> bool:
     return recipient.invited_at < flow.resumed_at
 
 
-def _took_part(state: RecipientState) -> bool:
-    return state not in (RecipientState.WAITING, RecipientState.SKIPPED, RecipientState.REPLACED)
+def _took_part(recipient: Recipient) -> bool:
+    """Decided, or was asked to."""
+    if recipient.role is Role.OBSERVER:
+        return False
+    if recipient.state is RecipientState.SKIPPED:
+        return recipient.invited_at is not None
+    return recipient.state not in (RecipientState.WAITING, RecipientState.REPLACED)
 
 
 def _one_a_person(flow: Flow, mail: MailKind, persons: list[tuple[str, bool]]) -> list[MailWork]:
-    """One mail per event and person: the creator who also signs gets the creator's."""
+    """One mail per event and person: the creator who also signs gets the creator's. Nobody who was erased."""
     seen: set[str] = set()
     works = []
     for person, with_copies in persons:
+        if person in flow.erased:
+            continue
         address = (address_of(flow, person) or person).casefold()
         if address not in seen:
             seen.add(address)

@@ -45,7 +45,7 @@ def consent_text(documents: int, lang: str) -> str:
 
 def _view(flow_id: str, recipient: str) -> Loaded:
     ctx = office().ctx
-    check_turn(load(ctx, flow_id).flow, recipient)
+    check_turn(load(ctx, flow_id).flow, recipient, ctx.clock())
     asked = body(ViewRequest)
     return view(ctx, flow_id, recipient, frozenset(asked.documents))
 

@@ -251,7 +251,7 @@ def _readable_document(flow_id: str, n: int) -> tuple[Loaded, Document]:
     if not reader.sees_all and reader.recipient is not None:
         recipient = loaded.flow.recipient(reader.recipient)
         if not has_copies(loaded.flow, recipient, office().ctx.clock()):
-            check_turn(loaded.flow, recipient.id)
+            check_turn(loaded.flow, recipient.id, office().ctx.clock())
     return loaded, loaded.flow.documents[n]
 
 

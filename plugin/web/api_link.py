@@ -94,7 +94,7 @@ def _act(token: str, loaded: Loaded, recipient: Recipient, name: str) -> Respons
 def _shown(loaded: Loaded, recipient: Recipient, n: int) -> Document:
     """A document while it is this person's turn, or the signed copy where entitled. Raises: Conflict, NotFound."""
     if not has_copies(loaded.flow, recipient, office().ctx.clock()):
-        check_turn(loaded.flow, recipient.id)
+        check_turn(loaded.flow, recipient.id, office().ctx.clock())
     if n >= len(loaded.flow.documents):
         raise NotFound
     return loaded.flow.documents[n]

@@ -196,7 +196,7 @@ def _delivery(flow: Flow, recipient: Recipient, attempts: Any) -> Delivery | Non
         if (mail.mail, mail.person, mail.round) == (MailKind.INVITATION, recipient.id, recipient.round):
             return Delivery(state="accepted" if mail.accepted else "failed", at=time(mail.at), reason=mail.reason)
     work = MailWork(MailKind.INVITATION, recipient.id, recipient.round)
-    if work in owed(flow):
+    if work in owed(flow, office().ctx.clock()):
         failed = attempts.get(f"{work.mail}:{work.person}:{work.round}")
         return Delivery(state="queued", at=None, reason=failed[1] if failed else None)
     return None

@@ -343,7 +343,7 @@ class PlacementOut(Answer):
 class SuspensionOut(Answer):
     """Why nobody may act, and since when that is known."""
 
-    reason: Literal["creator-out", "creator-gone", "no-access"]
+    reason: Literal["creator-out", "creator-gone", "no-access", "source-changed", "source-gone"]
     since: str
 
 

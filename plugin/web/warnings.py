@@ -16,6 +16,8 @@ TO_CREATOR = {
     SuspendReason.NO_ACCESS: _(
         "Suspended: you have no access to its documents any more, or only to read. It goes on once you have it again."
     ),
+    SuspendReason.SOURCE_CHANGED: _("Suspended: a file was changed after it was sent. Choose how it goes on."),
+    SuspendReason.SOURCE_GONE: _("Suspended: a file is not there any more. Choose how it goes on."),
 }
 TO_OTHERS = {
     SuspendReason.CREATOR_OUT: _("Suspended: {name}’s account is disabled. It goes on once the account is enabled."),
@@ -23,6 +25,8 @@ TO_OTHERS = {
     SuspendReason.NO_ACCESS: _(
         "Suspended: {name} has no access to its documents any more, or only to read. It goes on once it is back."
     ),
+    SuspendReason.SOURCE_CHANGED: _("Suspended: a file was changed after it was sent. {name} chooses how it goes on."),
+    SuspendReason.SOURCE_GONE: _("Suspended: a file is not there any more. {name} chooses how it goes on."),
 }
 OF_RECIPIENTS = {
     RECIPIENT_OUT: _("{name}’s account is disabled: nothing goes on here until it is enabled again."),

@@ -195,7 +195,7 @@ def test_a_mail_that_cannot_be_written_down_is_not_sent_again_and_again(world: W
     finally:
         area.held.clear()
     deliver(in_hours(4), flow_id)
-    assert owed(ctx.flows.load(flow_id).flow) == []
+    assert owed(ctx.flows.load(flow_id).flow, ctx.clock()) == []
     assert len(world.mails(flow_id, "invitation", "carol")) == 1
 
 

@@ -13,6 +13,7 @@ from plugin.flow.decide import decide
 from plugin.flow.events import AskedRecipient, AskedStep, Consent, Event, PinnedDocument, SealedRevision, Trace
 from plugin.flow.evolve import evolve
 from plugin.flow.model import CREATOR, Creator, Flow, Kind, PageSize, Personal, Placement, Role
+from plugin.flow.owed import Work, owed
 
 NOW = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
 A4 = (PageSize(1, 595_276, 841_890),)
@@ -136,10 +137,19 @@ class Story:
         assert self.flow is not None
         return self.flow
 
-    def do(self, command: Command) -> list[Event]:
-        events = decide(self.flow, command)
+    def do(self, command: Command, at: datetime | None = None) -> list[Event]:
+        """``at``: when, the next minute by default."""
+        at = at or self.time
+        events = decide(self.flow, command, at)
         for event in events:
-            at = NOW + timedelta(minutes=len(self.events))
             self.events.append((event, at))
             self.flow = evolve(self.flow, event, at)
         return events
+
+    @property
+    def time(self) -> datetime:
+        """A minute after the last event."""
+        return self.events[-1][1] + timedelta(minutes=1) if self.events else NOW
+
+    def owed(self, at: datetime | None = None) -> list[Work]:
+        return owed(self.now, at or self.time)

@@ -102,7 +102,7 @@ class Flows(RuleBasedStateMachine):
         if self.turn == len(self.roles) and Role.SIGNATORY not in self.roles:
             self.over = "completed"
 
-    @precondition(lambda self: any(isinstance(work, FinishWork) for work in owed(self.story.now)))
+    @precondition(lambda self: any(isinstance(work, FinishWork) for work in self.story.owed()))
     @rule()
     def finish(self) -> None:
         copies = tuple(
@@ -112,23 +112,23 @@ class Flows(RuleBasedStateMachine):
         self.story.do(Finish(copies))
         self.over = "completed"
 
-    @precondition(lambda self: any(isinstance(work, MailWork) for work in owed(self.story.now)))
+    @precondition(lambda self: any(isinstance(work, MailWork) for work in self.story.owed()))
     @rule(accepted=st.booleans())
     def mail(self, accepted: bool) -> None:
-        work = next(work for work in owed(self.story.now) if isinstance(work, MailWork))
+        work = next(work for work in self.story.owed() if isinstance(work, MailWork))
         self.story.do(RecordMail(work.mail, work.person, work.round, "<1@x>", None if accepted else "address-refused"))
         assert (work.mail, work.person, work.round) not in self.told
         self.told.append((work.mail, work.person, work.round))
-        assert work not in owed(self.story.now)
+        assert work not in self.story.owed()
 
     @rule()
     def do_everything_owed(self) -> None:
         for _ in range(20):
-            works = owed(self.story.now)
+            works = self.story.owed()
             if not works:
                 break
             self.finish() if isinstance(works[0], FinishWork) else self.mail(accepted=True)
-        assert owed(self.story.now) == []
+        assert self.story.owed() == []
 
     @invariant()
     def exactly_one_step_is_active_while_it_runs(self) -> None:
@@ -162,16 +162,16 @@ class Flows(RuleBasedStateMachine):
     @invariant()
     def nobody_is_told_before_his_turn(self) -> None:
         flow = self.story.now
-        for work in owed(flow):
+        for work in owed(flow, NOW):
             if isinstance(work, MailWork) and work.person != CREATOR:
                 assert flow.recipient(work.person).state is not RecipientState.WAITING
 
     @invariant()
     def while_suspended_nothing_is_asked_of_anybody_but_the_creator(self) -> None:
         if self.suspended:
-            works = [work for work in owed(self.story.now) if isinstance(work, MailWork)]
+            works = [work for work in self.story.owed() if isinstance(work, MailWork)]
             assert all((work.mail, work.person) == (MailKind.SUSPENDED, CREATOR) for work in works)
-            assert len(works) == len(owed(self.story.now))
+            assert len(works) == len(self.story.owed())
 
     @invariant()
     def its_lines_give_the_same_flow(self) -> None:

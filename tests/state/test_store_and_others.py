@@ -293,11 +293,11 @@ def test_decide_is_asked_again_after_an_adoption(world: World) -> None:
         stale = world.store.load(FLOW_ID)
         assert stale is not None
         with pytest.raises(ChainMoved):
-            world.store.append(stale, lease, decide(stale.flow, view()), "recipient:r1", NOW)
+            world.store.append(stale, lease, decide(stale.flow, view(), NOW), "recipient:r1", NOW)
         current = world.store.load(FLOW_ID)
         assert current is not None
         with pytest.raises(Conflict):
-            decide(current.flow, view())
+            decide(current.flow, view(), NOW)
 
 
 def test_a_moved_and_damaged_state_file_is_restored_where_it_lies_now(world: World) -> None:

@@ -147,8 +147,8 @@ class World:
         with self.store.lease(flow_id) as lease:
             loaded = self.store.load(flow_id)
             assert loaded is not None
-            events = decide(loaded.flow, command)
-            return self.store.append(loaded, lease, events, actor, NOW + dt.timedelta(minutes=minutes))
+            at = NOW + dt.timedelta(minutes=minutes)
+            return self.store.append(loaded, lease, decide(loaded.flow, command, at), actor, at)
 
     def state(self, flow_id: str = FLOW_ID, folder: str = FOLDER) -> bytes:
         found = self.files.read("alice", place(flow_id, folder).path)
@@ -208,6 +208,7 @@ def launched(flow_id: str = FLOW_ID, recipients: int = 2) -> list[Event]:
             placements=(),
             request_key="k" * 64,
         ),
+        NOW,
     )
 
 
