@@ -15,6 +15,9 @@ from plugin.ports import Loaded
 HUSHED_FOR_S = 90 * 86_400
 """The claim that is kept as a mark: this bell was put out."""
 
+ASKING = frozenset({MailKind.INVITATION, MailKind.RESUMED, MailKind.REMINDER, MailKind.EXPIRING})
+"""What asks somebody to do something, and has no sense once that is done."""
+
 log = structlog.get_logger()
 
 
@@ -37,7 +40,8 @@ def hush(ctx: Context, loaded: Loaded) -> None:
         still_asked = recipient.state.is_open and not flow.state.is_ended
         if recipient.invited_at is None or still_asked or recipient.user is None or not recipient.user.value:
             continue
-        kinds = [MailKind.INVITATION] if not flow.suspensions else [MailKind.INVITATION, MailKind.RESUMED]
+        rung = {MailKind.INVITATION, *(mail.mail for mail in flow.mails if mail.person == recipient.id)}
+        kinds = sorted(rung & ASKING)
         _put_out(ctx, flow.id, recipient.id, recipient.round, recipient.user.value, kinds)
     creator = flow.creator.user.value
     if creator and flow.suspensions and flow.state is not FlowState.SUSPENDED:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from plugin.actions.remind import remind
 from plugin.flow.errors import HostUnavailable
+from plugin.flow.model import By
 from tests.world import Browser, World, until
 
 
@@ -74,3 +76,15 @@ def test_a_mail_server_that_is_down_rings_no_bell_twice(world: World, alice: Bro
         assert shown(world, "bob", flow) == ["invitation"]
     until(lambda: world.mails(flow["id"], "invitation", "bob@"), within_s=60)
     assert shown(world, "bob", flow) == ["invitation"]
+
+
+def test_whoever_decided_after_a_reminder_has_no_bell_left_that_asks(world: World, alice: Browser) -> None:
+    file_id = world.put(f"{world.folder()}/a.txt", b"x")
+    flow = world.validation(alice, [file_id], [{"user": "bob"}, {"user": "carol"}])
+    world.mail(flow["id"], "invitation", "bob@")
+    remind(world.office.ctx, flow["id"], None, By.CREATOR)
+    until(lambda: shown(world, "bob", flow) == ["reminder", "invitation"])
+    assert world.mail(flow["id"], "reminder", "bob@")["subject"].startswith("Reminder: ")
+    world.settled(flow["id"])
+    assert world.recipient("bob", flow["id"]).approve().status_code == 200
+    until(lambda: shown(world, "bob", flow) == [])
