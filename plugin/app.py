@@ -112,6 +112,7 @@ def create_app(
     keys = Keys.open(settings.data / "keys", settings.organisation, vault.knows_keys(), make_organisation_certificate)
     signer = seal_of(settings, keys, clock())
     keys = keys.sealed_by(signer)
+    keys.check(vault.kids())
     vault.remember_keys(keys.chain_keys)
     leases = Leases(database, keys.instance_id, only_instance=settings.only_instance)
     index = SqlIndex(database, keys.link_key, vault.postponed)
@@ -229,6 +230,7 @@ class Operator:
 
     rebuild: Callable[[], Report]
     export_keys: Callable[[Path, str], None]
+    rotate_keys: Callable[[], str]
     troubles: Callable[[], Sequence[Trouble]]
 
 
@@ -244,8 +246,15 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
     leases = Leases(database, keys.instance_id, only_instance=False)
     index = SqlIndex(database, keys.link_key, vault.postponed)
     store = Store(files, database, keys, vault, index, leases, HomeAccounts(directory, files))
+
+    def rotate_keys() -> str:
+        kid = keys.rotate()
+        vault.remember_keys([kid])
+        return kid
+
+    run_rebuild, listed = partial(rebuild, files, directory, store), partial(troubles, vault, index)
     try:
-        yield Operator(partial(rebuild, files, directory, store), keys.export, partial(troubles, vault, index))
+        yield Operator(run_rebuild, keys.export, rotate_keys, listed)
     finally:
         leases.close()
         database.close()

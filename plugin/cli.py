@@ -73,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     export = keys.add_parser("export", help="a backup of all keys, protected by a passphrase")
     export.add_argument("file", type=Path)
     export.set_defaults(run=_export)
+    rotate = keys.add_parser("rotate", help="a new key for the lines of state files; the old ones stay, to verify")
+    rotate.set_defaults(run=_rotate)
     restore = keys.add_parser("restore", help="puts such a backup back; keys that are there are never overwritten")
     restore.add_argument("file", type=Path)
     restore.set_defaults(run=_restore, without_operator=True)
@@ -117,6 +119,11 @@ def _export(operator: Operator, chosen: argparse.Namespace) -> int:
         return 1
     operator.export_keys(chosen.file, passphrase)
     print("keys written; keep the file and the passphrase apart")
+    return 0
+
+
+def _rotate(operator: Operator, _: argparse.Namespace) -> int:
+    print(f"new key {operator.rotate_keys()}: the server signs with it from its next start; export the keys again")
     return 0
 
 

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,10 +20,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from plugin.adapters.keys import ChainKey, b64url, kid_of
-from plugin.flow.events import FORMAT, Launched
+from plugin.flow.events import FORMAT, KeyRotated, Launched
 from plugin.ports import ChainBroken
 
 NO_PARENT = "0" * 64
+KEY = "key"
+"""The member of a line's data that brings in the key that signs this line."""
 _MEMBERS = {"seq", "at", "actor", "type", "data", "prev", "fence", "kid", "sig"}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _ACTOR = re.compile(r"creator|admin|system|recipient:[A-Za-z0-9_-]+", re.ASCII)
@@ -45,6 +47,7 @@ class Line:
     type: str
     data: Mapping[str, Any]
     fence: int
+    kid: str
     hash: str
 
 
@@ -72,16 +75,21 @@ class Chain:
     def last_at(self) -> datetime:
         return self.lines[-1].at
 
+    @property
+    def kids(self) -> tuple[str, ...]:
+        """The keys that sign its lines, each brought in by the first of them; oldest first."""
+        return tuple(dict.fromkeys(line.kid for line in self.lines))
+
     def holds(self, head: str, length: int) -> bool:
         """The line of that number is the one of that hash: this chain is that one, or goes on from it."""
         return 0 < length <= len(self.lines) and self.lines[length - 1].hash == head
 
     @property
     def commitments(self) -> dict[str, str]:
-        """Person -> hex SHA-256 of his salt, from every line that brought somebody in."""
+        """Person -> hex SHA-256 of his salt, from every line that brought somebody in; of two the first counts."""
         found: dict[str, str] = {}
         for line in self.lines:
-            found.update(line.data.get("salts", {}))
+            found = {**line.data.get("salts", {}), **found}
         return found
 
 
@@ -151,8 +159,10 @@ def verified(log: bytes, keys: PublicKeys, flow_id: str, known: Chain | None = N
         rest = log[len(known.log) :]
         if not rest:
             return known
+    kids = {line.kid for line in lines}
     for raw in rest[:-1].split(b"\n"):
-        lines.append(_line(raw, keys, lines[-1] if lines else None, flow_id))
+        lines.append(_line(raw, keys, lines[-1] if lines else None, flow_id, kids))
+        kids.add(lines[-1].kid)
     return Chain(log, flow_id, tuple(lines))
 
 
@@ -165,7 +175,8 @@ def flow_id_of(log: bytes) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _line(raw: bytes, keys: PublicKeys, before: Line | None, flow_id: str) -> Line:
+def _line(raw: bytes, keys: PublicKeys, before: Line | None, flow_id: str, kids: Collection[str]) -> Line:
+    """``kids``: the keys that the lines before it brought in."""
     obj = _parsed(raw)
     if obj["seq"] != (before.seq + 1 if before else 1):
         raise ChainBroken("bad-seq")
@@ -192,8 +203,12 @@ def _line(raw: bytes, keys: PublicKeys, before: Line | None, flow_id: str) -> Li
         _check_first(obj, flow_id)
     elif obj["type"] == Launched.type:
         raise ChainBroken("bad-line")
+    if before is None or obj["type"] == KeyRotated.type:
+        _check_key(obj)
+    elif obj["kid"] not in kids:
+        raise ChainBroken("bad-key")
     digest = hashlib.sha256(raw).hexdigest()
-    return Line(obj["seq"], at, obj["actor"], obj["type"], obj["data"], obj["fence"], digest)
+    return Line(obj["seq"], at, obj["actor"], obj["type"], obj["data"], obj["fence"], obj["kid"], digest)
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:
@@ -224,7 +239,11 @@ def _check_first(obj: Mapping[str, Any], flow_id: str) -> None:
         raise UnknownFormat("unknown-format")
     if data.get("flow_id") != flow_id:
         raise ChainBroken("other-flow")
-    key = data.get("key")
+
+
+def _check_key(obj: Mapping[str, Any]) -> None:
+    """The line brings in the very key that it is signed by."""
+    key = obj["data"].get(KEY)
     jwk = key.get("jwk") if isinstance(key, dict) else None
     if not isinstance(jwk, dict) or kid_of(jwk) != obj["kid"]:
         raise ChainBroken("bad-key")

@@ -7,9 +7,11 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import secrets
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +40,7 @@ _SEAL_USED = "seal-used-"
 _EXPORTED = "exported"
 _INSTANCE = "instance-id"
 _BACKUP_FORMAT = "parapheur keys v1"
+_KID = re.compile(r"[A-Za-z0-9_-]{16}", re.ASCII)
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**16, 8, 1
 
 
@@ -95,8 +98,7 @@ class Keys:
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        with (folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(folder):
             return cls._opened(folder, organisation, known_elsewhere, make_certificate)
 
     @classmethod
@@ -138,6 +140,11 @@ class Keys:
             instance_id=instance.read_text().strip(),
         )
 
+    def check(self, kids: Collection[str]) -> None:
+        """Raises: KeysMissing, where one of these chain keys, by which lines may be signed, is not in the folder."""
+        for kid in sorted(set(kids) - self.chain_keys.keys()):
+            raise KeysMissing(self.folder / f"chain-{kid}.pem")
+
     @cached_property
     def link_key(self) -> bytes:
         return self._derived(b"parapheur link key v1")
@@ -160,8 +167,8 @@ class Keys:
 
     @cached_property
     def public_keys(self) -> Mapping[str, Ed25519PublicKey]:
-        """kid -> key, for reading chains."""
-        return {kid: key.private.public_key() for kid, key in self.chain_keys.items()}
+        """kid -> key, for reading chains; one that was made since the start is found as well."""
+        return _PublicKeys(self.folder, {kid: key.private.public_key() for kid, key in self.chain_keys.items()})
 
     @cached_property
     def public_jwks(self) -> list[dict[str, str]]:
@@ -201,6 +208,15 @@ class Keys:
         by = "ECDSA" if self.seal is not None and self.seal.algorithm == "sha256_ecdsa" else "RSASSA-PKCS1-v1_5"
         return f'{by}, SHA-256, over the canonical JSON of ["parapheur chain key v1", jwk]'
 
+    def rotate(self) -> str:
+        """Makes a new chain key, with which whoever opens these keys from now on signs. The others stay: they verify
+        what they signed. Returns: its kid.
+        """
+        with locked(self.folder):
+            kid = _make_chain_key(self.folder)
+            write_private(self.folder / _ACTIVE, kid.encode())
+        return kid
+
     @property
     def exported(self) -> bool:
         """A protected backup was made of these very keys."""
@@ -227,8 +243,41 @@ class Keys:
         return HKDF(algorithm=hashes.SHA256(), length=32, salt=salt, info=label).derive(self.secret)
 
 
+class _PublicKeys(Mapping[str, Ed25519PublicKey]):
+    """The keys of a folder. One that is not known yet is looked for there: another process may have rotated."""
+
+    def __init__(self, folder: Path, known: dict[str, Ed25519PublicKey]) -> None:
+        self._folder, self._known = folder, known
+
+    def __getitem__(self, kid: str) -> Ed25519PublicKey:
+        if kid not in self._known:
+            path = self._folder / f"chain-{kid}.pem"
+            if not _KID.fullmatch(kid) or not path.is_file():
+                raise KeyError(kid)
+            key = _read_chain_key(path)
+            if key.kid != kid:
+                raise KeyError(kid)
+            self._known[kid] = key.private.public_key()
+        return self._known[kid]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One process at a time."""
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def restore_keys(folder: Path, path: Path, passphrase: str) -> None:
-    """Puts an exported backup back. Where other keys are there already, nothing is changed.
+    """Puts an exported backup back. Where other keys are there already, nothing is changed; which of them signs lines
+    stays as it is.
 
     Raises: BackupUnreadable, KeysDiffer.
     """
@@ -245,7 +294,7 @@ def restore_keys(folder: Path, path: Path, passphrase: str) -> None:
         raise BackupUnreadable(f"{path} cannot be opened: another passphrase, or damaged") from error
     wanted = {folder / Path(name).name: base64.b64decode(data) for name, data in files.items()}
     for target, data in wanted.items():
-        if target.exists() and target.read_bytes() != data:
+        if target.exists() and target.read_bytes() != data and target.name != _ACTIVE:
             raise KeysDiffer(target)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for target, data in wanted.items():

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from plugin.adapters.chain import Chain, Draft, Line, PublicKeys, UnknownFormat, verified
+from plugin.adapters.chain import KEY, Chain, Draft, Line, PublicKeys, UnknownFormat, verified
 from plugin.adapters.personal import Curtain, Salts, commitment, new_salt, persons_in
 from plugin.flow.codec import UnknownEvent, from_data, to_data
-from plugin.flow.events import Event, Launched
+from plugin.flow.events import Event, KeyRotated, Launched
 from plugin.flow.evolve import evolve
 from plugin.flow.model import CREATOR, Flow
 from plugin.ports import ChainBroken, Loaded, Record, StatePlace
 
-_BOOKKEEPING = ("key", "salts")
+_BOOKKEEPING = (KEY, "salts")
 """Members of a line's data that belong to the chain, not to the event."""
 _KEPT = 512
 
@@ -81,13 +81,24 @@ class Reader:
             self._kept.pop(flow_id, None)
 
     def drafts(
-        self, events: Sequence[Event], actor: str, chain: Chain | None, salts: Salts, key: Mapping[str, Any]
+        self,
+        events: Sequence[Event],
+        actor: str,
+        chain: Chain | None,
+        salts: Salts,
+        kid: str,
+        key: Callable[[], Mapping[str, Any]],
     ) -> tuple[list[Draft], dict[str, bytes]]:
-        """The lines to write, and the salts of persons that come in with them. ``key`` stands in a first line."""
+        """The lines to write, and the salts of persons that come in with them. ``key`` says what stands in a chain's
+        first line about the key ``kid``; where the chain does not know that key yet, a line that brings it in comes
+        first.
+        """
         committed = chain.commitments if chain else {}
         known = dict(salts)
         new: dict[str, bytes] = {}
         drafts = []
+        if chain is not None and kid not in chain.kids:
+            drafts.append(Draft("system", KeyRotated.type, {KEY: dict(key())}))
         for number, event in enumerate(events):
             data = to_data(event)
             assert not data.keys() & set(_BOOKKEEPING)
@@ -99,7 +110,7 @@ class Reader:
             known |= added
             hidden = self._curtain.hide(data, known)
             if chain is None and number == 0:
-                hidden["key"] = dict(key)
+                hidden[KEY] = dict(key())
             if added:
                 hidden["salts"] = {person: commitment(salt) for person, salt in added.items()}
             drafts.append(Draft(actor if number == 0 else "system", event.type, hidden))

@@ -146,7 +146,7 @@ class Store:
         with self._leases.hold(flow_id) as lease:
             if self._vault.anchor(flow_id) is not None:
                 raise ChainBroken("exists")
-            drafts, salts = self._reader.drafts(events, "creator", None, {}, self._key_entry())
+            drafts, salts = self._reader.drafts(events, "creator", None, {}, self._keys.active.kid, self._key_entry)
             log = lines.written(None, drafts, self._keys.active, lease.fence, now)
             read = self._reader.read(flow_id, log, salts, place)
             stored = self._host.begin(place, wrap_salts(self._keys, flow_id, salts), log)
@@ -166,7 +166,8 @@ class Store:
         if before is None:
             raise ChainMoved
         salts = dict(before.salts)
-        drafts, new = self._reader.drafts(events, actor, before.chain, salts, {})
+        kid = self._keys.active.kid
+        drafts, new = self._reader.drafts(events, actor, before.chain, salts, kid, self._key_entry)
         log = before.chain.log + lines.written(before.chain, drafts, self._keys.active, lease.fence, now)
         after = self._reader.read(flow_id, log, salts | new, copy.place)
         if lease.fence < before.chain.fence or not self._leases.holds(lease):

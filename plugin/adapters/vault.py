@@ -92,6 +92,11 @@ class SqlVault:
             seen = connection.execute(sa.select(known_keys.c.kid).limit(1)).first()
             return seen is not None or connection.execute(sa.select(heads.c.flow_id).limit(1)).first() is not None
 
+    def kids(self) -> set[str]:
+        """Of every chain key that may have signed a line."""
+        with self._database.vault() as connection:
+            return set(connection.execute(sa.select(known_keys.c.kid)).scalars())
+
     def remember_keys(self, kids: Iterable[str]) -> None:
         with self._database.vault_writing() as connection:
             seen = set(connection.execute(sa.select(known_keys.c.kid)).scalars())

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.machine.machine import DEMO, ROOT, Server, case, free_port, parapheur, people
+from tests.state import independent_verifier
 
 pytestmark = pytest.mark.machine
 WORDS = "trois petits chats, chapeau de paille"
@@ -83,3 +84,27 @@ def test_a_worker_says_what_is_wrong_with_its_settings(tmp_path: Path) -> None:
     environment = {"PARAPHEUR_DATA": str(tmp_path), "PARAPHEUR_NO_SUCH": "1"}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
     assert is_said(run, 2, "PARAPHEUR_HOST_URL", "PARAPHEUR_NO_SUCH")
+
+
+def test_keys_rotate_beside_a_running_server_counts_from_its_next_start(server: Server, tmp_path: Path) -> None:
+    server.start(within_s=30)
+    with people(server, "alice", "bob", None) as (alice, bob, outside):
+        one = case(alice, 1).launched(alice)
+        assert export(server.data, tmp_path / "before").returncode == 0
+        rotated = parapheur(server.data, "keys", "rotate")
+        assert rotated.returncode == 0, rotated.stderr
+        kid = rotated.stdout.split()[2].rstrip(":")
+        assert one.sign_as_bob(bob).status_code == 200
+        server.end()
+        server.start()
+        assert alice.json("/healthz")["status"] == "degraded", "the new key is in no backup"
+        keys = alice.json("/.well-known/parapheur-keys.json")["keys"]
+        assert len(keys) == 2
+        assert one.sign_outside(outside).status_code == 200
+        (state,) = server.files("alice").glob(f"**/.flows/{one.id}/flow.jsonl")
+        proven = independent_verifier.check(state.read_bytes(), one.id)
+        assert list(proven.keys)[1:] == [kid]
+        assert set(proven.keys) == {key["kid"] for key in keys}
+        at = [line["type"] for line in proven.lines].index("key.rotated")
+        assert proven.lines[at + 1]["actor"].startswith("recipient:")
+        assert {line["kid"] for line in proven.lines[at:]} == {kid}
