@@ -23,7 +23,7 @@ from pdfops.lasting import Authority
 from pdfops.sandbox import Workshop
 from pdfops.signer import make_organisation_certificate
 from plugin.actions.context import Context, Identity, Limits
-from plugin.actions.hands import troubles
+from plugin.actions.hands import seen, troubles
 from plugin.actions.rebuild import Report, rebuild
 from plugin.actions.suspend import look_after
 from plugin.actions.sweep import FLOW_WAIT_S, look_at
@@ -232,6 +232,7 @@ class Operator:
     export_keys: Callable[[Path, str], None]
     rotate_keys: Callable[[], str]
     troubles: Callable[[], Sequence[Trouble]]
+    seen: Callable[[str], int]
 
 
 @contextmanager
@@ -254,7 +255,7 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
 
     run_rebuild, listed = partial(rebuild, files, directory, store), partial(troubles, vault, index)
     try:
-        yield Operator(run_rebuild, keys.export, rotate_keys, listed)
+        yield Operator(run_rebuild, keys.export, rotate_keys, listed, partial(seen, vault))
     finally:
         leases.close()
         database.close()

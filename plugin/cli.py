@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     rebuild.set_defaults(run=_rebuild)
     troubles = commands.add_parser("troubles", help="the flows that need a hand, and why")
     troubles.add_argument("--json", action="store_true", help="as JSON")
+    troubles.add_argument("--seen", metavar="FLOW", help="its state file was looked at: not listed any more for that")
     troubles.set_defaults(run=_troubles)
     add_commands(commands)
     keys = commands.add_parser("keys", help="the keys of this server").add_subparsers(required=True, metavar="WHAT")
@@ -99,6 +100,9 @@ def _rebuild(operator: Operator, chosen: argparse.Namespace) -> int:
 
 
 def _troubles(operator: Operator, chosen: argparse.Namespace) -> int:
+    if chosen.seen and not operator.seen(chosen.seen):
+        print("nothing of the kind is known of that flow", file=sys.stderr)
+        return 1
     found = operator.troubles()
     if chosen.json:
         rows = [{"flow": t.flow_id, "reason": t.reason, "person": t.person, "since": str(t.since)} for t in found]

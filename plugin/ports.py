@@ -263,6 +263,11 @@ class Lease:
     fence: int
 
 
+QUARANTINED, RESTORED, DAMAGED = "quarantined", "restored", "damaged"
+"""Troubles of a flow's state file: foreign bytes were set aside; it was made again from its signed copy; it is not
+what was written, and nothing proves what was. They stay until somebody has seen them."""
+
+
 class ChainMoved(Exception):
     """Somebody else's line came first and was adopted, or foreign bytes were put right: load again, decide again."""
 

@@ -1,19 +1,30 @@
-"""Flows that need a hand: running ones of which a trouble is known."""
+"""Flows that need a hand: running ones in trouble, and all whose state file was not what was written."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plugin.ports import Index, ListRow, Trouble, Vault
+from plugin.ports import DAMAGED, QUARANTINED, RESTORED, Index, ListRow, Trouble, Vault
+
+OF_STATE_FILES = (QUARANTINED, RESTORED, DAMAGED)
+"""They are somebody's doing, and told whether or not the flow has ended, until somebody has seen them."""
 
 
 def troubles(vault: Vault, index: Index) -> list[Trouble]:
     """Oldest first. Raises: IndexMissing."""
     running = set(index.running())
-    return [trouble for trouble in vault.troubles() if trouble.flow_id in running]
+    return [t for t in vault.troubles() if t.flow_id in running or t.reason in OF_STATE_FILES]
 
 
 def troubled_flows(vault: Vault, index: Index, limit: int) -> Sequence[ListRow]:
     """Newest first. Raises: IndexMissing."""
     found = dict.fromkeys(trouble.flow_id for trouble in troubles(vault, index))
     return index.listed(sorted(found, reverse=True)[:limit])
+
+
+def seen(vault: Vault, flow_id: str) -> int:
+    """Somebody has looked at what befell this flow's state file. Returns: how many troubles that ends."""
+    ended = [t for t in vault.troubles(flow_id) if t.reason in OF_STATE_FILES]
+    for trouble in ended:
+        vault.end_trouble(flow_id, trouble.reason, trouble.person)
+    return len(ended)

@@ -104,9 +104,10 @@ class HostCopy:
         return self._checked(place, log, answer)
 
     def quarantine(self, place: StatePlace, data: bytes) -> str:
-        """Keeps foreign bytes beside the state file; as good as the host allows. Returns: the name."""
+        """Keeps foreign bytes beside the state file. Returns: the name. Raises: Unavailable, where it is not known
+        that they are there."""
         name = f"quarantine-{_sha256(data)[:12]}.jsonl"
-        with suppress(PreconditionFailed, Unavailable):
+        with suppress(PreconditionFailed):  # the same bytes were kept before
             self._files.write(place.owner, f"{place.folder}/{name}", data, only_new=True)
         return name
 

@@ -6,14 +6,16 @@ The PUT of the state file is the commit. The vault remembers which head was ackn
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from sqlalchemy.engine import Connection
 
 from plugin.adapters import chain as lines
+from plugin.adapters.branches import Judge, check_anchor
 from plugin.adapters.chain import Chain, UnknownFormat, verified
 from plugin.adapters.host_copy import HostCopy, Stored
 from plugin.adapters.index import Copy, SqlIndex
@@ -44,8 +46,10 @@ class Store:
         index: SqlIndex,
         leases: Leases,
         accounts: Accounts,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._host = HostCopy(files)
+        self._judge = Judge(self._host, vault, keys.public_keys, clock)
         self._accounts = accounts
         self._database = database
         self._keys = keys
@@ -165,12 +169,14 @@ class Store:
         before = self._verified_copy(copy, anchor)
         if before is None:
             raise ChainMoved
+        if lease.fence < before.chain.fence:
+            raise HostBusy("flow-busy")
         salts = dict(before.salts)
         kid = self._keys.active.kid
         drafts, new = self._reader.drafts(events, actor, before.chain, salts, kid, self._key_entry)
         log = before.chain.log + lines.written(before.chain, drafts, self._keys.active, lease.fence, now)
         after = self._reader.read(flow_id, log, salts | new, copy.place)
-        if lease.fence < before.chain.fence or not self._leases.holds(lease):
+        if not self._leases.holds(lease):
             raise HostBusy("flow-busy")
         if new:
             self._host.put_salts(copy.place, wrap_salts(self._keys, flow_id, salts | new))
@@ -201,37 +207,11 @@ class Store:
             after = after.at(place)
             stored = self._host.restore(place, after.chain.log, None)
             self._host.put_salts(place, wrap_salts(self._keys, flow_id, after.salts))
-            _log.warning("state.restored", flow_id=flow_id, reason="missing")
+            self._judge.restored(flow_id, "missing")
             self._commit(after, stored, new)
             return after.loaded
-        data, etag = found
-        try:
-            chain = self._judged(data, anchor, place, before.chain)
-        except UnknownFormat:
-            raise
-        except ChainBroken as error:
-            self._restored(anchor, place, copy, error.reason, etag)
-            raise ChainMoved from error
-        late = self._late_salts(chain, anchor, place, before.salts)
-        read = self._reader.read(flow_id, chain.log, {**before.salts, **late}, place)
-        self._commit(read, Stored(etag, None), late)
+        self._settled(flow_id, place, *found, self._vault.anchor(flow_id), before)
         raise ChainMoved
-
-    def _judged(self, data: bytes, anchor: Anchor, place: StatePlace, known: Chain | None) -> Chain:
-        """Foreign bytes that go on from the acknowledged head; all others are put into quarantine.
-
-        Raises: ChainBroken.
-        """
-        try:
-            chain = verified(data, self._keys.public_keys, anchor.flow_id, known)
-            _check_anchor(chain, anchor)
-        except UnknownFormat:
-            raise
-        except ChainBroken as error:
-            kept_as = self._host.quarantine(place, data)
-            _log.error("state.quarantined", flow_id=anchor.flow_id, reason=error.reason, name=kept_as)
-            raise
-        return chain
 
     # ---- host -> index ----------------------------------------------------------------------------------------------
     def _refreshed(self, flow_id: str, kept: Copy | None = None) -> Read | None:
@@ -248,17 +228,34 @@ class Store:
         if found is None:
             moved = self._host.locate(anchor)
             if moved is None:
-                return self._restored(anchor, place, copy, "missing", None)
+                return self._restored(flow_id, place, self._proven(copy, anchor), "missing", None)
             place, found = moved, self._host.read(moved)
         if found is None:
             raise HostBusy("host-busy")
-        data, etag = found
+        mine = self._proven(copy, anchor)
+        return self._settled(flow_id, place, *found, anchor, mine, None if kept is not None else copy)
+
+    def _settled(
+        self,
+        flow_id: str,
+        place: StatePlace,
+        data: bytes,
+        etag: str,
+        anchor: Anchor | None,
+        mine: Read | None,
+        copy: Copy | None = None,
+    ) -> Read:
+        """What the host holds is taken in, or put right. ``copy``: the index's row, that may be right as it is.
+
+        Raises: ChainBroken.
+        """
+        known = self._reader.chain(flow_id)
         try:
-            chain = self._judged(data, anchor, place, self._reader.chain(flow_id))
+            chain = self._judge.judged(flow_id, data, place, anchor, mine.chain if mine is not None else None, known)
         except UnknownFormat:
             raise
         except ChainBroken as error:
-            return self._restored(anchor, place, copy, error.reason, etag)
+            return self._restored(flow_id, place, mine, error.reason, etag)
         salts = self._vault.salts(flow_id)
         late = self._late_salts(chain, anchor, place, salts)
         read = self._reader.read(flow_id, chain.log, salts | late, place)
@@ -266,23 +263,39 @@ class Store:
         if (
             late
             or copy is None
-            or kept is not None
+            or anchor is None
             or (copy.head, copy.etag, copy.place, copy.log) != (chain.head, etag, place, data)
             or (anchor.head != chain.head)
         ):
+            if anchor is None:
+                _log.warning("flow.unanchored", flow_id=flow_id)
             self._commit(read, Stored(etag, None), late)
         return read
 
+    def _proven(self, copy: Copy | None, anchor: Anchor | None) -> Read | None:
+        """The index's copy, where it is a whole chain that holds the vault's head: it may go on from there, where an
+        older vault was put back. Nothing of it is current before the host was asked."""
+        if copy is None:
+            return None
+        try:
+            read = self._reader.read(copy.flow_id, copy.log, self._vault.salts(copy.flow_id), copy.place)
+        except UnknownFormat:
+            raise
+        except ChainBroken:
+            return None
+        return read if anchor is None or read.chain.holds(anchor.head, anchor.length) else None
+
     def _late_salts(
-        self, chain: Chain, anchor: Anchor, place: StatePlace, known: Mapping[str, bytes]
+        self, chain: Chain, anchor: Anchor | None, place: StatePlace, known: Mapping[str, bytes]
     ) -> dict[str, bytes]:
         """Of persons who came in after the acknowledged head: their salts never reached the vault. No others, or
         whoever was erased would come back with an old file; but all of them, where the vault lost every one.
         """
+        acknowledged = anchor.length if anchor is not None else 0
         late: Collection[str] = {
-            person for line in chain.lines[anchor.length :] for person in line.data.get("salts", {})
-        }
-        if not known:
+            person for line in chain.lines[acknowledged:] for person in line.data.get("salts", {})
+        } - known.keys()
+        if not known and anchor is not None:
             _log.warning("salts.missing", flow_id=chain.flow_id)
             late = chain.commitments.keys()
         if not late:
@@ -296,14 +309,7 @@ class Store:
         found = self._host.read(copy.place)
         if found is None:
             raise ChainBroken("unanchored")
-        try:
-            mine = verified(copy.log, self._keys.public_keys, copy.flow_id)
-        except ChainBroken:
-            mine = None
-        if mine is not None:
-            seen = Anchor(copy.flow_id, mine.head, mine.length, mine.fence, copy.place, None)
-            self._judged(found[0], seen, copy.place, mine)
-        return self._adopted(copy.flow_id, copy.place, *found, None)
+        return self._settled(copy.flow_id, copy.place, *found, None, self._proven(copy, None), copy)
 
     def _adopted(self, flow_id: str, place: StatePlace, data: bytes, etag: str, file_id: str | None) -> Read:
         """Takes in a state file of which the vault knows nothing, with the salts beside it."""
@@ -316,21 +322,20 @@ class Store:
         self._commit(read, Stored(etag, file_id), {p: s for p, s in read.salts.items() if p in new})
         return read
 
-    def _restored(self, anchor: Anchor, place: StatePlace, copy: Copy | None, reason: str, etag: str | None) -> Read:
-        """Puts the index's copy back, only where it is what the vault acknowledged. Raises: ChainBroken."""
-        mine = self._verified_copy(copy, anchor) if copy is not None and copy.head == anchor.head else None
+    def _restored(self, flow_id: str, place: StatePlace, mine: Read | None, reason: str, etag: str | None) -> Read:
+        """Puts the proven copy back. Raises: ChainBroken, where there is none."""
         if mine is None:
-            _log.error("state.not_restored", flow_id=anchor.flow_id, reason=reason)
+            self._judge.not_restored(flow_id, reason)
             raise ChainBroken(reason)
         if etag is None:
             self._check_owner(place, mine.loaded.flow)
             place = self._host.home(place, mine.loaded.flow)
         mine = mine.at(place)
         stored = self._host.restore(place, mine.chain.log, etag)
-        self._salts_seen.pop(anchor.flow_id, None)
+        self._salts_seen.pop(flow_id, None)
         if mine.salts:
-            self._host.put_salts(place, wrap_salts(self._keys, anchor.flow_id, mine.salts))
-        _log.warning("state.restored", flow_id=anchor.flow_id, reason=reason)
+            self._host.put_salts(place, wrap_salts(self._keys, flow_id, mine.salts))
+        self._judge.restored(flow_id, reason)
         self._commit(mine, stored, {})
         return mine
 
@@ -390,7 +395,7 @@ class Store:
                 self._adopted(flow_id, place, state, etag, file_id)
             return
         chain = verified(state, self._keys.public_keys, flow_id)
-        _check_anchor(chain, anchor)
+        check_anchor(chain, anchor)
         salts = self._vault.salts(flow_id)
         late = self._late_salts(chain, anchor, place, salts)
         read = self._reader.read(flow_id, state, salts | late, place)
@@ -416,18 +421,26 @@ class Store:
     def _commit(self, read: Read, stored: Stored, new_salts: Mapping[str, bytes]) -> None:
         loaded, chain = read.loaded, read.chain
         flow_id = loaded.flow.id
-        anchor = Anchor(flow_id, chain.head, chain.length, chain.fence, loaded.place, stored.file_id)
         try:
             with self._database.both_writing() as (vault, index):
-                self._vault.put_salts(vault, flow_id, new_salts)
-                self._vault.put_anchor(vault, anchor)
+                self._acknowledge(vault, read, stored, new_salts)
                 self._index.put(index, loaded, chain.log, stored.etag)
             self._reader.keep(read)
         except IndexMissing:
             _log.warning("index.missing_at_commit", flow_id=flow_id)
             with self._database.vault_writing() as vault:
-                self._vault.put_salts(vault, flow_id, new_salts)
-                self._vault.put_anchor(vault, anchor)
+                self._acknowledge(vault, read, stored, new_salts)
+
+    def _acknowledge(self, vault: Connection, read: Read, stored: Stored, new_salts: Mapping[str, bytes]) -> None:
+        """The vault's head moves on along a chain, never off it: whoever came too late, his lease long gone, finds
+        another head there and has to look again. Raises: ChainMoved."""
+        flow_id, chain = read.chain.flow_id, read.chain
+        current = self._vault.anchor_for_update(vault, flow_id)
+        if current is not None and not chain.holds(current.head, current.length):
+            raise ChainMoved
+        self._vault.put_salts(vault, flow_id, new_salts)
+        place, file_id = read.loaded.place, stored.file_id
+        self._vault.put_anchor(vault, Anchor(flow_id, chain.head, chain.length, chain.fence, place, file_id))
 
     def _key_entry(self) -> dict[str, Any]:
         return {
@@ -435,9 +448,3 @@ class Store:
             "signature": self._keys.jwk_signature,
             "certificate": base64.b64encode(self._keys.seal_cert_der).decode(),
         }
-
-
-def _check_anchor(chain: Chain, anchor: Anchor) -> None:
-    """Raises: ChainBroken, where the line that the vault acknowledged is not in it."""
-    if not chain.holds(anchor.head, anchor.length):
-        raise ChainBroken("rolled-back" if chain.length < anchor.length else "forked")

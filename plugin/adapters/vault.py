@@ -51,6 +51,11 @@ class SqlVault:
             row = connection.execute(sa.select(heads).where(heads.c.flow_id == flow_id)).one_or_none()
         return None if row is None else _anchor(row)
 
+    def anchor_for_update(self, connection: Connection, flow_id: str) -> Anchor | None:
+        """Nobody changes it before this transaction ends."""
+        row = connection.execute(sa.select(heads).where(heads.c.flow_id == flow_id).with_for_update()).one_or_none()
+        return None if row is None else _anchor(row)
+
     def anchors(self) -> list[Anchor]:
         """Every flow that was ever acknowledged."""
         with self._database.vault() as connection:

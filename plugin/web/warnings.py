@@ -7,6 +7,7 @@ from plugin.actions.reach import RECIPIENT_OUT
 from plugin.flow.model import Flow, SuspendReason
 from plugin.i18n import mark as _
 from plugin.i18n import translations
+from plugin.ports import DAMAGED, QUARANTINED, RESTORED
 from plugin.web.language import language
 from plugin.web.office import office
 
@@ -32,6 +33,13 @@ OF_RECIPIENTS = {
     RECIPIENT_OUT: _("{name}’s account is disabled: nothing goes on here until it is enabled again."),
     RECIPIENT_GONE: _("{name}’s account was deleted: nobody can decide in this place any more."),
 }
+OF_STATE_FILES = {
+    QUARANTINED: _("What lay in this workflow’s folder was not what the server had written. It was set aside there."),
+    RESTORED: _(
+        "This workflow’s record was altered or deleted in its folder and has been put back from a signed copy."
+    ),
+    DAMAGED: _("This workflow’s record is not what was written, and there is no signed copy to put back."),
+}
 
 
 def warnings_of(flow: Flow, uid: str | None) -> list[str]:
@@ -40,10 +48,12 @@ def warnings_of(flow: Flow, uid: str | None) -> list[str]:
     if flow.suspension is not None:
         sentences = TO_CREATOR if uid is not None and flow.creator.user.value == uid else TO_OTHERS
         found.append(words(sentences[flow.suspension.reason]).format(name=flow.creator.name.value or ""))
-    if flow.state.is_ended:
-        return found
     for trouble in office().ctx.vault.troubles(flow.id):
-        if trouble.reason in OF_RECIPIENTS and trouble.person:
+        if trouble.reason in OF_STATE_FILES:
+            found.append(words(OF_STATE_FILES[trouble.reason]))
+        elif flow.state.is_ended:
+            continue
+        elif trouble.reason in OF_RECIPIENTS and trouble.person:
             name = flow.recipient(trouble.person).name
             found.append(words(OF_RECIPIENTS[trouble.reason]).format(name=name))
     return found

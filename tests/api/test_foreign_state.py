@@ -10,9 +10,11 @@ from typing import Any, cast
 import pytest
 
 from plugin.actions.context import Context
+from plugin.actions.hands import seen, troubles
 from plugin.actions.sweep import CHECK_LIMIT, Patrol
 from plugin.adapters.personal import unwrap_salts
 from plugin.flow.errors import HostBusy
+from plugin.ports import QUARANTINED, RESTORED
 from tests.world import Browser, World, pdf
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -40,6 +42,11 @@ def test_signing_over_a_damaged_state_file_puts_it_right_first(world: World, ali
     assert alice.get(f"flows/{flow_id}").json()["state"] == "completed"
     kept = [name for name in world.names(folder) if "quarantine-" in name]
     assert [world.read(f"{folder}/{name}") for name in kept] == [foreign]
+    ctx = world.office.ctx
+    assert {t.reason for t in troubles(ctx.vault, ctx.index) if t.flow_id == flow_id} == {QUARANTINED, RESTORED}
+    assert len(alice.get(f"flows/{flow_id}").json()["warnings"]) == 2
+    assert (seen(ctx.vault, flow_id), seen(ctx.vault, flow_id)) == (2, 0)
+    assert alice.get(f"flows/{flow_id}").json()["warnings"] == []
 
 
 def later(world: World, by: timedelta) -> Context:

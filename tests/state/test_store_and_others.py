@@ -5,15 +5,15 @@ import sqlalchemy as sa
 import structlog
 
 from plugin.adapters.chain import UnknownFormat
-from plugin.adapters.host_copy import Stored
 from plugin.adapters.personal import unwrap_salts
-from plugin.adapters.sql import heads, salts
+from plugin.adapters.sql import salts
 from plugin.flow import events
 from plugin.flow.decide import decide
 from plugin.flow.errors import Conflict
 from plugin.flow.events import MailFailed, RefusedByRecipient
 from plugin.flow.model import MailKind, Personal, RecipientState
-from plugin.ports import ChainBroken, ChainMoved, Loaded
+from plugin.ports import ChainBroken, ChainMoved
+from tests.state.past import put_back, set_vault
 from tests.state.world import (
     FLOW_ID,
     FOLDER,
@@ -35,7 +35,7 @@ def test_lines_of_another_replica_are_adopted(world: World) -> None:
     loaded = world.launch()
     other = world.act(FLOW_ID, view())
     newer = world.state()
-    _put_back(world, loaded)
+    put_back(world, loaded)
     world.files.plant(STATE, newer)
     with world.store.lease(FLOW_ID) as lease:
         current = world.store.load(FLOW_ID)
@@ -91,7 +91,7 @@ def test_a_branch_signed_by_this_instance_loses_against_the_acknowledged_head(wo
     loaded = world.launch()
     append(world, MailFailed(MailKind.INVITATION, "r1", 1, "other"))
     branch = world.state()
-    _put_back(world, loaded)
+    put_back(world, loaded)
     append(world)
     good = world.state()
     world.files.plant(STATE, branch)
@@ -169,20 +169,21 @@ def test_a_flow_of_a_newer_version_is_left_alone(world: World, monkeypatch: pyte
 
 def test_a_flow_that_the_vault_forgot_is_anchored_again_after_asking_the_host(world: World) -> None:
     world.launch()
-    old = world.state()
     loaded = append(world)
-    with world.database.vault_writing() as connection:
-        connection.execute(sa.delete(heads))
-        connection.execute(sa.delete(salts))
-    newest = world.state()
-    world.files.plant(STATE, old)
-    with pytest.raises(ChainBroken, match="rolled-back"):
-        world.store.load(FLOW_ID)
-    world.files.plant(STATE, newest)
+    set_vault(world, None, with_salts=False)
     with structlog.testing.capture_logs() as logs:
         assert world.store.load(FLOW_ID) == loaded
     assert [entry["event"] for entry in logs] == ["flow.unanchored"]
     agrees(world)
+
+
+def test_a_flow_that_the_vault_forgot_and_that_is_nowhere_is_not_taken_from_the_index_alone(world: World) -> None:
+    world.launch()
+    set_vault(world, None)
+    world.files.delete("alice", STATE)
+    with pytest.raises(ChainBroken, match="unanchored"):
+        world.store.load(FLOW_ID)
+    assert world.files.read("alice", STATE) is None
 
 
 # ---- salts ----------------------------------------------------------------------------------------------------------
@@ -210,7 +211,7 @@ def test_the_salt_of_somebody_who_came_in_by_an_adopted_line_is_taken_from_besid
         newest = world.store.append(loaded, lease, [event], "recipient:r1", NOW)
     assert "r3" in world.vault.salts(FLOW_ID)
     newer = world.state()
-    _put_back(world, loaded)
+    put_back(world, loaded)
     world.vault.forget_salt(FLOW_ID, "r3")
     world.files.plant(STATE, newer)
     with pytest.raises(ChainMoved):
@@ -264,19 +265,6 @@ def mine_none(person: str) -> Personal:
     return Personal(person, None)
 
 
-def _put_back(world: World, loaded: Loaded) -> None:
-    """Index, vault and host as they were at ``loaded``: what a replica knows that missed what came after."""
-    chain = world.store._reader.chain(FLOW_ID)
-    assert chain is not None
-    log = b"".join(chain.log.splitlines(keepends=True)[: loaded.length])
-    world.store._reader.forget(FLOW_ID)
-    world.files.plant(STATE, log)
-    read = world.store._reader.read(FLOW_ID, log, world.vault.salts(FLOW_ID), loaded.place)
-    found = world.files.read_with_etag("alice", STATE)
-    assert found is not None
-    world.store._commit(read, Stored(found[1], None), {})
-
-
 def _other_flow(world: World) -> bytes:
     other = "01957c1e-7a00-7000-8000-000000000002"
     world.launch(other)
@@ -287,7 +275,7 @@ def test_decide_is_asked_again_after_an_adoption(world: World) -> None:
     loaded = world.launch()
     world.act(FLOW_ID, approval())
     newer = world.state()
-    _put_back(world, loaded)
+    put_back(world, loaded)
     world.files.plant(STATE, newer)
     with world.store.lease(FLOW_ID) as lease:
         stale = world.store.load(FLOW_ID)
