@@ -8,10 +8,11 @@ every call. Without a limit each call waits its own time alone.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+from plugin.runtime import runtime
 
 
 class _Budget:
@@ -25,13 +26,13 @@ class _Budget:
 
     def left_s(self) -> float:
         with self._lock:
-            return self._left_s - (time.monotonic() - self._since if self._waiting else 0.0)
+            return self._left_s - (runtime().monotonic() - self._since if self._waiting else 0.0)
 
     @contextmanager
     def spending(self) -> Iterator[None]:
         with self._lock:
             if self._waiting == 0:
-                self._since = time.monotonic()
+                self._since = runtime().monotonic()
             self._waiting += 1
         try:
             yield
@@ -39,7 +40,7 @@ class _Budget:
             with self._lock:
                 self._waiting -= 1
                 if self._waiting == 0:
-                    self._left_s -= time.monotonic() - self._since
+                    self._left_s -= runtime().monotonic() - self._since
 
 
 _until: ContextVar[float | None] = ContextVar("parapheur_patience", default=None)
@@ -49,7 +50,7 @@ _budget: ContextVar[_Budget | None] = ContextVar("parapheur_budget", default=Non
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
     """What is done within may take this long. A limit within another one never makes that longer."""
-    end, outer = time.monotonic() + seconds, _until.get()
+    end, outer = runtime().monotonic() + seconds, _until.get()
     token = _until.set(end if outer is None else min(end, outer))
     try:
         yield
@@ -81,5 +82,5 @@ def waiting() -> Iterator[None]:
 def left_s(at_most_s: float) -> float:
     """Seconds that may still be waited, ``at_most_s`` of them; 0 when nothing is left."""
     end, budget = _until.get(), _budget.get()
-    left = at_most_s if end is None else min(at_most_s, end - time.monotonic())
+    left = at_most_s if end is None else min(at_most_s, end - runtime().monotonic())
     return max(0.0, left if budget is None else min(left, budget.left_s()))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
-import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +26,7 @@ from plugin.flow.events import AskedRecipient, AskedStep, PinnedDocument
 from plugin.flow.launch_rules import check_launch
 from plugin.flow.model import CREATOR, MILLION, Creator, Kind, PageSize, Personal, Placement, Role
 from plugin.ports import FileInfo, LaunchAttempt, Loaded, Person, StatePlace
+from plugin.runtime import runtime
 
 TWIN_WAIT_S = 10.0
 TWIN_ASK_EVERY_S = 0.05
@@ -87,7 +86,7 @@ def launch(ctx: Context, user: str, order: Order) -> Loaded:
     if order.request_key is None:
         return _launch(ctx, user, order)
     key = f"launch:{order.request_key}"
-    deadline = time.monotonic() + TWIN_WAIT_S
+    deadline = runtime().monotonic() + TWIN_WAIT_S
     while True:
         claimed = ctx.vault.claim(user, key, ctx.clock(), CLAIM_TTL_S)
         try:
@@ -100,9 +99,9 @@ def launch(ctx: Context, user: str, order: Order) -> Loaded:
         finally:
             if claimed:
                 ctx.vault.release(user, key)
-        if time.monotonic() > deadline:
+        if runtime().monotonic() > deadline:
             raise HostBusy("flow-busy")
-        threading.Event().wait(TWIN_ASK_EVERY_S)
+        runtime().pause(TWIN_ASK_EVERY_S)
 
 
 def _launch(ctx: Context, user: str, order: Order) -> Loaded:

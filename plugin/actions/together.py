@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Final, TypeVar
 
+from plugin.runtime import runtime
+
 T = TypeVar("T")
 
 AT_ONCE: Final = 4
@@ -20,6 +22,9 @@ def together(jobs: Sequence[Callable[[], T]]) -> list[T]:
     """
     if len(jobs) < 2:
         return [job() for job in jobs]
+    side_by_side = runtime().side_by_side
+    if side_by_side is not None:
+        return side_by_side(jobs)
     with ThreadPoolExecutor(min(len(jobs), AT_ONCE) - 1, thread_name_prefix="together") as pool:
         others = [pool.submit(copy_context().run, job) for job in jobs[1:]]  # which know how long they may wait
         first = jobs[0]()

@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
@@ -20,11 +21,18 @@ _log = structlog.get_logger()
 _POLL_S = 0.05
 
 
+class Lock(Protocol):
+    """As of ``threading.RLock``."""
+
+    def acquire(self, *, timeout: float) -> bool: ...
+    def release(self) -> None: ...
+
+
 @dataclass(slots=True)
 class _Slot:
     """One flow within this process: threads wait here before they ask the vault."""
 
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    lock: Lock
     users: int = 0
     depth: int = 0
     lease: Lease | None = None
@@ -47,7 +55,12 @@ class Leases:
         wait_s: float = 10.0,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], object] | None = None,
+        lock: Callable[[], Lock] = threading.RLock,
+        renews: bool = True,
     ) -> None:
+        """``lock``: of one flow, for this process alone; whoever holds it may take it again. ``renews`` false: the
+        caller sees to it that ``renew`` is called in time."""
         self._database = database
         self._instance_id = instance_id
         self._boot_id = secrets.token_hex(8)
@@ -57,7 +70,10 @@ class Leases:
         self._monotonic = monotonic
         self._guard = threading.Lock()
         self._slots: dict[str, _Slot] = {}
+        self._lock = lock
+        self._renews = renews
         self._stop = threading.Event()
+        self._pause = pause or self._stop.wait
         self._renewer: threading.Thread | None = None
         if only_instance:
             self._free_earlier_boots()
@@ -133,7 +149,7 @@ class Leases:
                 return
             if self._monotonic() + _POLL_S >= deadline:
                 raise HostBusy("flow-busy")
-            self._stop.wait(_POLL_S)
+            self._pause(_POLL_S)
 
     def _try(self, flow_id: str, holder: str) -> int | None:
         """Returns: the fence, or None: somebody else has it."""
@@ -186,7 +202,7 @@ class Leases:
 
     def _slot(self, flow_id: str) -> _Slot:
         with self._guard:
-            slot = self._slots.setdefault(flow_id, _Slot())
+            slot = self._slots.setdefault(flow_id, _Slot(self._lock()))
             slot.users += 1
             return slot
 
@@ -198,7 +214,7 @@ class Leases:
 
     def _start_renewing(self) -> None:
         with self._guard:
-            if self._renewer is None:
+            if self._renewer is None and self._renews:
                 self._renewer = threading.Thread(target=self._keep_renewing, name="leases", daemon=True)
                 self._renewer.start()
 
