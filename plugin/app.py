@@ -22,6 +22,7 @@ from hooks.lifecycle import lifecycle
 from pdfops.lasting import Authority
 from pdfops.sandbox import Workshop
 from pdfops.signer import make_organisation_certificate
+from plugin import failpoints
 from plugin.actions.context import Context, Identity, Limits
 from plugin.actions.hands import seen, troubles
 from plugin.actions.rebuild import Report, rebuild
@@ -205,8 +206,9 @@ def authority(stamps: Sequence[str], origins: Sequence[str], private_hosts: Sequ
 def demo_sidecar(wiring: Wiring, *, with_jobs: bool = True) -> Sidecar:
     """The product as the embedded host runs it."""
     public = urlsplit(wiring.public_url)
+    environment = {"PARAPHEUR_ORGANISATION": DEMO_ORGANISATION, **os.environ}
     settings = from_environment(
-        {"PARAPHEUR_ORGANISATION": DEMO_ORGANISATION, **os.environ},
+        {name: value for name, value in environment.items() if name != failpoints.VARIABLE},  # which is no setting
         data=wiring.data / "parapheur",
         host_url=wiring.host_url,
         public_url=wiring.public_url,

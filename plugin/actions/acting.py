@@ -8,6 +8,7 @@ from dataclasses import replace
 from plugin.actions.accounts import creators_account
 from plugin.actions.context import Context
 from plugin.actions.revisions import may_write
+from plugin.failpoints import reach
 from plugin.flow.decide import check_turn, is_repeat
 from plugin.flow.errors import AccountOut, Conflict, NotFound, OutOfReach
 from plugin.flow.events import Event, Trace
@@ -34,9 +35,11 @@ def act(
 
     Raises: NotFound, Conflict, Invalid, Unavailable.
     """
+    reach("request-received")
     with ctx.flows.lease(flow_id) as lease:
         for _ in range(MAX_TRIES):
             loaded = load(ctx, flow_id)
+            reach("state-read")
             if trace is not None and is_repeat(loaded.flow.recipient(recipient), trace):
                 return loaded
             check_turn(loaded.flow, recipient, ctx.clock())
@@ -49,6 +52,7 @@ def act(
                     raise
                 ctx.jobs.look_after(flow_id)
                 raise Conflict("flow-suspended") from error
+            reach("act-appended")
             if asks_for_jobs:
                 ctx.jobs.look_at(flow_id)
             return loaded

@@ -10,6 +10,7 @@ import structlog
 from plugin.actions.acting import MAX_TRIES, is_account_meant, load
 from plugin.actions.bell import ring
 from plugin.actions.context import Context
+from plugin.failpoints import reach
 from plugin.flow.commands import RecordMail
 from plugin.flow.decide import decide
 from plugin.flow.errors import Conflict, ParapheurError, Unavailable
@@ -43,6 +44,7 @@ def deliver(ctx: Context, flow_id: str) -> None:
         if work not in owed(loaded.flow, ctx.clock()):  # somebody else's claim ended between our look and ours
             ctx.vault.release(flow_id, key)
             continue
+        reach("mail-claimed")
         outcome = _hand_over(ctx, loaded, work, key)
         if outcome is not None:
             outcomes[key] = outcome
@@ -75,6 +77,7 @@ def _hand_over(ctx: Context, loaded: Loaded, work: MailWork, key: str) -> Record
         again = ctx.vault.postpone(flow_id, key, ctx.clock(), error.code)
         log.warning("mail.postponed", flow=flow_id, mail=str(work.mail), person=work.person, until=again.isoformat())
         return None
+    reach("mail-handed-over")
     log.info("mail.accepted", flow=flow_id, mail=str(work.mail), person=work.person)
     return RecordMail(work.mail, work.person, work.round, letter.message_id)
 
@@ -90,6 +93,7 @@ def _record(ctx: Context, flow_id: str, outcomes: Mapping[str, RecordMail]) -> N
             if outcome.reason is None:
                 ctx.vault.postpone(flow_id, key, ctx.clock(), HANDED_OVER)
         raise
+    reach("mails-recorded")
     for key in outcomes:
         ctx.vault.release(flow_id, key)
 

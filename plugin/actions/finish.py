@@ -17,6 +17,7 @@ from plugin.actions.documents import put_new
 from plugin.actions.names import signed_name
 from plugin.actions.revisions import fetch, kept_at_home
 from plugin.actions.together import together
+from plugin.failpoints import reach
 from plugin.flow.commands import Finish
 from plugin.flow.decide import decide
 from plugin.flow.errors import Conflict, ParapheurError
@@ -38,6 +39,7 @@ def finish(ctx: Context, flow_id: str, folders: Folders | None = None) -> Loaded
             if loaded.flow.state is not FlowState.RUNNING or not loaded.flow.all_decided:
                 return loaded
             finish_with, now = Finish(_copies(ctx, loaded, folders or {})), ctx.clock()
+            reach("copies-laid")
             try:
                 loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, finish_with, now), "system", now)
             except ChainMoved:
@@ -77,6 +79,7 @@ def _copy(ctx: Context, loaded: Loaded, document: Document, folder: str | None) 
     if folder is None:
         folder = _folder_for_copy(ctx, loaded, document)
     stored = put_new(ctx, loaded.place.owner, folder, name, data, document.current_sha256)
+    reach("copy-laid")
     return SignedCopy(document.n, stored.file_id, Personal(CREATOR, stored.path), document.current_sha256)
 
 

@@ -19,6 +19,7 @@ from plugin.actions.may_launch import check_may_launch, check_size
 from plugin.actions.names import clean_line, stem_of
 from plugin.actions.papers import unusable
 from plugin.actions.revisions import kept_at_home, revision_folder, store_first
+from plugin.failpoints import reach
 from plugin.flow.commands import Launch
 from plugin.flow.decide import decide
 from plugin.flow.errors import HostBusy, HostUnavailable, Invalid, Unavailable, UnusableDocument
@@ -83,6 +84,7 @@ def launch(ctx: Context, user: str, order: Order) -> Loaded:
 
     Raises: Invalid, NotAvailableYet, UnusableDocument, Unavailable.
     """
+    reach("launch-received")
     if order.request_key is None:
         return _launch(ctx, user, order)
     key = f"launch:{order.request_key}"
@@ -117,6 +119,7 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
     folders = [revision_folder("" if home else info.folder, flow_id) for info, home in zip(chosen, homes, strict=True)]
     attempt = LaunchAttempt(flow_id, user, tuple(dict.fromkeys(folders)))
     ctx.vault.begin_launch(attempt, ctx.clock())
+    reach("launch-noted")
     try:
         pinned = tuple(
             _pin(ctx, user, plan, document, content, folder, at_home)
@@ -131,6 +134,7 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
             forget(ctx, attempt)
         raise
     ctx.vault.end_launch(flow_id)
+    reach("launch-ended")
     ctx.jobs.look_at(flow_id)
     return loaded
 
@@ -175,6 +179,7 @@ def _contents(ctx: Context, user: str, order: Order, chosen: list[FileInfo]) -> 
         if order.kind is Kind.VALIDATION:
             check_size(ctx, info, info.size_bytes)
         data = ctx.files.read(user, info.path)
+        reach("document-read")
         if data is None:
             raise UnusableDocument("no-such-file", info.file_id, info.name)
         inspection = None
@@ -328,6 +333,7 @@ def _pin(
         except PdfError as error:
             raise unusable(error, document.file_id, document.name.value or "") from error
     sha256 = store_first(ctx, user, folder, data)
+    reach("prepared-stored")
     prepared = sha256 if plan.kind is not Kind.VALIDATION else None
     return replace(document, prepared_sha256=prepared, kept_at_home=at_home, certified=certifies or None)
 

@@ -11,6 +11,7 @@ import structlog
 from plugin.actions.accounts import check_creators_account
 from plugin.actions.context import Context
 from plugin.actions.together import together
+from plugin.failpoints import reach
 from plugin.flow.errors import HostUnavailable, OutOfReach, ParapheurError
 from plugin.flow.model import Document
 from plugin.ports import READ_ONLY, FileInfo, Loaded, PreconditionFailed
@@ -79,7 +80,9 @@ def fetch(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> byte
         return cached
     for folder in _places(ctx, loaded, document):
         data = ctx.files.read(loaded.place.owner, f"{folder}/{sha256}")
+        reach("document-read")
         if data is not None and hashlib.sha256(data).hexdigest() == sha256:
+            reach("hashes-checked")
             ctx.blobs.put(data, sha256)
             return data
     _check_in_reach(ctx, loaded, document)
@@ -147,12 +150,14 @@ def store(ctx: Context, owner: str, folder: str, data: bytes, sha256: str, *, ma
     if stored != sha256:
         ctx.files.delete(owner, path)
         raise HostUnavailable("half-written")
+    reach("revision-checked")
 
 
 def _uploaded(ctx: Context, owner: str, path: str, data: bytes, make_folders: bool) -> str:
     """Returns: the SHA-256 of what lies there now; "" for nothing."""
     try:
         written = ctx.files.write(owner, path, data, only_new=True, make_folders=make_folders)
+        reach("revision-uploaded")
     except PreconditionFailed:
         pass
     else:
@@ -188,6 +193,7 @@ def tidy(ctx: Context, loaded: Loaded) -> None:
             for entry in entries:
                 if len(entry.name) == 64 and entry.name not in wanted:
                     _delete(ctx, owner, f"{folder}/{entry.name}")
+                    reach("tidying")
             if entries:
                 break
 

@@ -25,6 +25,7 @@ from plugin.actions.names import clean_line
 from plugin.actions.papers import UNATTESTED, unusable
 from plugin.actions.revisions import add, fetch, take_back
 from plugin.actions.together import together
+from plugin.failpoints import reach
 from plugin.flow.commands import Sign
 from plugin.flow.decide import decide
 from plugin.flow.errors import Invalid, ParapheurError, UnusableDocument
@@ -54,6 +55,7 @@ class Signing:
 def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Trace) -> Loaded:
     """Raises: NotFound, Conflict, Invalid, UnusableDocument, Unavailable."""
     ink = _normalised(ctx, signing)
+    reach("ink-made")
     command = Sign(
         recipient=recipient,
         shown=signing.shown,
@@ -92,6 +94,7 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
             for one in made:
                 take_back(ctx, loaded, one.document, one.signed.sha256)
             raise
+        reach("decided")
         return decide(loaded.flow, replace(command, sealed=tuple(done[: len(made)])), now)
 
     loaded = act(ctx, flow_id, recipient, trace, seal_and_decide, asks_for_jobs=False)
@@ -154,6 +157,7 @@ def _made(
         raise unusable(error, document.file_id, document.name.value or "", **_stamped(error, recipient)) from error
     if len(signed.data) - len(before) > ctx.limits.growth_bytes:
         raise Invalid(path, "too-much-growth")
+    reach("sealed")
     return _Made(document, before, signed)
 
 

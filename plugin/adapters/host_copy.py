@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from plugin.adapters.vault import Anchor
+from plugin.failpoints import reach
 from plugin.flow.errors import HostBusy, HostUnavailable, OutOfReach, Unavailable
 from plugin.flow.model import Flow
 from plugin.ports import ChainBroken, Files, PreconditionFailed, StatePlace, Written
@@ -45,7 +46,10 @@ class HostCopy:
         except HostUnavailable:  # most often because the folder is not there yet
             self._files.make_folder(place.owner, place.folder)
             self._new_salts(place, salts)
-        return self._put_new(place, log)
+        reach("salts-written")
+        stored = self._put_new(place, log)
+        reach("first-line-stored")
+        return stored
 
     def _new_salts(self, place: StatePlace, salts: bytes) -> None:
         try:
@@ -66,8 +70,10 @@ class HostCopy:
         condition: str | None = etag
         for _ in range(_TRIES):
             is_mine = False
+            reach("state-put")
             try:
                 answer = self._files.write(place.owner, place.path, log, if_match=condition)
+                reach("state-sent")
                 if answer.sha256 == wanted:
                     return Stored(answer.etag, answer.file_id)
                 is_mine = True

@@ -16,6 +16,8 @@ from huey.consumer import Worker
 from huey.registry import Message
 from huey.serializer import Serializer
 
+from plugin.failpoints import reach
+
 _log = structlog.get_logger()
 _LOOK_AT = "look_at"
 _LOOK_AFTER = "look_after"
@@ -67,6 +69,7 @@ class HueyJobs:
     def _queue(self, task: Callable[[str], object], flow_id: str) -> None:
         try:
             task(flow_id)
+            reach("effects-queued")
         except Exception as error:
             _log.warning("job.not_queued", flow_id=flow_id, error=type(error).__name__)
         self._wake.set()

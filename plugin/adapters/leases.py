@@ -14,6 +14,7 @@ import sqlalchemy as sa
 import structlog
 
 from plugin.adapters.sql import Database, heads, leases
+from plugin.failpoints import reach
 from plugin.flow.errors import HostBusy
 from plugin.ports import Lease
 
@@ -94,6 +95,7 @@ class Leases:
             try:
                 if slot.lease is None:
                     self._take(flow_id, slot, deadline)
+                reach("lease-taken")
                 slot.depth += 1
                 try:
                     assert slot.lease is not None

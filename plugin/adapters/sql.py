@@ -16,6 +16,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import Connection, Engine
 
+from plugin.failpoints import reach
 from plugin.flow.errors import IndexMissing
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -143,8 +144,10 @@ class Database:
             with self._answering(), _writer(self._vault).begin() as connection:
                 yield connection, connection
             return
-        with self.index_writing() as index, self.vault_writing() as vault:
-            yield vault, index
+        with self.index_writing() as index:
+            with self.vault_writing() as vault:
+                yield vault, index
+            reach("vault-updated")
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

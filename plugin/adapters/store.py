@@ -25,6 +25,7 @@ from plugin.adapters.personal import Curtain, commitment, unwrap_salts, wrap_sal
 from plugin.adapters.reader import Read, Reader
 from plugin.adapters.sql import Database
 from plugin.adapters.vault import Anchor, SqlVault
+from plugin.failpoints import reach
 from plugin.flow.errors import AccountOut, HostBusy, IndexMissing
 from plugin.flow.events import Event, Launched
 from plugin.flow.model import Flow
@@ -426,6 +427,7 @@ class Store:
                 self._acknowledge(vault, read, stored, new_salts)
                 self._index.put(index, loaded, chain.log, stored.etag)
             self._reader.keep(read)
+            reach("index-updated")
         except IndexMissing:
             _log.warning("index.missing_at_commit", flow_id=flow_id)
             with self._database.vault_writing() as vault:
