@@ -3,6 +3,9 @@
 A job and a check set a limit of time (``at_most``), a request of a person one of waiting alone (``waits_at_most``):
 what it does itself, reading a body or sealing a PDF, is not the platform's fault. Adapters ask what is left before
 every call. Without a limit each call waits its own time alone.
+
+What takes as long as a file is large counts against no limit: a copy made by the platform (``unhurried``), a stream
+whose pace is watched (``give_back``).
 """
 
 from __future__ import annotations
@@ -43,15 +46,31 @@ class _Budget:
                     self._left_s -= runtime().monotonic() - self._since
 
 
-_until: ContextVar[float | None] = ContextVar("parapheur_patience", default=None)
+class _Limit:
+    """A moment, and the limits that it stands within."""
+
+    def __init__(self, end: float, outer: _Limit | None) -> None:
+        self.end = end
+        self.outer = outer
+
+    def left_s(self) -> float:
+        left = self.end - runtime().monotonic()
+        return left if self.outer is None else min(left, self.outer.left_s())
+
+    def give_back(self, seconds: float) -> None:
+        self.end += seconds
+        if self.outer is not None:
+            self.outer.give_back(seconds)
+
+
+_until: ContextVar[_Limit | None] = ContextVar("parapheur_patience", default=None)
 _budget: ContextVar[_Budget | None] = ContextVar("parapheur_budget", default=None)
 
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
     """What is done within may take this long. A limit within another one never makes that longer."""
-    end, outer = runtime().monotonic() + seconds, _until.get()
-    token = _until.set(end if outer is None else min(end, outer))
+    token = _until.set(_Limit(runtime().monotonic() + seconds, _until.get()))
     try:
         yield
     finally:
@@ -79,8 +98,27 @@ def waiting() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Around one call that takes as long as a file is large: it waits its own time alone."""
+    tokens, begun = (_until.set(None), _budget.set(None)), runtime().monotonic()
+    try:
+        yield
+    finally:
+        _budget.reset(tokens[1])
+        _until.reset(tokens[0])
+        give_back(runtime().monotonic() - begun)
+
+
+def give_back(seconds: float) -> None:
+    """So long a stream went on whose pace is watched: whatever comes after it has as much time as before."""
+    limit = _until.get()
+    if limit is not None:
+        limit.give_back(seconds)
+
+
 def left_s(at_most_s: float) -> float:
     """Seconds that may still be waited, ``at_most_s`` of them; 0 when nothing is left."""
-    end, budget = _until.get(), _budget.get()
-    left = at_most_s if end is None else min(at_most_s, end - runtime().monotonic())
+    limit, budget = _until.get(), _budget.get()
+    left = at_most_s if limit is None else min(at_most_s, limit.left_s())
     return max(0.0, left if budget is None else min(left, budget.left_s()))

@@ -6,7 +6,7 @@ login of the person in whose name the host is asked. File ids are decimal string
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +51,16 @@ class Written:
     sha256: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A file that is being read. ``size_bytes`` is None where the host does not say it. ``pieces`` may be read once;
+    they raise HostUnavailable when they stop, or end early."""
+
+    etag: str
+    size_bytes: int | None
+    pieces: Iterator[bytes]
+
+
 class PreconditionFailed(Exception):
     """If-Match or If-None-Match did not hold (412): somebody else wrote. Never retried by the adapter."""
 
@@ -77,6 +87,26 @@ class Files(Protocol):
     def read_with_etag(self, user: str, path: str) -> tuple[bytes, str] | None: ...
     def read_start(self, user: str, path: str, length: int) -> bytes | None:
         """The first bytes alone, at most ``length``; no more than those are fetched where the host knows ranges."""
+        ...
+
+    def open_stream(self, user: str, path: str) -> AbstractContextManager[Streamed | None]:
+        """Content of any size, never whole in memory. It may take as long as it comes at a pace."""
+        ...
+
+    def write_stream(self, user: str, path: str, pieces: Iterable[bytes], size_bytes: int) -> Written:
+        """PUT of a new file of any size, only where none is. The pieces are read once, so nothing is tried again."""
+        ...
+
+    def copy(self, user: str, source: str, target: str, size_bytes: int) -> bool:
+        """A copy made by the host itself, only where none is. The folder must exist. ``size_bytes``: how much there is
+        to do, and so how long it may take. Returns: False, where the host does not copy, or not from there to there.
+
+        Raises: PreconditionFailed; HostUnavailable("no-such-file") where there is no source or no folder.
+        """
+        ...
+
+    def move(self, user: str, source: str, target: str) -> None:
+        """Another name, only where none is. Raises: as ``copy``."""
         ...
 
     def write(

@@ -6,11 +6,12 @@ import hashlib
 import itertools
 import mimetypes
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from plugin.flow.errors import HostUnavailable
-from plugin.ports import FileInfo, PreconditionFailed, Written
+from plugin.ports import FileInfo, PreconditionFailed, Streamed, Written
 
 
 class MemoryFiles:
@@ -18,6 +19,7 @@ class MemoryFiles:
 
     def __init__(self, users: Iterable[str] = ("alice", "bob", "carol"), *, offers_search: bool = True) -> None:
         self.offers_search = offers_search
+        self.offers_copy = True
         self.failing: Exception | None = None
         self.calls = 0
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -88,6 +90,34 @@ class MemoryFiles:
             area[clean] = (file_id or str(next(self._ids)), bytes(data))
             return Written(_etag(data), area[clean][0], hashlib.sha256(data).hexdigest())
 
+    @contextmanager
+    def open_stream(self, user: str, path: str) -> Iterator[Streamed | None]:
+        found = self.read_with_etag(user, path)
+        yield None if found is None else Streamed(found[1], len(found[0]), iter([found[0]] if found[0] else []))
+
+    def write_stream(self, user: str, path: str, pieces: Iterable[bytes], size_bytes: int) -> Written:
+        data = b"".join(pieces)
+        if len(data) != size_bytes:
+            raise HostUnavailable
+        return self.write(user, path, data, only_new=True)
+
+    def copy(self, user: str, source: str, target: str, size_bytes: int) -> bool:
+        with self._called():
+            if not self.offers_copy:
+                return False
+            self._way_is_free(user, source, target)
+            for key, (_, data) in [*self._area(user).items()]:
+                if key == source or key.startswith(source + "/"):
+                    self._area(user)[target + key[len(source) :]] = (str(next(self._ids)), data)
+            return True
+
+    def move(self, user: str, source: str, target: str) -> None:
+        with self._called():
+            self._way_is_free(user, source, target)
+            area = self._area(user)
+            for key in [key for key in area if key == source or key.startswith(source + "/")]:
+                area[target + key[len(source) :]] = area.pop(key)
+
     def make_folder(self, user: str, path: str) -> None:
         with self._called():
             area, clean = self._area(user), _clean(path)
@@ -104,14 +134,6 @@ class MemoryFiles:
             for key in [key for key in self._area(user) if clean and (key == clean or key.startswith(clean + "/"))]:
                 del self._area(user)[key]
 
-    # -- for tests ----------------------------------------------------------------------------------------------------
-    def move(self, user: str, source: str, target: str) -> None:
-        """As a user would in the file manager: ids and contents stay."""
-        with self._lock:
-            area = self._area(user)
-            for key in [key for key in area if key == source or key.startswith(source + "/")]:
-                area[target + key[len(source) :]] = area.pop(key)
-
     # -- inside -------------------------------------------------------------------------------------------------------
     def _called(self) -> threading.RLock:
         with self._lock:
@@ -119,6 +141,13 @@ class MemoryFiles:
             if self.failing is not None:
                 raise self.failing
         return self._lock
+
+    def _way_is_free(self, user: str, source: str, target: str) -> None:
+        area = self._area(user)
+        if _clean(source) not in area or area.get(_parent(_clean(target) or ""), ("", b""))[1] is not None:
+            raise HostUnavailable("no-such-file")
+        if _clean(target) in area:
+            raise PreconditionFailed
 
     def _area(self, user: str) -> dict[str, tuple[str, bytes | None]]:
         return self._nodes.get(user, {})

@@ -3,12 +3,14 @@
 The headers it carries open every account, so it goes to the configured address alone: no redirect is followed, no
 proxy or credential is taken from the environment. Cookies are refused, or one user's session would answer for another.
 
-It waits no longer than the work that asks has patience left, for bodies that drip as well; and it asks nothing while
-its ``Line`` says that nothing can come of it.
+It waits no longer than the work that asks has patience left, for bodies that drip as well; a large body may take its
+time as long as it comes at a pace. It asks nothing while its ``Line`` says that nothing can come of it.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final, Protocol
 
@@ -17,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from plugin.flow.errors import HostUnavailable
-from plugin.patience import left_s, waiting
+from plugin.patience import give_back, left_s, waiting
 
 Timeout = tuple[float, float]
 """Connect and read, in seconds."""
@@ -26,6 +28,9 @@ _KEPT_CONNECTIONS: Final = 40
 
 _LEAST_S: Final = 0.05
 _PIECE: Final = 1 << 16
+_LARGE_PIECE: Final = 1 << 20
+_PACE_BYTES: Final = 1_000_000
+"""What has to come of a large body within the time that a read may take."""
 
 
 def host_pool() -> HTTPAdapter:
@@ -109,6 +114,36 @@ def body_of(response: requests.Response, at_most: int | None = None) -> bytes:
     except (HTTPError, OSError) as cut:
         raise requests.ConnectionError("the answer was cut off") from cut
     return b"".join(pieces)
+
+
+def pieces_of(response: requests.Response, stall_s: float) -> Iterator[bytes]:
+    """The body of an answer of any size, one piece at a time. What its reader does in between is not held against it.
+
+    Raises: requests.RequestException, when less than ``_PACE_BYTES`` came in ``stall_s`` seconds of waiting, or it is
+    cut off.
+    """
+    waited_s, came = 0.0, 0
+    last = time.monotonic()
+    try:
+        while True:
+            begun = time.monotonic()
+            piece = response.raw.read1(_LARGE_PIECE)
+            now = time.monotonic()
+            waited_s, came = waited_s + now - begun, came + len(piece)
+            give_back(now - last)
+            last = now
+            if not piece:
+                return
+            if came >= _PACE_BYTES:
+                waited_s, came = 0.0, 0
+            elif waited_s > stall_s:
+                break
+            yield piece
+    except ReadTimeoutError as late:
+        raise requests.ReadTimeout("the answer stopped") from late
+    except (HTTPError, OSError) as cut:
+        raise requests.ConnectionError("the answer was cut off") from cut
+    raise requests.ReadTimeout("the answer came too slowly")
 
 
 def is_maintenance(response: requests.Response, said: bytes = b"") -> bool:

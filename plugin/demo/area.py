@@ -8,7 +8,6 @@ rename and row the disk is right: the next look finds another inode and writes t
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -22,12 +21,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from plugin.demo.database import Database
+from plugin.demo.disk import copy_content, hash_of, remove, sync_folder
 from plugin.demo.people import PEOPLE
 
 Parts = tuple[str, ...]
 """A decoded path below a user's root; () is the root itself."""
-
-_CHUNK = 1 << 20
 
 
 class AreaError(Exception):
@@ -182,7 +180,7 @@ class Area:
             self._take_room(owner, spooled.stat().st_size - (before.size_bytes if before is not None else 0))
             spooled.chmod(0o600)
             spooled.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
             node = self._refresh(owner, parts)
             self._touch_above(owner, parts)
         if node is None:
@@ -217,7 +215,7 @@ class Area:
             self._on_disk(owner, parts).rename(doomed)
             self._forget(owner, parts)
             self._touch_above(owner, parts)
-        _remove(doomed)
+        remove(doomed)
 
     def move(self, owner: str, source: Parts, target: Parts, *, overwrite: bool) -> bool:
         """Rename; ids and file ETags stay. Says whether the target is new."""
@@ -243,18 +241,31 @@ class Area:
             return is_new
 
     def copy(self, owner: str, source: Parts, target: Parts, *, overwrite: bool) -> bool:
-        """Copy a file or a whole folder; the copies have ids of their own."""
+        """Copy a file or a whole folder; the copies have ids of their own. The bytes of a file travel before the lock
+        is taken: they are those that it had at the beginning, and so is the ETag."""
         source, target = checked(source), checked(target)
-        with self._locks[owner]:
-            node, is_new = self._way_is_free(owner, source, target, overwrite)
-            fresh = self.incoming()
-            (shutil.copytree if node.is_folder else shutil.copyfile)(self._on_disk(owner, source), fresh)
-            if not is_new:
-                self.delete(owner, target)
-            fresh.rename(self._on_disk(owner, target))
-            self._refresh(owner, target)
-            self._touch_above(owner, target)
-            return is_new
+        fresh = self.incoming()
+        try:
+            with self._locks.get(owner, threading.RLock()):
+                node, _ = self._way_is_free(owner, source, target, overwrite)
+                content = None if node.is_folder else self._on_disk(owner, source).open("rb")
+                if node.is_folder:
+                    shutil.copytree(self._on_disk(owner, source), fresh)
+            if content is not None:
+                with content:
+                    copy_content(content, fresh)
+            with self._locks[owner]:
+                _, is_new = self._way_is_free(owner, source, target, overwrite)
+                if not node.is_folder:
+                    self._take_room(owner, node.size_bytes)
+                if not is_new:
+                    self.delete(owner, target)
+                fresh.rename(self._on_disk(owner, target))
+                self._refresh(owner, target, None if node.is_folder else node.etag)
+                self._touch_above(owner, target)
+                return is_new
+        finally:
+            remove(fresh)
 
     # -- inside -------------------------------------------------------------------------------------------------------
     def _root(self, owner: str) -> Path:
@@ -310,8 +321,8 @@ class Area:
             return None
         return _node(owner, checked(parts), int(row["file_id"]), str(row["etag"]), status)
 
-    def _refresh(self, owner: str, parts: Parts) -> Node | None:
-        """Write the row for what lies on disk now; under the lock."""
+    def _refresh(self, owner: str, parts: Parts, known_etag: str | None = None) -> Node | None:
+        """Write the row for what lies on disk now; under the lock. ``known_etag``: of a file's content."""
         path = self._on_disk(owner, parts)
         try:
             status = path.lstat()
@@ -323,7 +334,7 @@ class Area:
         if known is not None:
             return known
         is_folder = stat.S_ISDIR(status.st_mode)
-        etag = secrets.token_hex(20) if is_folder else _hash_of(path)
+        etag = secrets.token_hex(20) if is_folder else known_etag or hash_of(path)
         fresh = (int(is_folder), etag, 0 if is_folder else status.st_size, status.st_mtime_ns, status.st_ino)
         with self._database.transaction():
             moved = self._database.row(
@@ -368,26 +379,3 @@ def _below(parts: Parts) -> tuple[str, int, str]:
     """The three values that select a path and everything under it."""
     path = "/".join(parts)
     return path, len(path) + 1, path + "/"
-
-
-def _hash_of(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as content:
-        while chunk := content.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -36,7 +36,7 @@ from plugin.demo.wire import (
 
 MOUNT: Final = "/remote.php/dav"
 _MAX_XML_BYTES: Final = 1_000_000
-_MAX_FILE_BYTES: Final = 2_000_000_000
+_MAX_FILE_BYTES: Final = 20_000_000_000
 _CHUNK: Final = 1 << 18
 _READING = ("PROPFIND", "GET", "HEAD", "OPTIONS")
 # WsgiDAV writes request paths into its log

@@ -17,6 +17,8 @@ class Answer:
     content_length: int | None = None
     """Said instead of the true length; the connection is closed afterwards."""
     hangs: bool = False
+    after_s: float = 0.0
+    """So late, unless the test is over by then."""
 
 
 @dataclass(slots=True)
@@ -45,6 +47,7 @@ def scripted() -> Iterator[Script]:
                 script.released.wait(30)
                 self.close_connection = True
                 return
+            script.released.wait(answer.after_s)
             self.send_response(answer.status)
             for name, value in answer.headers:
                 self.send_header(name, value)
@@ -54,7 +57,7 @@ def scripted() -> Iterator[Script]:
             self.wfile.write(answer.body)
             self.close_connection = answer.content_length is not None
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_PROPFIND = do_MKCOL = do_SEARCH = answer  # noqa: N815
+        do_GET = do_PUT = do_POST = do_DELETE = do_PROPFIND = do_MKCOL = do_SEARCH = do_COPY = do_MOVE = answer  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
             pass

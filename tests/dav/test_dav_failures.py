@@ -242,3 +242,21 @@ def test_somebody_who_never_opened_his_files_has_none_that_a_search_could_find(
     script.answers = [Answer(500, b"<d:error><s:exception>PDOException</s:exception></d:error>")]
     with pytest.raises(HostUnavailable):
         files.find_by_name("alice", "flow.jsonl")
+
+
+@pytest.mark.parametrize("status", [403, 405, 501, 502])
+def test_a_host_that_does_not_copy_says_so_and_nobody_fails(script: Script, files: DavFiles, status: int) -> None:
+    script.answers = [Answer(status)]
+    assert files.copy("alice", "a b", "é/c", 1) is False
+    method, path, headers, _ = script.seen[0]
+    assert (method, path) == ("COPY", "/remote.php/dav/files/alice/a%20b")
+    assert headers["Destination"] == f"{script.url}/remote.php/dav/files/alice/%C3%A9/c"
+    assert headers["Overwrite"] == "F"
+
+
+def test_a_stream_that_ends_early_is_not_taken_for_the_file(script: Script, files: DavFiles) -> None:
+    script.answers = [Answer(200, b"half", (("ETag", '"e"'),), content_length=8)]
+    with files.open_stream("alice", "a") as stream:
+        assert stream is not None
+        with pytest.raises(HostUnavailable):
+            list(stream.pieces)

@@ -252,3 +252,90 @@ def test_a_name_is_found_in_every_folder_but_only_as_a_file(files: Files, folder
     found = files.find_by_name("alice", name)
     assert found is not None
     assert {info.path for info in found} == {f"{folder}/one/{name}", f"{folder}/{name}/{name}"}
+
+
+# ---- content of any size ------------------------------------------------------------------------------------------
+def hashed(files: Files, path: str, user: str = "alice") -> tuple[str, int] | None:
+    """(SHA-256, bytes) of what a stream gives."""
+    with files.open_stream(user, path) as stream:
+        if stream is None:
+            return None
+        digest, length = hashlib.sha256(), 0
+        for piece in stream.pieces:
+            digest.update(piece)
+            length += len(piece)
+        assert stream.size_bytes in (length, None)
+        found = files.stat(user, path)
+        assert found is not None
+        assert stream.etag == found.etag
+        return digest.hexdigest(), length
+
+
+@pytest.mark.parametrize("size", [0, 1, 3_000_000])
+def test_a_stream_gives_the_content_that_a_read_gives(files: Files, folder: str, size: int) -> None:
+    data = secrets.token_bytes(size)
+    files.write("alice", f"{folder}/a.bin", data)
+    assert hashed(files, f"{folder}/a.bin") == (hashlib.sha256(data).hexdigest(), size)
+    assert hashed(files, f"{folder}/none.bin") is None
+    assert hashed(files, f"../alice/{folder}/a.bin", "bob") is None
+
+
+def test_a_stream_may_be_left_before_its_end(files: Files, folder: str) -> None:
+    files.write("alice", f"{folder}/a.bin", bytes(9_000_000))
+    for _ in range(3):
+        with files.open_stream("alice", f"{folder}/a.bin") as stream:
+            assert stream is not None
+            assert len(next(stream.pieces)) > 0
+    assert hashed(files, f"{folder}/a.bin") == (hashlib.sha256(bytes(9_000_000)).hexdigest(), 9_000_000)
+
+
+def test_a_file_is_written_piece_by_piece_and_only_where_none_is(files: Files, folder: str) -> None:
+    pieces = [secrets.token_bytes(400_000) for _ in range(5)]
+    whole = b"".join(pieces)
+    written = files.write_stream("alice", f"{folder}/a.bin", iter(pieces), len(whole))
+    assert written.sha256 == hashlib.sha256(whole).hexdigest()
+    assert files.read("alice", f"{folder}/a.bin") == whole
+    with pytest.raises(PreconditionFailed):
+        files.write_stream("alice", f"{folder}/a.bin", iter(pieces), len(whole))
+
+
+def test_a_copy_has_the_content_and_an_id_of_its_own(files: Files, folder: str) -> None:
+    data = secrets.token_bytes(2_000_000)
+    files.write("alice", f"{folder}/a b#.bin", data)
+    files.make_folder("alice", f"{folder}/.flows/é")
+    assert files.copy("alice", f"{folder}/a b#.bin", f"{folder}/.flows/é/pinned", len(data))
+    source, pinned = (files.stat("alice", f"{folder}/{name}") for name in ("a b#.bin", ".flows/é/pinned"))
+    assert source is not None
+    assert pinned is not None
+    assert (pinned.size_bytes, pinned.file_id != source.file_id) == (len(data), True)
+    files.write("alice", f"{folder}/a b#.bin", b"changed")
+    assert files.read("alice", f"{folder}/.flows/é/pinned") == data
+
+
+def test_a_copy_and_a_move_never_overwrite(files: Files, folder: str) -> None:
+    files.write("alice", f"{folder}/a", b"1")
+    files.write("alice", f"{folder}/b", b"2")
+    with pytest.raises(PreconditionFailed):
+        files.copy("alice", f"{folder}/a", f"{folder}/b", 1)
+    with pytest.raises(PreconditionFailed):
+        files.move("alice", f"{folder}/a", f"{folder}/b")
+    assert (files.read("alice", f"{folder}/a"), files.read("alice", f"{folder}/b")) == (b"1", b"2")
+
+
+def test_a_move_keeps_the_id(files: Files, folder: str) -> None:
+    before = files.write("alice", f"{folder}/a", b"1")
+    files.move("alice", f"{folder}/a", f"{folder}/b c")
+    after = files.stat("alice", f"{folder}/b c")
+    assert after is not None
+    assert after.file_id == before.file_id
+    assert files.stat("alice", f"{folder}/a") is None
+
+
+def test_what_is_not_there_is_neither_copied_nor_moved_nor_put_where_no_folder_is(files: Files, folder: str) -> None:
+    files.write("alice", f"{folder}/a", b"1")
+    for source, target in (("none", "b"), ("a", "none/b")):
+        with pytest.raises(HostUnavailable):
+            files.copy("alice", f"{folder}/{source}", f"{folder}/{target}", 1)
+        with pytest.raises(HostUnavailable):
+            files.move("alice", f"{folder}/{source}", f"{folder}/{target}")
+    assert files.read("alice", f"{folder}/a") == b"1"

@@ -20,7 +20,7 @@ from tests.dav.scripted import Answer, scripted
 
 
 @contextmanager
-def dripping(piece: bytes, every_s: float) -> Iterator[str]:
+def dripping(piece: bytes, every_s: float, length: int = 999) -> Iterator[str]:
     """A host that sends headers at once, and then one piece after another."""
     listener, stop = socket.create_server(("127.0.0.1", 0)), threading.Event()
     threads = []
@@ -29,9 +29,13 @@ def dripping(piece: bytes, every_s: float) -> Iterator[str]:
         with client:
             try:
                 client.recv(65536)
-                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n")
-                while not stop.wait(every_s):
+                head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+                client.sendall(head.encode())
+                for _ in range(-(-length // len(piece))):
+                    if stop.wait(every_s):
+                        return
                     client.sendall(piece)
+                stop.wait()
             except OSError:
                 return
 
@@ -120,6 +124,53 @@ def test_a_body_that_drips_is_given_up_in_time(way: str) -> None:
         }
         with at_most(0.5):
             assert took(ways[way]) < 10  # the whole of it would take fifty
+
+
+def test_a_stream_that_comes_at_a_pace_outlives_what_the_work_around_it_may_wait() -> None:
+    with dripping(bytes(1_000_000), 0.1, 8_000_000) as url:
+        for limit in (at_most, waits_at_most):
+            files = DavFiles(url, AppApi("s", "1"), timeout_s=(1.0, 0.5))
+            with limit(0.6):
+                begun = time.monotonic()
+                with files.open_stream("alice", "a") as stream:
+                    assert stream is not None
+                    assert sum(map(len, stream.pieces)) == 8_000_000
+                assert time.monotonic() - begun > 0.7
+                assert left_s(7.0) > 0.3  # what comes after it has its time
+
+
+def test_a_stream_that_stalls_or_drips_is_given_up() -> None:
+    for piece, every_s in ((bytes(1_000_000), 60.0), (b" ", 0.05)):
+        with dripping(piece, every_s, 8_000_000) as url:
+            files = DavFiles(url, AppApi("s", "1"), timeout_s=(1.0, 0.5))
+
+            def read(files: DavFiles = files) -> None:
+                with files.open_stream("alice", "a") as stream:
+                    assert stream is not None
+                    list(stream.pieces)
+
+            assert took(read) < 10
+
+
+def test_whoever_reads_a_stream_slowly_is_not_taken_for_a_host_that_stalls() -> None:
+    with dripping(bytes(400_000), 0.01, 2_000_000) as url:
+        files, pause = DavFiles(url, AppApi("s", "1"), timeout_s=(1.0, 0.3)), threading.Event()
+        with files.open_stream("alice", "a") as stream:
+            assert stream is not None
+            came = 0
+            for piece in stream.pieces:
+                pause.wait(0.2)
+                came += len(piece)
+            assert came == 2_000_000
+
+
+def test_the_copy_of_a_large_file_may_take_longer_than_the_work_around_it() -> None:
+    with scripted() as script:
+        script.answers = [Answer(201, after_s=0.8)]
+        files = DavFiles(script.url, AppApi("s", "1"), timeout_s=(1.0, 0.3))
+        with at_most(0.5):
+            assert files.copy("alice", "a", "b", 20_000_000)
+            assert took(lambda: files.copy("alice", "a", "b", 1_000_000)) < 0.8
 
 
 @pytest.mark.parametrize(
