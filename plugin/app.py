@@ -29,6 +29,7 @@ from plugin.actions.rebuild import Report, rebuild
 from plugin.actions.suspend import look_after
 from plugin.actions.sweep import FLOW_WAIT_S, look_at
 from plugin.adapters.accounts import HomeAccounts
+from plugin.adapters.adoption import Adoption
 from plugin.adapters.appapi import AppApi, AppApiPlatform
 from plugin.adapters.bell import HostBell
 from plugin.adapters.blobs import FolderBlobs
@@ -47,6 +48,7 @@ from plugin.adapters.ocs import OcsDirectory
 from plugin.adapters.ocs_calls import OcsCalls
 from plugin.adapters.outbound import Outbound
 from plugin.adapters.people import KeptPeople
+from plugin.adapters.refill import Refill
 from plugin.adapters.registration import Registration
 from plugin.adapters.seals import seal_finding, seal_of
 from plugin.adapters.sql import Database
@@ -60,7 +62,7 @@ from plugin.flow.errors import IndexMissing
 from plugin.flow.model import Kind
 from plugin.health import Health
 from plugin.patience import at_most, waits_at_most
-from plugin.ports import Platform, Trouble
+from plugin.ports import Platform, Progress, Trouble
 from plugin.settings import Settings, StartRefused, from_environment
 from plugin.sweeper import Sweeper
 from plugin.web import api_flows, api_host, api_link, errors, headers, pages, service
@@ -117,9 +119,10 @@ def create_app(
     vault.remember_keys(keys.chain_keys)
     leases = Leases(database, keys.instance_id, only_instance=settings.only_instance)
     index = SqlIndex(database, keys.link_key, vault.postponed)
-    if index.is_missing() and is_first_start:
-        index.begin()
-        index.ready()
+    refill = Refill(database, only_instance=settings.only_instance)
+    if is_first_start and refill.is_missing():
+        refill.begin()
+        refill.ready()
     store = Store(files, database, keys, vault, index, leases, accounts)
     workshop = Workshop(children=settings.pdf_children, fonts=settings.fonts)
 
@@ -131,7 +134,7 @@ def create_app(
         settings.data / "jobs.db",
         lambda flow_id: look_at(ctx, flow_id),
         tend,
-        Sweeper(lambda: ctx, index.is_missing, lambda: run_rebuild(), timedelta(seconds=settings.patrol_every_s)),
+        Sweeper(lambda: ctx, refill.is_missing, lambda: run_rebuild(), timedelta(seconds=settings.patrol_every_s)),
         sweep_every_s=settings.sweep_every_s,
     )
     letters = Letters(
@@ -168,10 +171,10 @@ def create_app(
         version=version("parapheur"),
         certifies=settings.certify,
     )
-    run_rebuild = partial(rebuild, files, directory, store)
+    run_rebuild = partial(rebuild, files, directory, Adoption(files, database, keys, vault, index, refill, store))
     health = Health(
         line.findings,
-        index.is_missing,
+        refill,
         lambda: keys.exported,
         companion.state,
         mailer.problem,
@@ -230,7 +233,10 @@ def demo_sidecar(wiring: Wiring, *, with_jobs: bool = True) -> Sidecar:
 class Operator:
     """What the command line does, without the sidecar's pages, jobs and children."""
 
-    rebuild: Callable[[], Report]
+    rebuild: Callable[[Callable[[Progress], object]], Report]
+    """Told its progress."""
+    count_flows: Callable[[], int]
+    """In the index. Raises: IndexMissing."""
     export_keys: Callable[[Path, str], None]
     rotate_keys: Callable[[], str]
     troubles: Callable[[], Sequence[Trouble]]
@@ -255,9 +261,17 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
         vault.remember_keys([kid])
         return kid
 
-    run_rebuild, listed = partial(rebuild, files, directory, store), partial(troubles, vault, index)
     try:
-        yield Operator(run_rebuild, keys.export, rotate_keys, listed, partial(seen, vault))
+        refill = Refill(database)
+        adoption = Adoption(files, database, keys, vault, index, refill, store)
+        yield Operator(
+            lambda watch: rebuild(files, directory, adoption, watch),
+            lambda: len(index.flow_ids()),
+            keys.export,
+            rotate_keys,
+            partial(troubles, vault, index),
+            partial(seen, vault),
+        )
     finally:
         leases.close()
         database.close()

@@ -10,15 +10,21 @@ import getpass
 import json
 import os
 import sys
+import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from plugin.actions.rebuild import Report
 from plugin.app import Operator, demo_operator, open_operator, put_keys_back
 from plugin.cli_pdf import add_commands
-from plugin.flow.errors import ParapheurError
+from plugin.flow.errors import IndexMissing, ParapheurError, RebuildElsewhere
 from plugin.logs import configure
+from plugin.ports import Progress
 from plugin.serve import CannotServe, serve
 from plugin.settings import BadSettings, StartRefused, from_environment
+from plugin.ticker import Ticker
+
+_LOOK_EVERY_S = 0.5
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     server.set_defaults(run=lambda _: serve(os.environ), without_operator=True)
     rebuild = commands.add_parser("rebuild", help="make the index again from the state files on the host")
     rebuild.add_argument("--json", action="store_true", help="the report as JSON")
+    rebuild.add_argument("--quiet", action="store_true", help="no progress on stderr")
     rebuild.set_defaults(run=_rebuild)
     troubles = commands.add_parser("troubles", help="the flows that need a hand, and why")
     troubles.add_argument("--json", action="store_true", help="as JSON")
@@ -83,13 +90,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _rebuild(operator: Operator, chosen: argparse.Namespace) -> int:
-    report = operator.rebuild()
+    shown = Ticker(sys.stderr, is_quiet=chosen.quiet)
+    report = _rebuilt(operator, shown)
+    shown.end()
     if chosen.json:
         skipped = [{"flow": s.flow_id, "reason": s.reason} for s in report.skipped]
         counts = {"flows": report.flows, "skipped": skipped, "users_skipped": report.users_skipped}
-        print(json.dumps({**counts, "restored": report.restored}))
+        print(json.dumps({**counts, "restored": report.restored, "resumed": report.resumed}))
     else:
         print(f"{report.flows} flows in the index")
+        if report.resumed:
+            print(f"{report.resumed} of them were taken in before the last rebuild was cut off")
         for flow_id in report.restored:
             print(f"restored: {flow_id}")
         for one in report.skipped:
@@ -97,6 +108,24 @@ def _rebuild(operator: Operator, chosen: argparse.Namespace) -> int:
         if report.users_skipped:
             print(f"{report.users_skipped} users' files could not be searched")
     return 0 if not report.users_skipped else 1
+
+
+def _rebuilt(operator: Operator, shown: Ticker) -> Report:
+    """Where another process is at it, its progress is shown, and its index is the result; unless it gives up."""
+    is_told = False
+    while True:
+        try:
+            return operator.rebuild(shown)
+        except RebuildElsewhere:
+            if not is_told:
+                shown.say("another process rebuilds the index: waiting for it")
+        is_told = True
+        threading.Event().wait(_LOOK_EVERY_S)
+        try:
+            return Report(operator.count_flows(), (), 0)
+        except IndexMissing as missing:
+            if missing.total:
+                shown(Progress(missing.done, missing.total, None))
 
 
 def _troubles(operator: Operator, chosen: argparse.Namespace) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from plugin.patience import at_most
+from plugin.ports import Progress
 from plugin.ports_health import Finding, HostFindings
 from plugin.web.schemas import Check
 
@@ -23,8 +25,24 @@ COMPANION = {
     "broken": Finding("companion-broken", "the companion app answers with errors: see the platform's log"),
     "unknown": Finding("companion-unknown", "the companion app could not be asked yet"),
 }
-INDEX = Finding("index-missing", "the index is missing or being rebuilt, which happens by itself")
+INDEX = Finding("index-missing", "the index is missing: it is rebuilt by itself")
 KEYS = Finding("keys-not-exported", "there is no protected backup of the keys: parapheur keys export FILE")
+
+
+class IndexState(Protocol):
+    """Whether lists and links can be looked up; else how far the rebuild is."""
+
+    def is_missing(self) -> bool: ...
+    def progress(self) -> Progress | None: ...
+
+
+def index_finding(index: IndexState) -> Finding | None:
+    if not index.is_missing():
+        return None
+    progress = index.progress()
+    if progress is None:
+        return INDEX
+    return Finding("index-rebuilding", f"rebuilding: {progress.done:,} of {progress.total:,} flows")
 
 
 @dataclass
@@ -34,7 +52,7 @@ class Health:
     """
 
     host: Callable[[], HostFindings]
-    index_is_missing: Callable[[], bool]
+    index: IndexState
     keys_are_exported: Callable[[], bool]
     companion: Callable[[], str]
     mail: Callable[[], Finding | None]
@@ -54,7 +72,7 @@ class Health:
                 _check("secret", found.secret),
                 _check("version", found.version),
                 _check("clock", found.clock),
-                _check("index", INDEX if self.index_is_missing() else None),
+                _check("index", index_finding(self.index)),
                 _check("keys-exported", None if self.keys_are_exported() else KEYS),
                 # a host that is out says nothing of its apps
                 _check("seal", self.seal()),

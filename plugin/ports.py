@@ -387,6 +387,15 @@ class ListRow:
     my_turn: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a rebuild is. ``left_s``: an estimate of what is left; None where there is none yet."""
+
+    done: int
+    total: int
+    left_s: int | None
+
+
 class Index(Protocol):
     """Lists and look-ups that can be thrown away and rebuilt. Raises IndexMissing while it is missing."""
 

@@ -10,7 +10,7 @@ import structlog
 from plugin.actions.context import Context
 from plugin.actions.rebuild import Report
 from plugin.actions.sweep import CatchUp, Patrol, clear_launches, sweep
-from plugin.flow.errors import ParapheurError
+from plugin.flow.errors import ParapheurError, RebuildElsewhere
 
 log = structlog.get_logger()
 
@@ -37,13 +37,12 @@ class Sweeper:
         try:
             clear_launches(self._ctx())  # first: a rebuild would take them in
             if self._index_is_missing():
-                report = self._run_rebuild()
-                log.info(
-                    "rebuild.done", flows=report.flows, skipped=len(report.skipped), restored=len(report.restored)
-                )
+                self._run_rebuild()
                 self._catch_up.is_done = True
             self._catch_up(self._ctx())
             sweep(self._ctx())
             self._patrol(self._ctx())
+        except RebuildElsewhere as error:
+            log.info("rebuild.elsewhere", done=error.done, total=error.total)
         except ParapheurError as error:
             log.warning("sweep.later", reason=error.code)

@@ -24,6 +24,7 @@ import requests
 
 from plugin.app import demo_sidecar
 from plugin.demo.server import Demo, Sidecar, Wiring, build
+from plugin.flow.errors import IndexMissing
 from plugin.web.office import EXTENSION
 from tests.pdfops import samples
 
@@ -203,6 +204,7 @@ class World:
     host_gate: Gate
     mail_gate: Gate
     browsers: list[Browser]
+    data: Path
 
     @property
     def url(self) -> str:
@@ -338,6 +340,18 @@ class World:
         with self.handed(clock=lambda: clock() + by):
             yield
 
+    def lose_index(self) -> None:
+        """It is deleted under the running product, which makes it again by itself."""
+        for tail in ("", "-wal", "-shm"):
+            (self.data / "parapheur" / f"index.db{tail}").unlink(missing_ok=True)
+
+    def knows(self, flow_id: str) -> bool:
+        """The index is there, and this flow is in it."""
+        try:
+            return self.office.ctx.index.listed([flow_id]) != []
+        except IndexMissing:
+            return False
+
     @contextlib.contextmanager
     def handed(self, **other: Any) -> Iterator[None]:
         """What is asked by HTTP is done with another clock, another mailer, …"""
@@ -365,7 +379,7 @@ def running(data: Path, way: Callable[[str], str] = lambda url: url) -> Iterator
 
     demo = build(data, 0, gated)
     demo.start()
-    world = World(demo, apps[0], gates[0], gates[1], [])
+    world = World(demo, apps[0], gates[0], gates[1], [], data)
     until(lambda: requests.get(f"{demo.public_url}/healthz", timeout=30).status_code == 200)
     try:
         yield world

@@ -1,19 +1,44 @@
-"""Rebuild the index from the state files on the host: the same files give the same rows."""
+"""Rebuild the index from the state files on the host: the same files give the same rows.
+
+Files are read several at once and written to the index a batch at a time. What was cut off goes on where it was: a
+flow that was taken in is not read again where its ETag, its size and all that the vault knows are what they were.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Generic, Protocol, TypeVar
 
-from plugin.flow.errors import HostMaintenance, HostRefuses, HostSlow, HostUnavailable, Unavailable
-from plugin.ports import ChainBroken, FileInfo, Files, StatePlace
+import structlog
 
+from plugin.actions.together import together
+from plugin.flow.errors import (
+    HostMaintenance,
+    HostRefuses,
+    HostSlow,
+    HostUnavailable,
+    IndexMissing,
+    Unavailable,
+)
+from plugin.ports import ChainBroken, FileInfo, Files, Progress, StatePlace
+
+AT_ONCE = 8
+"""Files asked for at once: the platform has others to serve."""
+BATCH = 100
+"""Flows whose rows are written together; twice as many are in memory at once."""
+OUT_AFTER = 3
+"""Flows of one batch that were not answered: then it is asked whether the host answers at all."""
 _STATE = re.compile(r"(?:.*/)?\.flows/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/flow\.jsonl", re.ASCII | re.DOTALL)
 _NAME = "flow.jsonl"
 _OUT = (HostMaintenance, HostSlow, HostRefuses)
 """The host serves nobody now: the rebuild is given up, and the index stays missing until one comes to its end."""
+_TENTHS = 10
+log = structlog.get_logger()
 
 
 class People(Protocol):
@@ -22,17 +47,56 @@ class People(Protocol):
     def users(self) -> Sequence[str]: ...
 
 
-class Adopter(Protocol):
-    """Who fills the index. Raises ChainBroken for state files that are not what was written."""
+class Verified(Protocol):
+    """A state file that is what was written."""
 
-    def begin_rebuild(self) -> None:
-        """The index is empty and answers IndexMissing until ``end_rebuild``; its copies are kept aside till then."""
+    @property
+    def creator(self) -> str | None:
+        """Who launched it; None once he was erased."""
+        ...
+
+
+V = TypeVar("V", bound=Verified)
+
+
+class Batch(Protocol[V]):
+    """What is known of some flows. Called from several threads."""
+
+    def is_taken(self, flow_id: str, place: StatePlace, file_id: str, etag: str, size_bytes: int) -> bool:
+        """It was taken in before the last rebuild was cut off, from exactly this."""
+        ...
+
+    def read(self, flow_id: str, place: StatePlace, file_id: str, state: bytes, etag: str) -> V:
+        """Raises: ChainBroken, for a state file that is not what was written."""
+        ...
+
+    def take_in(self, chosen: Sequence[V], progress: Progress) -> Mapping[str, str]:
+        """Returns: flow -> reason, of those that could not be taken in after all."""
+        ...
+
+
+class Adopter(Protocol[V]):
+    """Who fills the index. Raises RebuildElsewhere once somebody else has taken over."""
+
+    def begin_rebuild(self) -> bool:
+        """The index answers IndexMissing until ``end_rebuild``. It is empty, and its copies are kept aside till then;
+        or it holds what a rebuild that was cut off had taken in.
+
+        Raises: RebuildElsewhere, where another one is at it. Returns: whether this one goes on with an earlier one.
+        """
+        ...
+
+    def note_progress(self, progress: Progress | None) -> None:
+        """Still at it."""
+        ...
+
+    def leave_rebuild(self) -> None:
+        """Given up for now; what was taken in stays for the next one."""
         ...
 
     def end_rebuild(self) -> None: ...
     def acknowledged(self) -> Mapping[str, StatePlace]: ...
-    def creator_of(self, flow_id: str, place: StatePlace, state: bytes) -> str | None: ...
-    def take_in(self, flow_id: str, place: StatePlace, state: bytes, etag: str, file_id: str) -> None: ...
+    def batch(self, flow_ids: Sequence[str]) -> Batch[V]: ...
     def restore(self, flow_id: str) -> bool:
         """Makes a missing or damaged state file again, where the vault's head proves the copy that was kept aside, and
         takes it in. Raises ChainBroken, Unavailable."""
@@ -58,85 +122,252 @@ class Report:
     """Areas that could not be searched: their flows may be missing."""
     restored: tuple[str, ...] = ()
     """Flows, counted in ``flows``, whose state file was missing or damaged and made again from its proven copy."""
+    resumed: int = 0
+    """Flows, counted in ``flows``, that a rebuild which was cut off had taken in."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     place: StatePlace
     file_id: str
+    etag: str
+    size_bytes: int
 
 
-def rebuild(files: Files, people: People, adopter: Adopter) -> Report:
-    """Of two files with one flow id the one at the vault's path wins and the other is listed.
+@dataclass(slots=True)
+class _Outcome(Generic[V]):
+    """Of one flow. ``verified`` None where nothing is to be written: it was taken in before, or cannot be."""
 
-    Raises: HostUnavailable, when nobody's files could be looked at; the index then stays missing.
+    flow_id: str
+    verified: V | None = None
+    resumed: bool = False
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+_Job = Callable[[], _Outcome[V] | None]
+Watch = Callable[[Progress], object]
+
+
+def _nothing() -> None:
+    return None
+
+
+def rebuild(
+    files: Files,
+    people: People,
+    adopter: Adopter[V],
+    watch: Watch = lambda _: None,
+    monotonic: Callable[[], float] = time.monotonic,
+    batch_size: int = BATCH,
+) -> Report:
+    """Of two files with one flow id the one at the vault's path wins and the other is listed. ``watch`` is told after
+    every batch.
+
+    Raises: HostUnavailable, when nobody's files could be looked at, or nobody answers any more; the index then stays
+    missing, and the next rebuild goes on from there. RebuildElsewhere.
     """
-    adopter.begin_rebuild()
-    found, users_skipped = _search(files, people.users())
-    acknowledged = adopter.acknowledged()
-    skipped: list[Skipped] = []
-    flows: set[str] = set()
-    for flow_id, candidates in sorted(found.items()):
-        taken = _take_best(files, adopter, flow_id, candidates, acknowledged.get(flow_id), skipped)
-        if taken is not None:
-            flows.add(flow_id)
-            copies = (c for c in candidates if c.file_id != taken.file_id)
-            known = {s.place for s in skipped}
-            skipped += [Skipped(flow_id, c.place, "copy") for c in copies if c.place not in known]
-    for flow_id, place in sorted(acknowledged.items()):
-        if flow_id in found:
-            continue
-        info = _at(files, place)  # in the area of somebody whom nobody lists, or whose search failed
-        reason = (
-            "not-found" if info is None else _take(files, adopter, flow_id, _Candidate(place, info.file_id), place)
-        )
-        if reason is None:
-            flows.add(flow_id)
-        else:
-            skipped.append(Skipped(flow_id, place, reason))
-    lost = sorted(acknowledged.keys() - flows)
-    restored = tuple(flow_id for flow_id in lost if _is_restored(adopter, flow_id))
-    adopter.end_rebuild()
-    left_out = tuple(s for s in skipped if s.flow_id not in restored)
-    return Report(len(flows) + len(restored), left_out, users_skipped, restored)
-
-
-def _is_restored(adopter: Adopter, flow_id: str) -> bool:
+    begun = monotonic()
+    goes_on = adopter.begin_rebuild()
+    log.info("rebuild.begun", goes_on=goes_on)
     try:
-        return adopter.restore(flow_id)
-    except _OUT:
+        report = _Rebuild(files, adopter, watch, monotonic, batch_size).run(people.users())
+        adopter.end_rebuild()
+    except BaseException as error:
+        log.warning("rebuild.interrupted", error=type(error).__name__)
+        with suppress(IndexMissing):
+            adopter.leave_rebuild()
         raise
-    except (ChainBroken, Unavailable):
-        return False
+    log.info(
+        "rebuild.done",
+        flows=report.flows,
+        resumed=report.resumed,
+        skipped=len(report.skipped),
+        restored=len(report.restored),
+        users_skipped=report.users_skipped,
+        seconds=round(monotonic() - begun, 1),
+    )
+    return report
 
 
-def _search(files: Files, users: Sequence[str]) -> tuple[dict[str, list[_Candidate]], int]:
-    found: dict[str, list[_Candidate]] = {}
-    failed = 0
-    for user in users:
+class _Rebuild(Generic[V]):
+    """One run, and how far it is."""
+
+    def __init__(
+        self, files: Files, adopter: Adopter[V], watch: Watch, monotonic: Callable[[], float], batch_size: int
+    ) -> None:
+        self._files = files
+        self._adopter = adopter
+        self._watch = watch
+        self._monotonic = monotonic
+        self._batch_size = batch_size
+        self._found: dict[str, list[_Candidate]] = {}
+        self._acknowledged: Mapping[str, StatePlace] = {}
+        self._answering: list[str] = []
+        """Users whose files were searched."""
+        self._flows: set[str] = set()
+        self._skipped: list[Skipped] = []
+        self._resumed = 0
+        self._done = self._total = 0
+        self._begun = monotonic()
+
+    def run(self, users: Sequence[str]) -> Report:
+        self._search(users)
+        self._acknowledged = self._adopter.acknowledged()
+        flow_ids = sorted(self._found.keys() | self._acknowledged.keys())  # the latter: of areas that nobody searched
+        self._total, self._begun = len(flow_ids), self._monotonic()
+        log.info("rebuild.found", flows=self._total)
+        self._watch(self._progress())
+        self._take_all(flow_ids)
+        restored = tuple(
+            flow_id for flow_id in sorted(self._acknowledged.keys() - self._flows) if self._is_restored(flow_id)
+        )
+        left_out = tuple(s for s in self._skipped if s.flow_id not in restored)
+        flows = len(self._flows) + len(restored)
+        return Report(flows, left_out, len(users) - len(self._answering), restored, self._resumed)
+
+    def _take_all(self, flow_ids: Sequence[str]) -> None:
+        """While one batch is written the next one is read."""
+        write: _Job[V] = _nothing
+        for start in range(0, len(flow_ids), self._batch_size):
+            here = flow_ids[start : start + self._batch_size]
+            batch = self._adopter.batch(here)
+            jobs: list[_Job[V]] = [write, *(partial(self._chosen, batch, flow_id) for flow_id in here)]
+            outcomes = [outcome for outcome in together(jobs, AT_ONCE) if outcome is not None]
+            self._check_answers(outcomes)
+            write = partial(self._taken, batch, outcomes)
+        write()
+
+    def _taken(self, batch: Batch[V], outcomes: Sequence[_Outcome[V]]) -> None:
+        before, self._done = self._done, self._done + len(outcomes)
+        self._resumed += sum(outcome.resumed for outcome in outcomes)
+        progress = self._progress()
+        chosen = [outcome.verified for outcome in outcomes if outcome.verified is not None]
+        failed = batch.take_in(chosen, progress)
+        for outcome in outcomes:
+            self._skipped += outcome.skipped
+            reason = failed.get(outcome.flow_id)
+            if reason is not None:
+                self._skipped.append(Skipped(outcome.flow_id, self._acknowledged.get(outcome.flow_id), reason))
+            elif outcome.verified is not None or outcome.resumed:
+                self._flows.add(outcome.flow_id)
+        if before * _TENTHS // self._total != self._done * _TENTHS // self._total:
+            log.info("rebuild.progress", done=progress.done, total=progress.total, left_s=progress.left_s)
+        self._watch(progress)
+
+    def _progress(self) -> Progress:
+        read = self._done - self._resumed
+        took_s = self._monotonic() - self._begun
+        return Progress(
+            self._done, self._total, round(took_s * (self._total - self._done) / read) if read > 0 else None
+        )
+
+    # ---- one flow, in any thread ------------------------------------------------------------------------------------
+    def _chosen(self, batch: Batch[V], flow_id: str) -> _Outcome[V]:
+        """The vault's place first, then its owner's others, then those that their creator sees."""
+        outcome = _Outcome[V](flow_id)
+        known = self._acknowledged.get(flow_id)
+
+        def rank(candidate: _Candidate) -> tuple[bool, bool, str, str]:
+            place = candidate.place
+            return (place != known, known is None or place.owner != known.owner, place.path, place.owner)
+
+        candidates = sorted(self._found.get(flow_id) or self._at(flow_id, outcome), key=rank)
+        for number, candidate in enumerate(candidates):
+            its = (flow_id, candidate.place, candidate.file_id)
+            if number == 0 and batch.is_taken(*its, candidate.etag, candidate.size_bytes):
+                outcome.resumed = True
+            else:
+                read = self._read(batch, flow_id, candidate, known)
+                if isinstance(read, str):
+                    outcome.skipped.append(Skipped(flow_id, candidate.place, read))
+                    continue
+                outcome.verified = read
+            outcome.skipped += [Skipped(flow_id, copy.place, "copy") for copy in candidates[number + 1 :]]
+            break
+        return outcome
+
+    def _at(self, flow_id: str, outcome: _Outcome[V]) -> list[_Candidate]:
+        """In the area of somebody whom nobody lists, or whose search failed."""
+        place = self._acknowledged[flow_id]
         try:
-            infos = files.find_by_name(user, _NAME)
-            for info in infos if infos is not None else _walk(files, user, ""):
-                match = _STATE.fullmatch(info.path)
-                if match is not None:
-                    candidate = _Candidate(StatePlace(user, info.path), info.file_id)
-                    found.setdefault(match[1], []).append(candidate)
+            info = self._files.stat(place.owner, place.path)
         except _OUT:
             raise
-        except HostUnavailable:
-            failed += 1
-    if failed == len(users):
+        except Unavailable as error:
+            outcome.skipped.append(Skipped(flow_id, place, _reason(error)))
+            return []
+        if info is None:
+            outcome.skipped.append(Skipped(flow_id, place, "not-found"))
+            return []
+        return [_candidate(place, info)]
+
+    def _read(self, batch: Batch[V], flow_id: str, candidate: _Candidate, known: StatePlace | None) -> V | str:
+        """Or why not."""
+        place = candidate.place
+        try:
+            found = self._files.read_with_etag(place.owner, place.path)
+            if found is None:
+                return "not-found"
+            verified = batch.read(flow_id, place, candidate.file_id, *found)
+        except ChainBroken as error:
+            return error.reason
+        except _OUT:
+            raise
+        except Unavailable as error:
+            return _reason(error)
+        is_his = known is not None and place.owner == known.owner
+        return verified if is_his or verified.creator in (None, place.owner) else "creator-unknown"
+
+    # ---- the host ---------------------------------------------------------------------------------------------------
+    def _search(self, users: Sequence[str]) -> None:
+        for user in users:
+            try:
+                infos = self._files.find_by_name(user, _NAME)
+                for info in infos if infos is not None else _walk(self._files, user, ""):
+                    match = _STATE.fullmatch(info.path)
+                    if match is not None:
+                        self._found.setdefault(match[1], []).append(_candidate(StatePlace(user, info.path), info))
+                self._answering.append(user)
+            except _OUT:
+                raise
+            except HostUnavailable:
+                log.warning("rebuild.user_skipped")
+            self._adopter.note_progress(None)
+        if not self._answering:
+            raise HostUnavailable
+
+    def _check_answers(self, outcomes: Sequence[_Outcome[V]]) -> None:
+        """A storage that is away leaves its flows out; a host that is away ends the rebuild, or links to all of them
+        would be unknown. Raises: HostUnavailable."""
+        silent = sum(any(s.reason == HostUnavailable.code for s in outcome.skipped) for outcome in outcomes)
+        if silent < OUT_AFTER:
+            return
+        for user in self._answering[:OUT_AFTER]:
+            try:
+                self._files.stat(user, "")
+            except _OUT:
+                raise
+            except HostUnavailable:
+                continue
+            return
         raise HostUnavailable
-    return found, failed
+
+    def _is_restored(self, flow_id: str) -> bool:
+        self._adopter.note_progress(None)
+        try:
+            return self._adopter.restore(flow_id)
+        except (*_OUT, IndexMissing):
+            raise
+        except (ChainBroken, Unavailable):
+            return False
 
 
-def _at(files: Files, place: StatePlace) -> FileInfo | None:
-    try:
-        return files.stat(place.owner, place.path)
-    except _OUT:
-        raise
-    except HostUnavailable:
-        return None
+def _candidate(place: StatePlace, info: FileInfo) -> _Candidate:
+    return _Candidate(place, info.file_id, info.etag, info.size_bytes)
+
+
+def _reason(error: Unavailable) -> str:
+    return HostUnavailable.code if isinstance(error, HostUnavailable) else error.code
 
 
 def _walk(files: Files, user: str, folder: str) -> Iterator[FileInfo]:
@@ -150,47 +381,3 @@ def _walk(files: Files, user: str, folder: str) -> Iterator[FileInfo]:
                 waiting.append(info.path)
             elif info.name == _NAME and not is_flows:
                 yield info
-
-
-def _take_best(
-    files: Files,
-    adopter: Adopter,
-    flow_id: str,
-    candidates: Sequence[_Candidate],
-    known: StatePlace | None,
-    skipped: list[Skipped],
-) -> _Candidate | None:
-    """The vault's place first, then its owner's others, then those that their creator sees."""
-
-    def rank(candidate: _Candidate) -> tuple[bool, bool, str, str]:
-        place = candidate.place
-        return (place != known, known is None or place.owner != known.owner, place.path, place.owner)
-
-    for candidate in sorted(candidates, key=rank):
-        reason = _take(files, adopter, flow_id, candidate, known)
-        if reason is None:
-            return candidate
-        skipped.append(Skipped(flow_id, candidate.place, reason))
-    return None
-
-
-def _take(files: Files, adopter: Adopter, flow_id: str, candidate: _Candidate, known: StatePlace | None) -> str | None:
-    """Returns: why not."""
-    place = candidate.place
-    try:
-        found = files.read_with_etag(place.owner, place.path)
-        if found is None:
-            return "not-found"
-        state, etag = found
-        if known is None or place.owner != known.owner:
-            creator = adopter.creator_of(flow_id, place, state)
-            if creator is not None and creator != place.owner:
-                return "creator-unknown"
-        adopter.take_in(flow_id, place, state, etag, candidate.file_id)
-    except ChainBroken as error:
-        return error.reason
-    except _OUT:
-        raise
-    except HostUnavailable:
-        return "host-unavailable"
-    return None

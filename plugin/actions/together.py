@@ -15,7 +15,7 @@ AT_ONCE: Final = 4
 """For each request: the host has others to serve."""
 
 
-def together(jobs: Sequence[Callable[[], T]]) -> list[T]:
+def together(jobs: Sequence[Callable[[], T]], at_once: int = AT_ONCE) -> list[T]:
     """Does all of them, the first in this thread. Returns their results, in order.
 
     When one fails the others still come to their end; then the first one's exception is raised.
@@ -25,7 +25,7 @@ def together(jobs: Sequence[Callable[[], T]]) -> list[T]:
     side_by_side = runtime().side_by_side
     if side_by_side is not None:
         return side_by_side(jobs)
-    with ThreadPoolExecutor(min(len(jobs), AT_ONCE) - 1, thread_name_prefix="together") as pool:
+    with ThreadPoolExecutor(min(len(jobs), at_once) - 1, thread_name_prefix="together") as pool:
         others = [pool.submit(copy_context().run, job) for job in jobs[1:]]  # which know how long they may wait
         first = jobs[0]()
     return [first, *(other.result() for other in others)]

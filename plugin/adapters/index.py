@@ -2,101 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from plugin.adapters.chain import from_instant, instant
+from plugin.adapters.index_tables import check_ready, ix_file, ix_flow, ix_link, ix_person
 from plugin.adapters.sql import Database
-from plugin.flow.errors import IndexMissing
 from plugin.flow.model import Flow, FlowState, Personal, RecipientState
 from plugin.flow.owed import due_at
 from plugin.flow.tokens import link_token, token_hash
 from plugin.ports import LinkRow, ListRow, Loaded, StatePlace
 
-index_tables = sa.MetaData()
-ix_meta = sa.Table(
-    "ix_meta",
-    index_tables,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-ix_flow = sa.Table(
-    "ix_flow",
-    index_tables,
-    sa.Column("flow_id", sa.Text, primary_key=True),
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
-    sa.Column("etag", sa.Text, nullable=False),
-    sa.Column("head", sa.Text, nullable=False),
-    sa.Column("length", sa.BigInteger, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("creator", sa.Text, nullable=False),
-    sa.Column("creator_account", sa.Text, nullable=False),
-    sa.Column("creator_name", sa.Text, nullable=False),
-    sa.Column("creator_email", sa.Text),
-    sa.Column("search", sa.Text, nullable=False),
-    sa.Column("created_at", sa.Text, nullable=False),
-    sa.Column("updated_at", sa.Text, nullable=False),
-    sa.Column("steps_done", sa.Integer, nullable=False),
-    sa.Column("steps_total", sa.Integer, nullable=False),
-    sa.Column("due_at", sa.Text),
-    sa.Column("request_key", sa.Text),
-    sa.Column("log", sa.LargeBinary, nullable=False),
-    sa.Index("ix_flow_creator", "creator", "flow_id"),
-    sa.Index("ix_flow_due", "due_at"),
-    sa.Index("ix_flow_request", "creator", "request_key"),
-)
-ix_file = sa.Table(
-    "ix_file",
-    index_tables,
-    sa.Column("flow_id", sa.Text, primary_key=True),
-    sa.Column("n", sa.Integer, primary_key=True),
-    sa.Column("what", sa.Text, primary_key=True),
-    sa.Column("file_id", sa.Text, nullable=False),
-    sa.Index("ix_file_file", "file_id", "flow_id"),
-)
-ix_link = sa.Table(
-    "ix_link",
-    index_tables,
-    sa.Column("token_hash", sa.Text, primary_key=True),
-    sa.Column("flow_id", sa.Text, nullable=False),
-    sa.Column("recipient", sa.Text, nullable=False),
-    sa.Column("round", sa.Integer, nullable=False),
-    sa.Index("ix_link_flow", "flow_id"),
-)
-ix_person = sa.Table(
-    "ix_person",
-    index_tables,
-    sa.Column("flow_id", sa.Text, primary_key=True),
-    sa.Column("recipient", sa.Text, primary_key=True),
-    sa.Column("uid", sa.Text, nullable=False),
-    sa.Column("account", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("my_turn", sa.Integer, nullable=False),
-    sa.Index("ix_person_uid", "uid", "flow_id"),
-)
-ix_kept = sa.Table(
-    "ix_kept",
-    index_tables,
-    sa.Column("flow_id", sa.Text, primary_key=True),
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
-    sa.Column("etag", sa.Text, nullable=False),
-    sa.Column("head", sa.Text, nullable=False),
-    sa.Column("log", sa.LargeBinary, nullable=False),
-)
-"""While a rebuild runs: the copies from before it. What the host lost or damaged can be proven by nothing else."""
 _LISTED = [column for column in ix_flow.c if column.name not in ("log", "search", "path", "etag")]
-_READY = "ready 2"
-"""The number rises with the tables: an index of another form is made again."""
+_TABLES = (ix_flow, ix_file, ix_link, ix_person)
 _ENDED = [str(state) for state in FlowState if state.is_ended]
 _NOT_HIS_BUSINESS = [str(RecipientState.WAITING), str(RecipientState.SKIPPED), str(RecipientState.REPLACED)]
 
@@ -112,6 +35,14 @@ class Copy:
     head: str
 
 
+class Row(NamedTuple):
+    """What the rows of one flow are made from."""
+
+    loaded: Loaded
+    log: bytes
+    etag: str
+
+
 class SqlIndex:
     """The port ``Index``, and what the store writes there."""
 
@@ -122,41 +53,11 @@ class SqlIndex:
         self._database = database
         self._link_key = link_key
         self._postponed = postponed
-        self._rebuilding = ""
-
-    # ---- there or not -----------------------------------------------------------------------------------------------
-    def is_missing(self) -> bool:
-        """Deleted, never made, or a rebuild did not end."""
-        try:
-            with self._database.index() as connection:
-                self._check_ready(connection)
-        except IndexMissing:
-            return True
-        return False
-
-    def begin(self) -> None:
-        """Empties it, but for the copies; look-ups raise IndexMissing until ``ready``. Who begins later takes over."""
-        self._rebuilding = f"rebuilding {secrets.token_hex(8)}"
-        with self._database.index_writing() as connection:
-            index_tables.create_all(connection)
-            newer = sa.select(*(ix_flow.c[column.name] for column in ix_kept.c))
-            connection.execute(sa.delete(ix_kept).where(ix_kept.c.flow_id.in_(sa.select(ix_flow.c.flow_id))))
-            connection.execute(sa.insert(ix_kept).from_select([column.name for column in ix_kept.c], newer))
-            index_tables.drop_all(connection, [table for table in index_tables.sorted_tables if table is not ix_kept])
-            index_tables.create_all(connection)
-            connection.execute(sa.insert(ix_meta).values(name="state", value=self._rebuilding))
-
-    def ready(self) -> None:
-        """Nothing changes where somebody else began after this one did: he empties and fills it."""
-        mine = (ix_meta.c.name == "state", ix_meta.c.value == self._rebuilding)
-        with self._database.index_writing() as connection:
-            if connection.execute(sa.update(ix_meta).where(*mine).values(value=_READY)).rowcount == 1:
-                connection.execute(sa.delete(ix_kept))
 
     def check(self) -> None:
         """Raises: IndexMissing."""
         with self._database.index() as connection:
-            self._check_ready(connection)
+            check_ready(connection)
 
     # ---- the store's side -------------------------------------------------------------------------------------------
     def copy(self, flow_id: str) -> Copy | None:
@@ -167,30 +68,26 @@ class SqlIndex:
             return None
         return Copy(flow_id, StatePlace(row.owner, row.path), row.etag, bytes(row.log), row.head)
 
-    def kept(self, flow_id: str) -> Copy | None:
-        """While a rebuild runs: the copy from before it."""
-        with self._database.index() as connection:
-            row = connection.execute(sa.select(ix_kept).where(ix_kept.c.flow_id == flow_id)).one_or_none()
-        if row is None:
-            return None
-        return Copy(flow_id, StatePlace(row.owner, row.path), row.etag, bytes(row.log), row.head)
-
     def put(self, connection: Connection, loaded: Loaded, log: bytes, etag: str) -> None:
         """Every row of one flow, made new. ``log`` are the bytes that ``loaded`` was read from."""
-        flow = loaded.flow
-        for table in (ix_flow, ix_file, ix_link, ix_person):
-            connection.execute(sa.delete(table).where(table.c.flow_id == flow.id))
-        connection.execute(sa.insert(ix_flow).values(_flow_row(loaded, log, etag)))
-        for table, rows in (
-            (ix_file, _file_rows(flow)),
-            (ix_link, self._link_rows(flow)),
-            (ix_person, _person_rows(flow)),
-        ):
+        self.put_all(connection, [Row(loaded, log, etag)])
+
+    def put_all(self, connection: Connection, flows: Sequence[Row]) -> None:
+        """The same for many flows: a few statements for all of them."""
+        for table in _TABLES:
+            connection.execute(sa.delete(table).where(table.c.flow_id.in_([row.loaded.flow.id for row in flows])))
+        each: Iterable[tuple[sa.Table, list[dict[str, Any]]]] = (
+            (ix_flow, [_flow_row(*row) for row in flows]),
+            (ix_file, [made for row in flows for made in _file_rows(row.loaded.flow)]),
+            (ix_link, [made for row in flows for made in self._link_rows(row.loaded.flow)]),
+            (ix_person, [made for row in flows for made in _person_rows(row.loaded.flow)]),
+        )
+        for table, rows in each:
             if rows:
                 connection.execute(sa.insert(table), rows)
 
     def remove(self, connection: Connection, flow_id: str) -> None:
-        for table in (ix_flow, ix_file, ix_link, ix_person):
+        for table in _TABLES:
             connection.execute(sa.delete(table).where(table.c.flow_id == flow_id))
 
     def flow_ids(self) -> list[str]:
@@ -250,8 +147,9 @@ class SqlIndex:
         return [row.flow_id for row in self._all(wanted.order_by(ix_flow.c.flow_id))]
 
     def running(self) -> Sequence[str]:
-        ended = [str(state) for state in FlowState if state.is_ended]
-        rows = self._all(sa.select(ix_flow.c.flow_id).where(ix_flow.c.state.not_in(ended)).order_by(ix_flow.c.flow_id))
+        rows = self._all(
+            sa.select(ix_flow.c.flow_id).where(ix_flow.c.state.not_in(_ENDED)).order_by(ix_flow.c.flow_id)
+        )
         return [row.flow_id for row in rows]
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:
@@ -275,18 +173,13 @@ class SqlIndex:
 
     def _one(self, wanted: sa.Select[Any]) -> Any:
         with self._database.index() as connection:
-            self._check_ready(connection)
+            check_ready(connection)
             return connection.execute(wanted).first()
 
     def _all(self, wanted: sa.Select[Any]) -> Sequence[Any]:
         with self._database.index() as connection:
-            self._check_ready(connection)
+            check_ready(connection)
             return connection.execute(wanted).all()
-
-    def _check_ready(self, connection: Connection) -> None:
-        state = connection.execute(sa.select(ix_meta.c.value).where(ix_meta.c.name == "state")).scalar_one_or_none()
-        if state != _READY:
-            raise IndexMissing
 
 
 def _flow_row(loaded: Loaded, log: bytes, etag: str) -> dict[str, Any]:

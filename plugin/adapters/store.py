@@ -371,52 +371,27 @@ class Store:
                 self._commit(read, Stored(copy.etag if copy else "", None), {})
 
     # ---- rebuild ----------------------------------------------------------------------------------------------------
-    def begin_rebuild(self) -> None:
-        self._index.begin()
-
-    def end_rebuild(self) -> None:
-        self._index.ready()
-
-    def acknowledged(self) -> Mapping[str, StatePlace]:
-        """Every flow that the vault knows, and where its state file lay."""
-        return {anchor.flow_id: anchor.place for anchor in self._vault.anchors()}
-
-    def creator_of(self, flow_id: str, place: StatePlace, state: bytes) -> str | None:
-        """Who launched it; None once he was erased. Raises: ChainBroken."""
-        salts = self._vault.salts(flow_id)
-        if not salts:
-            salts = unwrap_salts(self._keys, flow_id, self._host.salts(place) or b"")
-        return self._reader.read(flow_id, state, salts, place).loaded.flow.creator.user.value
-
     def take_in(self, flow_id: str, place: StatePlace, state: bytes, etag: str, file_id: str) -> None:
-        """Fills the index from one state file. Raises: ChainBroken, where the vault's head is not in it."""
-        anchor = self._vault.anchor(flow_id)
-        if anchor is None:
-            with self._leases.hold(flow_id):
+        """Fills the index from one state file, under its lease; what came into it after the head that the vault knows
+        is acknowledged. Raises: ChainBroken, where that head is not in it; HostBusy, where the vault moved on."""
+        with self._leases.hold(flow_id):
+            anchor = self._vault.anchor(flow_id)
+            if anchor is None:
                 self._adopted(flow_id, place, state, etag, file_id)
-            return
-        chain = verified(state, self._keys.public_keys, flow_id)
-        check_anchor(chain, anchor)
-        salts = self._vault.salts(flow_id)
-        late = self._late_salts(chain, anchor, place, salts)
-        read = self._reader.read(flow_id, state, salts | late, place)
-        if not late and (chain.head, place, file_id) == (anchor.head, anchor.place, anchor.file_id):
-            # Nothing for the vault, so no lease: an append in flight would show as an index that is behind.
-            with self._database.index_writing() as index:
-                self._index.put(index, read.loaded, state, etag)
-            return
-        with self._leases.hold(flow_id):
-            if self._vault.anchor(flow_id) == anchor:
-                self._commit(read, Stored(etag, file_id), late)
+                return
+            chain = verified(state, self._keys.public_keys, flow_id)
+            check_anchor(chain, anchor)
+            salts = self._vault.salts(flow_id)
+            late = self._late_salts(chain, anchor, place, salts)
+            self._commit(self._reader.read(flow_id, state, salts | late, place), Stored(etag, file_id), late)
 
-    def restore(self, flow_id: str) -> bool:
-        """A flow that could not be taken in, put right from the copy that the index held before the rebuild."""
-        kept, anchor = self._index.kept(flow_id), self._vault.anchor(flow_id)
-        if kept is None or anchor is None or kept.head != anchor.head:
-            return False
-        with self._leases.hold(flow_id):
-            self._refreshed(flow_id, kept)
-        return True
+    def restore(self, kept: Copy) -> None:
+        """A flow that could not be taken in, put right from a copy that the vault's head proves.
+
+        Raises: ChainBroken, Unavailable.
+        """
+        with self._leases.hold(kept.flow_id):
+            self._refreshed(kept.flow_id, kept)
 
     # ---- both tables ------------------------------------------------------------------------------------------------
     def _commit(self, read: Read, stored: Stored, new_salts: Mapping[str, bytes]) -> None:

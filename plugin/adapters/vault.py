@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,6 +61,19 @@ class SqlVault:
         with self._database.vault() as connection:
             return [_anchor(row) for row in connection.execute(sa.select(heads).order_by(heads.c.flow_id))]
 
+    def anchors_of(self, flow_ids: Collection[str]) -> dict[str, Anchor]:
+        with self._database.vault() as connection:
+            rows = connection.execute(sa.select(heads).where(heads.c.flow_id.in_(flow_ids)))
+            return {row.flow_id: _anchor(row) for row in rows}
+
+    def salts_of(self, flow_ids: Collection[str]) -> dict[str, dict[str, bytes]]:
+        """Flow -> person -> salt; a flow without any is missing."""
+        found: dict[str, dict[str, bytes]] = {}
+        with self._database.vault() as connection:
+            for row in connection.execute(sa.select(salts).where(salts.c.flow_id.in_(flow_ids))):
+                found.setdefault(row.flow_id, {})[row.person] = bytes(row.salt)
+        return found
+
     def put_anchor(self, connection: Connection, anchor: Anchor) -> None:
         """A place or file id that is known already is kept where ``anchor`` has none."""
         values = {
@@ -82,8 +95,17 @@ class SqlVault:
             return {row.person: bytes(row.salt) for row in rows}
 
     def put_salts(self, connection: Connection, flow_id: str, new: Mapping[str, bytes]) -> None:
-        for person, salt in new.items():
-            connection.execute(sa.insert(salts).values(flow_id=flow_id, person=person, salt=salt))
+        self.put_salts_of(connection, {flow_id: new})
+
+    def put_salts_of(self, connection: Connection, new: Mapping[str, Mapping[str, bytes]]) -> None:
+        """Of many flows, in one statement."""
+        rows = [
+            {"flow_id": flow_id, "person": person, "salt": salt}
+            for flow_id, persons in new.items()
+            for person, salt in persons.items()
+        ]
+        if rows:
+            connection.execute(sa.insert(salts), rows)
 
     def forget_salt(self, flow_id: str, person: str) -> None:
         """That person's values can be read by nobody any more (but by whoever has a copy of the salt)."""

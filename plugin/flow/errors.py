@@ -20,6 +20,7 @@
         ├── HostBusy            the file is locked, or the flow is held by somebody else
         ├── HostFull            no room is left on the host (507 there)
         └── IndexMissing        the index is being rebuilt
+            └── RebuildElsewhere  by somebody else, who is at it now
 
 ``permanent`` tells a caller whether trying again can help. Nothing in ``values`` is secret: it is shown to people.
 """
@@ -122,4 +123,16 @@ class HostFull(Unavailable):
 
 
 class IndexMissing(Unavailable):
+    """``done`` of ``total`` flows are in it again; both 0 where nobody knows."""
+
     code = "index-missing"
+
+    def __init__(self, done: int = 0, total: int = 0, retry_after_s: int | None = None) -> None:
+        super().__init__()
+        self.done, self.total = done, total
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s
+
+
+class RebuildElsewhere(IndexMissing):
+    """Another process is rebuilding it at this moment."""

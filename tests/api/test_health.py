@@ -331,13 +331,13 @@ def test_a_link_that_cannot_be_looked_up_yet_is_a_page_for_people_that_tries_aga
     link = scene.world.link(flow_id, "un@")
     scene.world.settled(flow_id)
     with scene.being(*MAINTENANCE):
-        scene.world.office.ctx.flows.begin_rebuild()
+        scene.world.lose_index()
         page = link.get("", headers={"Accept-Language": "en"})
         assert (page.status_code, page.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
         assert "tries again by itself in 10 seconds" in page.text
         assert "index-missing" in scene.health().values()
         assert_later(link.get("flow.json"), "index-missing", "en cours de reconstruction")
-    until(lambda: link.get("").status_code == 200)
+    until(lambda: link.get("").status_code == 200, within_s=60)
 
 
 def test_one_flow_that_the_host_cannot_serve_holds_up_no_other_after_a_start(scene: Scene, alice: Browser) -> None:

@@ -7,10 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
-from plugin.actions.rebuild import rebuild
 from plugin.adapters.dav import DavFiles
 from plugin.ports import Written
-from tests.world import Browser, World, pdf
+from tests.world import Browser, World, pdf, until
 
 
 def launched(world: World, alice: Browser, documents: int = 1) -> tuple[str, str]:
@@ -71,8 +70,8 @@ def test_a_folder_renamed_before_somebody_signs_takes_the_flow_along(
     assert world.dav("alice", "PROPFIND", there).status_code == 404
     ctx = world.office.ctx
     before = ctx.flows.load(flow_id)
-    report = rebuild(ctx.files, ctx.directory, ctx.flows)
-    assert flow_id not in {skipped.flow_id for skipped in report.skipped}
+    world.lose_index()
+    until(lambda: world.knows(flow_id), within_s=60)
     assert ctx.flows.load(flow_id) == before
 
 

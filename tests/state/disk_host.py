@@ -24,8 +24,13 @@ class DiskFiles:
     def by_id(self, _user: str, _file_id: str) -> FileInfo | None:
         return None
 
-    def find_by_name(self, _user: str, _name: str) -> list[FileInfo] | None:
-        return None
+    def find_by_name(self, user: str, name: str) -> list[FileInfo] | None:
+        found = sorted((self._root / user).rglob(name))
+        return [self._info(path, str(path.relative_to(self._root / user))) for path in found]
+
+    def stat(self, user: str, path: str) -> FileInfo | None:
+        target = self._root / user / path
+        return self._info(target, path) if target.exists() else None
 
     def read(self, user: str, path: str) -> bytes | None:
         try:
@@ -61,6 +66,24 @@ class DiskFiles:
 
     def make_folder(self, user: str, path: str) -> None:
         (self._root / user / path).mkdir(parents=True, exist_ok=True)
+
+    def plant(self, path: str, data: bytes, user: str = "alice") -> None:
+        """Somebody writes past the product."""
+        self.write(user, path, data)
+
+    def _info(self, there: Path, path: str) -> FileInfo:
+        status = there.stat()
+        return FileInfo(
+            file_id=str(status.st_ino),
+            path=path,
+            name=there.name,
+            size_bytes=status.st_size,
+            etag="" if there.is_dir() else hashlib.sha256(there.read_bytes()).hexdigest(),
+            mime="application/octet-stream",
+            is_folder=there.is_dir(),
+            modified_at=NOW,
+            can_write=True,
+        )
 
 
 def opened(folder: Path) -> World:

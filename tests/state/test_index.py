@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from plugin.actions.rebuild import Report, rebuild
-from plugin.adapters.index import index_tables
+from plugin.adapters.index_tables import index_tables
 from plugin.adapters.sql import Database, heads, salts
 from plugin.flow.errors import HostUnavailable, IndexMissing
 from plugin.flow.events import MailAccepted
@@ -42,7 +42,7 @@ def dump(world: World) -> dict[str, list[tuple[object, ...]]]:
 
 
 def rebuilt(world: World) -> Report:
-    return rebuild(world.files, People(), world.store)
+    return rebuild(world.files, People(), world.adopter)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def _delete_index(world: World, *, whole: bool) -> None:
 def test_an_index_deleted_under_a_running_process_is_noticed_and_rebuilt(busy: World, whole: bool) -> None:
     before = dump(busy)
     _delete_index(busy, whole=whole)
-    assert busy.index.is_missing()
+    assert busy.refill.is_missing()
     for look_up in (
         lambda: busy.index.link("0" * 64),
         lambda: busy.index.due(NOW, 1),
@@ -126,7 +126,7 @@ def test_an_index_deleted_under_a_running_process_is_noticed_and_rebuilt(busy: W
             look_up()
     assert busy.files.stat("alice", place(flow_id(9)).folder) is None
     assert rebuilt(busy).flows == 5
-    assert not busy.index.is_missing()
+    assert not busy.refill.is_missing()
     assert dump(busy) == before
 
 
@@ -136,7 +136,7 @@ def test_an_index_deleted_at_rest_is_missing_at_the_next_start(busy: World, whol
     busy.close()
     _delete_index(busy, whole=whole)
     again = World(busy.data, busy.files)
-    assert again.index.is_missing()
+    assert again.refill.is_missing()
     rebuilt(again)
     assert dump(again) == before
     again.close()
@@ -154,21 +154,10 @@ def test_an_index_deleted_between_load_and_append_loses_no_event(busy: World) ->
 
 
 def test_while_it_is_rebuilt_it_is_missing(busy: World) -> None:
-    busy.store.begin_rebuild()
-    assert busy.index.is_missing()
+    busy.adopter.begin_rebuild()
+    assert busy.refill.is_missing()
     with pytest.raises(IndexMissing):
         busy.store.load(FLOW_ID)
-
-
-def test_of_two_rebuilds_at_once_the_one_that_ends_first_does_not_open_a_half_filled_index(busy: World) -> None:
-    other = World(busy.data, busy.files, only_instance=False)
-    busy.store.begin_rebuild()
-    other.store.begin_rebuild()
-    busy.store.end_rebuild()
-    assert busy.index.is_missing()
-    other.store.end_rebuild()
-    assert not busy.index.is_missing()
-    other.close()
 
 
 # ---- rebuild --------------------------------------------------------------------------------------------------------
@@ -269,7 +258,8 @@ def test_the_proof_outlives_a_rebuild_that_did_not_end(busy: World, damage: str)
     with pytest.raises(HostUnavailable):
         rebuilt(busy)
     busy.files.failing = None
-    busy.store.begin_rebuild()
+    busy.adopter.begin_rebuild()
+    busy.adopter.leave_rebuild()
     again = World(busy.data, busy.files)
     assert rebuilt(again).restored == (flow_id(3),)
     assert again.state(flow_id(3)) == state
@@ -320,7 +310,7 @@ def test_without_any_copy_what_is_not_what_was_written_is_left_out_and_said(busy
 
 def test_flows_of_somebody_whom_the_platform_does_not_list_are_found_at_their_known_place(busy: World) -> None:
     before = dump(busy)
-    assert rebuild(busy.files, People(("bob",)), busy.store) == Report(5, (), 0)
+    assert rebuild(busy.files, People(("bob",)), busy.adopter) == Report(5, (), 0)
     assert dump(busy) == before
 
 
@@ -339,7 +329,7 @@ def test_a_host_that_does_not_answer_leaves_the_index_missing(busy: World) -> No
     with pytest.raises(HostUnavailable):
         rebuilt(busy)
     busy.files.failing = None
-    assert busy.index.is_missing()
+    assert busy.refill.is_missing()
     assert rebuilt(busy).flows == 5
 
 

@@ -42,7 +42,7 @@ def test_a_flow_is_launched_acted_on_restored_and_rebuilt(remote: World) -> None
     loaded = remote.act(FLOW_ID, approval("r2"), "recipient:r2")
     assert types(loaded)[-1] == "flow.completed"
     before = dump(remote)
-    assert rebuild(remote.files, People(), remote.store).flows == 1
+    assert rebuild(remote.files, People(), remote.adopter).flows == 1
     assert dump(remote) == before
     assert remote.store.refresh(FLOW_ID) == loaded
     assert dump(remote) == before

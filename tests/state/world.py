@@ -14,9 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from pdfops.signer import KeySigner
+from plugin.adapters.adoption import Adoption
 from plugin.adapters.index import SqlIndex
 from plugin.adapters.keys import Keys
 from plugin.adapters.leases import Leases
+from plugin.adapters.refill import Refill
 from plugin.adapters.sql import Database
 from plugin.adapters.store import Store
 from plugin.adapters.vault import SqlVault
@@ -67,7 +69,8 @@ class SameAccounts:
 
 @dataclass
 class FaultyFiles(MemoryFiles):
-    """``before_write`` and ``after_write`` are called once with the path of a PUT; what they raise, it answers."""
+    """``before_write`` and ``after_write`` are called once with the path of a PUT, ``before_read`` with that of every
+    GET; what they raise, it answers."""
 
     before_write: Callable[[str, bytes], None] | None = None
     after_write: Callable[[str, bytes], None] | None = None
@@ -75,9 +78,15 @@ class FaultyFiles(MemoryFiles):
     refuses_conditions: bool = False
     """As Apache does for a second after a write: its ETag is weak then, and matches nothing."""
     writes: list[str] = field(default_factory=list)
+    before_read: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
+
+    def read_with_etag(self, user: str, path: str) -> tuple[bytes, str] | None:
+        if self.before_read is not None:
+            self.before_read(path)
+        return super().read_with_etag(user, path)
 
     def write(
         self,
@@ -101,6 +110,12 @@ class FaultyFiles(MemoryFiles):
             hook(path, data)
         return Written(written.etag, written.file_id, written.sha256 if self.hashes_writes else None)
 
+    def copy(self) -> FaultyFiles:
+        """A host of its own that holds the same, under the same ids."""
+        other = FaultyFiles()
+        other._nodes = {user: dict(area) for user, area in self._nodes.items()}
+        return other
+
     def plant(self, path: str, data: bytes, user: str = "alice") -> None:
         """Somebody writes past the product."""
         super().write(user, path, data)
@@ -122,6 +137,7 @@ class World:
         database: Database | None = None,
     ) -> None:
         self.data = data
+        self.now_s = 1_000_000.0
         self.files = files if files is not None else FaultyFiles()
         self.database = database if database is not None else Database.in_folder(data)
         self.vault = SqlVault(self.database, only_instance=only_instance)
@@ -131,9 +147,11 @@ class World:
         self.leases = Leases(self.database, self.keys.instance_id, only_instance=only_instance, wait_s=5)
         self.index = SqlIndex(self.database, self.keys.link_key, self.vault.postponed)
         self.store = Store(self.files, self.database, self.keys, self.vault, self.index, self.leases, SameAccounts())
-        if self.index.is_missing() and not self.vault.anchors():
-            self.index.begin()
-            self.index.ready()
+        self.refill = Refill(self.database, only_instance=only_instance, clock=lambda: self.now_s)
+        self.adopter = Adoption(self.files, self.database, self.keys, self.vault, self.index, self.refill, self.store)
+        if self.refill.is_missing() and not self.vault.anchors():
+            self.refill.begin()
+            self.refill.ready()
 
     def close(self) -> None:
         self.leases.close()
