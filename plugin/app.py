@@ -406,6 +406,7 @@ def _flask(office: Office, patience_s: float) -> Flask:
         lifecycle,
         events,
         api_flows.api,
+        api_flows.launches,
         api_host.api,
         api_link.api,
         pages.pages,

@@ -469,6 +469,10 @@ class Vault(Protocol):
         """Noted before the first folder is made, so that a crash leaves nothing behind."""
         ...
 
+    def prolong_launch(self, flow_id: str, now: datetime) -> None:
+        """It is still on its way: the hour begins anew."""
+        ...
+
     def give_up_launch(self, flow_id: str) -> None:
         """It failed: from now on it is one of the cut-off ones."""
         ...
@@ -478,7 +482,8 @@ class Vault(Protocol):
         ...
 
     def cut_off_launches(self, now: datetime) -> Sequence[LaunchAttempt]:
-        """Failed ones, those of an earlier boot, those begun an hour ago; never of a flow whose first line counts."""
+        """Failed ones, those of an earlier boot, those of which nothing was heard for an hour; never of a flow whose
+        first line counts."""
         ...
 
     def mark_opened(self, flow_id: str, recipient: str, round_: int, now: datetime) -> None:
@@ -500,6 +505,14 @@ class Vault(Protocol):
 
     def attempts(self, flow_id: str) -> Mapping[str, tuple[int, str]]:
         """work -> (failed attempts so far, reason of the last)."""
+        ...
+
+    def prolong(self, flow_id: str, work: str, now: datetime, ttl_s: int, word: str) -> None:
+        """The holder of a claim keeps it for longer, and leaves word of how far it is."""
+        ...
+
+    def word(self, flow_id: str, work: str, now: datetime) -> str | None:
+        """What the holder of a claim left, "" where nothing; None where nobody holds it."""
         ...
 
     def release(self, flow_id: str, work: str) -> None: ...

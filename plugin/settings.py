@@ -105,7 +105,7 @@ class Settings(BaseModel):
     default_language: Literal["en", "fr"] = "fr"
     default_time_zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Paris"
     collection_limit_bytes: Annotated[int, Field(ge=1_000, le=500_000_000)] = 15_000_000
-    validation_file_limit_bytes: Annotated[int, AfterValidator(_none_or_a_megabyte)] = 500_000_000
+    validation_file_limit_bytes: Annotated[int, AfterValidator(_none_or_a_megabyte)] = 10_000_000_000
     max_documents: Annotated[int, Field(ge=1, le=MAX_DOCUMENTS)] = MAX_DOCUMENTS
     max_recipients: Annotated[int, Field(ge=1, le=MAX_RECIPIENTS)] = MAX_RECIPIENTS
     groups_validation: tuple[str, ...] = ()

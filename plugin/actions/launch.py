@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,30 +10,26 @@ from datetime import datetime
 from uuid import UUID
 
 from pdfops.errors import PdfError
-from pdfops.fields import Place
-from pdfops.inspect import Inspection
-from pdfops.seal import SealOrder
 from plugin.actions.context import Context
-from plugin.actions.may_launch import check_may_launch, check_size
+from plugin.actions.may_launch import check_may_launch
 from plugin.actions.names import clean_line, stem_of
 from plugin.actions.papers import unusable
-from plugin.actions.revisions import kept_at_home, revision_folder, store_first
+from plugin.actions.pinning import Pins, field_prefix, papers, pin, to_pin
+from plugin.actions.progress import CLAIM_TTL_S, Telling, claim_of
+from plugin.actions.revisions import kept_at_home, revision_folder
 from plugin.failpoints import reach
 from plugin.flow.commands import Launch
 from plugin.flow.decide import decide
 from plugin.flow.errors import HostBusy, HostUnavailable, Invalid, Unavailable, UnusableDocument
 from plugin.flow.events import AskedRecipient, AskedStep, PinnedDocument
 from plugin.flow.launch_rules import check_launch
-from plugin.flow.model import CREATOR, MILLION, Creator, Kind, PageSize, Personal, Placement, Role
+from plugin.flow.model import CREATOR, MILLION, Creator, Kind, Personal, Placement, Role
 from plugin.ports import FileInfo, LaunchAttempt, Loaded, Person, StatePlace
 from plugin.runtime import runtime
 
 TWIN_WAIT_S = 10.0
 TWIN_ASK_EVERY_S = 0.05
 """A request whose twin is being served waits for its answer."""
-
-CLAIM_TTL_S = 60
-"""How long a launch with an Idempotency-Key keeps out its twin, should this process die."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +82,7 @@ def launch(ctx: Context, user: str, order: Order) -> Loaded:
     reach("launch-received")
     if order.request_key is None:
         return _launch(ctx, user, order)
-    key = f"launch:{order.request_key}"
+    key = claim_of(order.request_key)
     deadline = runtime().monotonic() + TWIN_WAIT_S
     while True:
         claimed = ctx.vault.claim(user, key, ctx.clock(), CLAIM_TTL_S)
@@ -102,7 +97,7 @@ def launch(ctx: Context, user: str, order: Order) -> Loaded:
             if claimed:
                 ctx.vault.release(user, key)
         if runtime().monotonic() > deadline:
-            raise HostBusy("flow-busy")
+            raise HostBusy("still-launching")
         runtime().pause(TWIN_ASK_EVERY_S)
 
 
@@ -111,19 +106,22 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
     check_may_launch(ctx, creator, order.kind, len(order.file_ids), len(order.recipients))
     flow_id = new_flow_id(ctx.clock())
     chosen = [_choose(ctx, user, number, file_id) for number, file_id in enumerate(order.file_ids)]
-    contents = _contents(ctx, user, order, chosen)
-    plan = _plan(ctx, flow_id, creator, order, chosen, contents)
+    found = papers(ctx, user, order.kind, chosen)
+    homes = kept_at_home(ctx, user, chosen)
+    documents = tuple(to_pin(n, paper, home) for n, (paper, home) in enumerate(zip(found, homes, strict=True)))
+    plan = _plan(ctx, flow_id, creator, order, documents)
     check_launch(plan, ctx.clock())
     _check_glyphs(ctx, plan)
-    homes = kept_at_home(ctx, user, chosen)
     folders = [revision_folder("" if home else info.folder, flow_id) for info, home in zip(chosen, homes, strict=True)]
     attempt = LaunchAttempt(flow_id, user, tuple(dict.fromkeys(folders)))
     ctx.vault.begin_launch(attempt, ctx.clock())
     reach("launch-noted")
     try:
+        telling = Telling(ctx, user, flow_id, order.request_key, sum(paper.size_bytes for paper in found))
+        pins = Pins(user, flow_id, order.kind, plan.placements, telling, telling.copying)
         pinned = tuple(
-            _pin(ctx, user, plan, document, content, folder, at_home)
-            for document, content, folder, at_home in zip(plan.documents, contents, folders, homes, strict=True)
+            pin(ctx, pins, document, paper, folder)
+            for document, paper, folder in zip(documents, found, folders, strict=True)
         )
         command = replace(plan, documents=pinned)
         place, now = StatePlace(user, f"{folders[0]}/flow.jsonl"), ctx.clock()
@@ -164,74 +162,11 @@ def _choose(ctx: Context, user: str, number: int, file_id: str) -> FileInfo:
     return info
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    data: bytes
-    sha256: str
-    inspection: Inspection | None
-
-
-def _contents(ctx: Context, user: str, order: Order, chosen: list[FileInfo]) -> list[_Content]:
-    """Reads every document. A signature's collection is limited by the bytes that were really read."""
-    contents = []
-    total = 0
-    for info in chosen:
-        if order.kind is Kind.VALIDATION:
-            check_size(ctx, info, info.size_bytes)
-        data = ctx.files.read(user, info.path)
-        reach("document-read")
-        if data is None:
-            raise UnusableDocument("no-such-file", info.file_id, info.name)
-        inspection = None
-        if order.kind is Kind.VALIDATION:
-            check_size(ctx, info, len(data))
-            inspection = _pages_to_show(ctx, data)
-        else:
-            total += len(data)
-            if total > ctx.limits.collection_bytes:
-                raise UnusableDocument(
-                    "over-the-limit", info.file_id, info.name, limit_mb=ctx.limits.collection_bytes // 1_000_000
-                )
-            try:
-                inspection = ctx.workshop.inspect(data)
-                ctx.workshop.check_renders(data, inspection.pages)
-            except PdfError as error:
-                raise unusable(error, info.file_id, info.name) from error
-        contents.append(_Content(data, hashlib.sha256(data).hexdigest(), inspection))
-    return contents
-
-
-def _pages_to_show(ctx: Context, data: bytes) -> Inspection | None:
-    """A validation takes any file; one that is a readable PDF is also shown page by page."""
-    if not data.startswith(b"%PDF-") or len(data) > ctx.limits.collection_bytes:
-        return None
-    try:
-        return ctx.workshop.inspect(data)
-    except PdfError:
-        return None
-
-
-def _plan(
-    ctx: Context, flow_id: str, creator: Person, order: Order, chosen: list[FileInfo], contents: list[_Content]
-) -> Launch:
-    documents = tuple(
-        PinnedDocument(
-            n=number,
-            file_id=info.file_id,
-            name=Personal(CREATOR, info.name),
-            folder=Personal(CREATOR, info.folder),
-            size_bytes=len(content.data),
-            mime=info.mime,
-            sha256=content.sha256,
-            pages=content.inspection.pages if content.inspection else None,
-            page_sizes=_page_sizes(content.inspection) if content.inspection else (),
-            prepared_sha256=None,
-            kept_at_home=False,
-        )
-        for number, (info, content) in enumerate(zip(chosen, contents, strict=True))
-    )
+def _plan(ctx: Context, flow_id: str, creator: Person, order: Order, documents: tuple[PinnedDocument, ...]) -> Launch:
     recipients = tuple(_asked(ctx, creator, order, number, asked) for number, asked in enumerate(order.recipients))
-    title = clean_line(order.title or "") or clean_line(stem_of(chosen[0].name) if chosen else "") or "…"
+    title = (
+        clean_line(order.title or "") or clean_line(stem_of(documents[0].name.value or "") if documents else "") or "…"
+    )
     return Launch(
         flow_id=flow_id,
         kind=order.kind,
@@ -290,7 +225,7 @@ def _placement(
         raise Invalid(f"placements[{number}].recipient", "no-such-recipient")
     recipient = recipients[spot.recipient].id
     return Placement(
-        field=f"{_field_prefix(flow_id)}_{number}",
+        field=f"{field_prefix(flow_id)}_{number}",
         document=spot.document,
         page=spot.page,
         recipient=recipient,
@@ -313,48 +248,6 @@ def forget(ctx: Context, attempt: LaunchAttempt) -> None:
     for folder in attempt.folders:
         ctx.files.delete(attempt.owner, folder)
     ctx.vault.end_launch(attempt.flow_id)
-
-
-def _pin(
-    ctx: Context, user: str, plan: Launch, document: PinnedDocument, content: _Content, folder: str, at_home: bool
-) -> PinnedDocument:
-    """The exact content is kept beside the document: prepared with all its fields, or as it is for a validation."""
-    data = content.data
-    is_signed = content.inspection is not None and content.inspection.signatures > 0
-    certifies = ctx.certifies and plan.kind is not Kind.VALIDATION and not is_signed
-    if plan.kind is not Kind.VALIDATION:
-        places = [
-            Place(field=p.field, recipient=p.recipient, page=p.page, x=p.x, y=p.y, w=p.w, h=p.h, with_text=p.with_text)
-            for p in plan.placements
-            if p.document == document.n
-        ]
-        try:
-            data = _certified(ctx, plan, data, places) if certifies else ctx.workshop.prepare(data, places)
-        except PdfError as error:
-            raise unusable(error, document.file_id, document.name.value or "") from error
-    sha256 = store_first(ctx, user, folder, data)
-    reach("prepared-stored")
-    prepared = sha256 if plan.kind is not Kind.VALIDATION else None
-    return replace(document, prepared_sha256=prepared, kept_at_home=at_home, certified=certifies or None)
-
-
-def _certified(ctx: Context, plan: Launch, data: bytes, places: list[Place]) -> bytes:
-    """Prepared, and certified by the organisation: only the fields that are there may be filled in from now on."""
-    field = f"{_field_prefix(plan.flow_id)}_certification"
-    order = SealOrder(
-        fields=(field,),
-        ink=b"",
-        name=ctx.identity.organisation,
-        reason="",
-        signing_time=ctx.clock(),
-        certifies=True,
-    )
-    lasting = ctx.lasting.for_one_act().for_now() if ctx.lasting is not None else None
-    return ctx.workshop.seal(ctx.workshop.prepare(data, places, field), order, ctx.signer, lasting)
-
-
-def _field_prefix(flow_id: str) -> str:
-    return f"Parapheur_{flow_id.replace('-', '')[-16:]}"
 
 
 def _check_glyphs(ctx: Context, plan: Launch) -> None:
@@ -385,15 +278,6 @@ def _check_glyphs(ctx: Context, plan: Launch) -> None:
 def _display_name(recipient: AskedRecipient) -> str:
     parts = [part.value for part in (recipient.first_name, recipient.last_name) if part and part.value]
     return " ".join(parts) or (recipient.email.value or "" if recipient.email else "")
-
-
-def _page_sizes(inspection: Inspection) -> tuple[PageSize, ...]:
-    sizes: list[PageSize] = []
-    for page, (width_pt, height_pt) in enumerate(inspection.page_sizes_pt, start=1):
-        width, height = round(width_pt * 1000), round(height_pt * 1000)
-        if not sizes or (sizes[-1].width_mpt, sizes[-1].height_mpt) != (width, height):
-            sizes.append(PageSize(page, width, height))
-    return tuple(sizes)
 
 
 def _text(person: str, value: str | None) -> Personal | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import structlog
@@ -87,6 +88,35 @@ def fetch(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> byte
             return data
     _check_in_reach(ctx, loaded, document)
     raise HostUnavailable("revision-missing", n=document.n)
+
+
+@contextmanager
+def opened(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> Iterator[Iterator[bytes]]:
+    """The same for a revision of any size, piece by piece and past the cache. Its last piece comes only when all of it
+    was what its hash says; else HostUnavailable("revision-missing") is raised in its place.
+
+    Raises: as ``fetch``.
+    """
+    for folder in _places(ctx, loaded, document):
+        with ctx.files.open_stream(loaded.place.owner, f"{folder}/{sha256}") as stream:
+            if stream is not None:
+                yield _checked(stream.pieces, document, sha256)
+                return
+    _check_in_reach(ctx, loaded, document)
+    raise HostUnavailable("revision-missing", n=document.n)
+
+
+def _checked(pieces: Iterator[bytes], document: Document, sha256: str) -> Iterator[bytes]:
+    running, held = hashlib.sha256(), b""
+    for piece in pieces:
+        running.update(piece)
+        if held:
+            yield held
+        held = piece
+    if running.hexdigest() != sha256:
+        log.warning("revision.altered", n=document.n)
+        raise HostUnavailable("revision-missing", n=document.n)
+    yield held
 
 
 def _check_in_reach(ctx: Context, loaded: Loaded, document: Document) -> None:

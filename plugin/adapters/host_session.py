@@ -9,7 +9,6 @@ time as long as it comes at a pace. It asks nothing while its ``Line`` says that
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final, Protocol
@@ -20,6 +19,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from plugin.flow.errors import HostUnavailable
 from plugin.patience import give_back, left_s, waiting
+from plugin.runtime import runtime
 
 Timeout = tuple[float, float]
 """Connect and read, in seconds."""
@@ -123,12 +123,12 @@ def pieces_of(response: requests.Response, stall_s: float) -> Iterator[bytes]:
     cut off.
     """
     waited_s, came = 0.0, 0
-    last = time.monotonic()
+    last = runtime().monotonic()
     try:
         while True:
-            begun = time.monotonic()
+            begun = runtime().monotonic()
             piece = response.raw.read1(_LARGE_PIECE)
-            now = time.monotonic()
+            now = runtime().monotonic()
             waited_s, came = waited_s + now - begun, came + len(piece)
             give_back(now - last)
             last = now

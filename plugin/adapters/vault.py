@@ -144,6 +144,11 @@ class SqlVault:
                 )
             )
 
+    def prolong_launch(self, flow_id: str, now: datetime) -> None:
+        with self._database.vault_writing() as connection:
+            mine = (claims.c.flow_id == flow_id, claims.c.work == _LAUNCH, claims.c.until != "")
+            connection.execute(sa.update(claims).where(*mine).values(until=instant(now + _LAUNCH_WITHIN)))
+
     def give_up_launch(self, flow_id: str) -> None:
         with self._database.vault_writing() as connection:
             mine = (claims.c.flow_id == flow_id, claims.c.work == _LAUNCH)
@@ -248,6 +253,17 @@ class SqlVault:
                 sa.select(claims).where(claims.c.flow_id == flow_id, claims.c.attempts > 0)
             ).all()
         return {row.work: (row.attempts, row.reason) for row in rows}
+
+    def prolong(self, flow_id: str, work: str, now: datetime, ttl_s: int, word: str) -> None:
+        key = (claims.c.flow_id == flow_id, claims.c.work == work)
+        values = {"until": instant(now + timedelta(seconds=ttl_s)), "reason": word}
+        with self._database.vault_writing() as connection:
+            connection.execute(sa.update(claims).where(*key).values(values))
+
+    def word(self, flow_id: str, work: str, now: datetime) -> str | None:
+        key = (claims.c.flow_id == flow_id, claims.c.work == work, claims.c.until > instant(now))
+        with self._database.vault() as connection:
+            return connection.execute(sa.select(claims.c.reason).where(*key)).scalar_one_or_none()
 
     def release(self, flow_id: str, work: str) -> None:
         with self._database.vault_writing() as connection:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, request
+from werkzeug.wrappers import Response as BaseResponse
 
 from pdfops.errors import PdfError
 from plugin.actions.acting import load_for
@@ -12,8 +14,8 @@ from plugin.actions.evidence import evidence
 from plugin.actions.hands import troubled_flows
 from plugin.actions.launch import launch
 from plugin.actions.papers import unusable
+from plugin.actions.progress import progress
 from plugin.actions.resume import resume
-from plugin.actions.revisions import fetch
 from plugin.dossier import NotARecord, dossier
 from plugin.flow.decide import check_turn, waits_for
 from plugin.flow.errors import Conflict, NotAvailableYet, NotFound, Unavailable
@@ -22,8 +24,9 @@ from plugin.flow.tokens import request_digest
 from plugin.i18n import translations
 from plugin.ports import Loaded
 from plugin.web.acts import act_of, consent_text
-from plugin.web.bodies import JSON_LIMIT, body, idempotency_key, raw_body
+from plugin.web.bodies import JSON_LIMIT, MAX_KEY, body, idempotency_key, key_digest, raw_body
 from plugin.web.callers import is_admin, user, user_acting, user_token
+from plugin.web.downloads import document_answer
 from plugin.web.headers import attachment, download
 from plugin.web.images import page_answer
 from plugin.web.language import language
@@ -37,6 +40,7 @@ from plugin.web.schemas import (
     FlowList,
     FlowOut,
     FlowSummary,
+    LaunchProgress,
     LaunchRequest,
     LinkFlowOut,
     RefuseRequest,
@@ -46,6 +50,7 @@ from plugin.web.schemas import (
 )
 
 api = Blueprint("flows", __name__, url_prefix="/api/v1/flows")
+launches = Blueprint("launches", __name__, url_prefix="/api/v1/launches")
 
 PAGE_SIZE = 50
 BOXES = ("todo", "sent", "done")
@@ -66,6 +71,15 @@ def create() -> Response:
     answer.status_code = 201
     answer.headers["Location"] = f"/api/v1/flows/{loaded.flow.id}"
     return answer
+
+
+@launches.get("/<key>")
+@user
+@spec.validate(resp=answers(HTTP_200=LaunchProgress), skip_validation=True)
+def launching(key: str) -> Response:
+    """How far the launch is that this user asked for with this Idempotency-Key. Always 200: pages may poll it."""
+    found = progress(office().ctx, g.uid, key_digest(f"launch {g.uid}", key[:MAX_KEY]))
+    return jsonify(LaunchProgress(**asdict(found)).model_dump())
 
 
 @api.get("")
@@ -125,10 +139,9 @@ def as_recipient(flow_id: str) -> Response:
 @api.get("/<flow_id>/documents/<int:n>")
 @user
 @spec.validate(resp=answers(HTTP_200=None), skip_validation=True)
-def document(flow_id: str, n: int) -> Response:
+def document(flow_id: str, n: int) -> BaseResponse:
     loaded, found = _readable_document(flow_id, n)
-    data = fetch(office().ctx, loaded, found, found.current_sha256)
-    return download(data, found.mime if found.pages is None else "application/pdf", found.name.value or "document")
+    return document_answer(loaded, found)
 
 
 @api.get("/<flow_id>/documents/<int:n>/pages/<int:page>")

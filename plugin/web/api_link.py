@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
+from werkzeug.wrappers import Response as BaseResponse
 
-from plugin.actions.revisions import fetch
 from plugin.flow.decide import check_turn
 from plugin.flow.errors import NotAvailableYet, NotFound
 from plugin.flow.model import Document, Recipient
 from plugin.ports import Loaded
 from plugin.web.acts import act_of, consent_text
 from plugin.web.callers import link, link_acting, token_of_link
-from plugin.web.headers import download
+from plugin.web.downloads import document_answer
 from plugin.web.images import page_answer
 from plugin.web.language import language
 from plugin.web.office import office
@@ -38,10 +38,8 @@ def read_link(token: str, loaded: Loaded, recipient: Recipient) -> LinkFlowOut:
 @api.get("/<token>/documents/<int:n>")
 @link
 @spec.validate(resp=answers(HTTP_200=None), skip_validation=True)
-def document(token: str, loaded: Loaded, recipient: Recipient, n: int) -> Response:
-    found = _shown(loaded, recipient, n)
-    data = fetch(office().ctx, loaded, found, found.current_sha256)
-    return download(data, found.mime if found.pages is None else "application/pdf", found.name.value or "document")
+def document(token: str, loaded: Loaded, recipient: Recipient, n: int) -> BaseResponse:
+    return document_answer(loaded, _shown(loaded, recipient, n))
 
 
 @api.get("/<token>/documents/<int:n>/pages/<int:page>")

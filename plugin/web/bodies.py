@@ -26,6 +26,7 @@ MULTIPART_ROOM = 10_000
 """What a form puts around its file."""
 
 MAX_PATH = 200
+MAX_KEY = 255
 
 
 class BadBody(Refused):
@@ -119,6 +120,11 @@ def idempotency_key(act: str) -> str | None:
     given = request.headers.get("Idempotency-Key")
     if not given:
         return None
-    if len(given) > 255:
+    if len(given) > MAX_KEY:
         raise Invalid("Idempotency-Key", "invalid")
+    return key_digest(act, given)
+
+
+def key_digest(act: str, given: str) -> str:
+    """What is kept of an Idempotency-Key."""
     return request_digest(office().secrets.request_key, f"{act} key", given.encode())

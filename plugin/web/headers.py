@@ -6,6 +6,7 @@ import unicodedata
 from urllib.parse import quote
 
 from flask import Flask, Response, request
+from werkzeug.datastructures import Headers
 
 from plugin.actions.names import clean_line
 from plugin.flow.errors import NotFound
@@ -51,8 +52,16 @@ def attachment(name: str) -> str:
 
 def download(data: bytes, mime: str, name: str) -> Response:
     """A file of a flow: always an attachment, of a neutral type unless it is a PDF that was checked by its content."""
-    checked_pdf = mime == "application/pdf" and data.startswith(b"%PDF-")
-    response = Response(data, mimetype="application/pdf" if checked_pdf else "application/octet-stream")
-    response.headers["Content-Disposition"] = attachment(name)
-    response.headers["Content-Security-Policy"] = FILE_POLICY
+    response = Response(data, mimetype=neutral_type(mime, data))
+    as_file(response.headers, name)
     return response
+
+
+def neutral_type(mime: str, start: bytes) -> str:
+    is_checked_pdf = mime == "application/pdf" and start.startswith(b"%PDF-")
+    return "application/pdf" if is_checked_pdf else "application/octet-stream"
+
+
+def as_file(headers: Headers, name: str) -> None:
+    headers["Content-Disposition"] = attachment(name)
+    headers["Content-Security-Policy"] = FILE_POLICY

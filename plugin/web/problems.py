@@ -116,6 +116,8 @@ SENTENCES: dict[str, str] = {
     ),
     "host-busy": _("The file is in use at the moment. Please try again shortly."),
     "flow-busy": _("Somebody else is acting on this workflow right now. Please try again shortly."),
+    "still-launching": _("The documents of this workflow are still being read. Please ask again in a moment."),
+    "document-changing": _("This file is being changed at the moment. Please try again once it is saved."),
     "host-full": _("There is no room left in the owner's files."),
     "read-only": _(
         "The sender can no longer write in the document's folder. Nothing was lost; please try again later."

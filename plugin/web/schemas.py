@@ -421,6 +421,16 @@ class ResumeRequest(Model):
     choice: Literal["continue", "restart", "cancel"]
 
 
+class LaunchProgress(Answer):
+    """How far a launch is that was asked for with an Idempotency-Key. Bytes are those of the documents, and null where
+    it is over in a moment; ``unknown``: none is on its way with that key, or it failed."""
+
+    state: Literal["unknown", "running", "done"]
+    done_bytes: int | None
+    total_bytes: int | None
+    flow_id: str | None
+
+
 class FileFlow(Answer):
     """A flow as the Informations panel of one of its files shows it."""
 

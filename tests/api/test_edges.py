@@ -22,6 +22,7 @@ CACHED = {"pages.built", "pages.icon"}
 VALUES: dict[str, Any] = {
     "flow_id": "01890000-0000-7000-8000-000000000000",
     "token": "A" * 43,
+    "key": "a-key-of-a-launch",
     "n": 0,
     "page": 1,
     "image_format": "png",

@@ -112,7 +112,7 @@ def test_a_flow_is_limited_in_documents_recipients_and_sizes_and_the_refusal_nam
         world.launch(alice, body)
     assert alice.get("me").json()["limits"] == {
         "collection_bytes": 15_000_000,
-        "validation_file_bytes": 500_000_000,
+        "validation_file_bytes": 10_000_000_000,
         "documents": 50,
         "recipients": 200,
     }

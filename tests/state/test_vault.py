@@ -83,3 +83,26 @@ def test_a_launch_whose_first_line_was_acknowledged_is_never_cut_off(world: Worl
     world.launch()
     world.vault.begin_launch(LaunchAttempt(FLOW_ID, "alice", (FOLDER,)), NOW)
     assert world.vault.cut_off_launches(NOW + 3600 * SECOND) == []
+
+
+def test_a_launch_of_which_was_heard_is_not_cut_off(world: World) -> None:
+    for name in "ab":
+        world.vault.begin_launch(LaunchAttempt(name, "alice", (f".flows/{name}",)), NOW)
+    world.vault.give_up_launch("b")
+    for name in "ab":
+        world.vault.prolong_launch(name, NOW + 3000 * SECOND)
+    assert [attempt.flow_id for attempt in world.vault.cut_off_launches(NOW + 3600 * SECOND)] == ["b"]
+    assert [attempt.flow_id for attempt in world.vault.cut_off_launches(NOW + 6600 * SECOND)] == ["a", "b"]
+
+
+def test_a_claim_is_kept_for_longer_and_bears_word_of_how_far_its_work_is(world: World) -> None:
+    assert world.vault.word("alice", "launch:k", NOW) is None
+    assert world.vault.claim("alice", "launch:k", NOW, 60)
+    assert world.vault.word("alice", "launch:k", NOW) == ""
+    world.vault.prolong("alice", "launch:k", NOW + 50 * SECOND, 60, "[1, 2]")
+    assert not world.vault.claim("alice", "launch:k", NOW + 100 * SECOND, 60)
+    assert world.vault.word("alice", "launch:k", NOW + 100 * SECOND) == "[1, 2]"
+    assert world.vault.word("alice", "launch:k", NOW + 110 * SECOND) is None
+    world.vault.release("alice", "launch:k")
+    world.vault.prolong("alice", "launch:k", NOW, 60, "[2, 2]")
+    assert world.vault.word("alice", "launch:k", NOW) is None
