@@ -68,7 +68,10 @@ Work = MailWork | FinishWork | EvidenceWork | TidyWork | ExpireWork | RemindWork
 def owed(flow: Flow, now: datetime) -> list[Work]:
     """In the order in which it should be done."""
     found = [work for due, work in _planned(flow) if due is None or due <= now]
-    return [ExpireWork()] if ExpireWork() in found else found
+    if ExpireWork() in found:
+        return [ExpireWork()]
+    warned = {work.person for work in found if isinstance(work, MailWork) and work.mail is MailKind.EXPIRING}
+    return [work for work in found if not (isinstance(work, RemindWork) and work.recipient in warned)]
 
 
 def due_at(flow: Flow, last: datetime) -> datetime | None:

@@ -8,6 +8,8 @@ from plugin.flow.model import Flow, MailKind, Recipient
 from plugin.flow.times import days_later
 
 WARN_BEFORE = timedelta(days=2)
+APART = timedelta(days=1)
+"""A reminder that would come so shortly before the warning, or after it, is left to the warning."""
 
 
 def warns_at(flow: Flow) -> datetime | None:
@@ -23,7 +25,9 @@ def next_reminder(flow: Flow, recipient: Recipient) -> datetime | None:
     if flow.remind_every_days is None or recipient.invited_at is None or recipient.id in flow.erased:
         return None
     heard = [recipient.reminded_at] if recipient.reminded_at and recipient.reminded_at >= recipient.invited_at else []
-    invited = False
+    if flow.resumed_at is not None and flow.resumed_at >= recipient.invited_at:
+        heard.append(flow.resumed_at)  # there is a mail that says so
+    invited = is_warned = False
     for mail in flow.mails:
         if mail.person != recipient.id or not mail.accepted:
             continue
@@ -32,7 +36,11 @@ def next_reminder(flow: Flow, recipient: Recipient) -> datetime | None:
             heard.append(mail.at)
         elif mail.mail in (MailKind.EXPIRING, MailKind.RESUMED):
             heard.append(mail.at)
+            is_warned = is_warned or (mail.mail is MailKind.EXPIRING and mail.round == flow.deadlines)
     if not invited:
         return None
     due = days_later(max(heard), flow.remind_every_days, flow.time_zone, flow.quiet_days)
+    warning = warns_at(flow)
+    if warning is not None and not is_warned and recipient.invited_at <= warning < due + APART:
+        return None
     return due if flow.expires_at is None or due < flow.expires_at else None

@@ -247,6 +247,29 @@ def test_after_a_long_silence_there_is_one_reminder_and_not_three() -> None:
     assert story.owed(late + timedelta(hours=1)) == []
 
 
+def test_nobody_gets_a_reminder_with_the_mail_that_it_goes_on_or_beside_the_warning() -> None:
+    story = reminding([V])
+    told(story, MONDAY)
+    story.do(Suspend(SuspendReason.NO_ACCESS, MONDAY), MONDAY)
+    late = MONDAY + 9 * DAY
+    story.do(Resume("continue"), late)
+    assert mails(story, late) == [("resumed", "r1")]
+    assert not any(isinstance(work, RemindWork) for work in story.owed(late))
+
+    near = reminding([V], 3, expires_at=MONDAY + 10 * DAY - timedelta(hours=12))
+    told(near, MONDAY)
+    near.do(Remind(None, By.SYSTEM), MONDAY + 3 * DAY)
+    told(near, MONDAY + 3 * DAY)
+    warning = MONDAY + 8 * DAY - timedelta(hours=12)
+    assert near.owed(warning - timedelta(seconds=1)) == []  # a reminder in the morning of that day is left out
+    assert mails(near, warning) == [("expiring", CREATOR), ("expiring", "r1")]
+
+    down = reminding([V], 2, expires_at=MONDAY + 10 * DAY)
+    told(down, MONDAY)
+    assert mails(down, MONDAY + 9 * DAY) == [("expiring", CREATOR), ("expiring", "r1")]
+    assert not any(isinstance(work, RemindWork) for work in down.owed(MONDAY + 9 * DAY))
+
+
 def test_a_reminder_may_be_asked_for_but_not_all_the_time() -> None:
     story = Story(order([V, V]))
     told(story)
