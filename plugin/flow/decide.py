@@ -49,7 +49,7 @@ from plugin.flow.events import (
 )
 from plugin.flow.evolve import evolve
 from plugin.flow.launch_rules import check_launch
-from plugin.flow.model import BESIDE, Flow, Recipient, RecipientState, Role
+from plugin.flow.model import BESIDE, Flow, FlowState, Recipient, RecipientState, Role
 from plugin.flow.times import instant
 from plugin.flow.turns import check_turn, invitations, waits_for, with_what_follows
 
@@ -187,8 +187,8 @@ def _refuse(flow: Flow, command: Refuse, now: datetime) -> list[Event]:
 
 
 def _finish(flow: Flow, command: Finish) -> list[Event]:
-    """Nothing to do twice: a flow that is finished stays as it is."""
-    if flow.is_finished or not flow.all_decided:
+    """Nothing to do twice, nor while nobody may act: a flow that is not running stays as it is."""
+    if flow.state is not FlowState.RUNNING or not flow.all_decided:
         return []
     return [Completed(command.copies)]
 

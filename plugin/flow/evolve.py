@@ -85,7 +85,10 @@ def evolve(flow: Flow | None, event: Event, at: datetime) -> Flow:
         case PersonErased():
             return replace(_without(flow, event.person), erased=flow.erased | {event.person})
         case EvidenceStored():
-            return replace(flow, evidence=StoredEvidence(event.file_id, event.path, event.sha256))
+            evidence = StoredEvidence(event.file_id, event.path, event.sha256)
+            for person in flow.erased:  # a record on its way while somebody was erased brings nothing of him back
+                evidence = _without(evidence, person)
+            return replace(flow, evidence=evidence)
         case MailAccepted():
             return _mailed(flow, MailDone(event.mail, event.person, event.round, accepted=True, at=at))
         case MailFailed():

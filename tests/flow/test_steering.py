@@ -14,6 +14,7 @@ from plugin.flow.commands import (
     Erase,
     Expire,
     Extend,
+    Finish,
     Launch,
     NewLink,
     NoteSource,
@@ -450,6 +451,25 @@ def test_the_evidence_is_laid_once_where_it_was_asked_for() -> None:
     assert kinds(story.do(StoreEvidence(stored))) == ["evidence.stored"]
     assert story.do(StoreEvidence(stored)) == []
     assert EvidenceWork() not in story.owed()
+
+
+def test_what_is_stored_late_brings_nothing_of_an_erased_person_back() -> None:
+    story = Story(replace(order([V]), save=SaveTo(SaveMode.BESIDE, with_evidence=True)))
+    story.do(approving(story.now, "r1"))
+    story.do(Erase(CREATOR, By.ADMIN))
+    story.do(StoreEvidence(StoredEvidence("77", person(CREATOR, "Contrats/evidence.pdf"), sha("evidence"))))
+    assert story.now.evidence is not None
+    assert story.now.evidence.path.value is None
+
+
+def test_a_suspended_flow_does_not_finish() -> None:
+    story = Story(order([S]))
+    story.do(signing(story.now, "r1"))
+    story.do(Suspend(SuspendReason.NO_ACCESS, NOW))
+    assert story.do(Finish(())) == []
+    story.do(Resume("continue"))
+    assert kinds(story.do(Finish(()))) == ["flow.completed"]
+    assert story.now.suspension is None
 
 
 def test_a_cancelled_flow_leaves_its_evidence_where_it_can_be_asked_for() -> None:
