@@ -23,7 +23,7 @@ from pdfops.lasting import Authority
 from pdfops.sandbox import Workshop
 from pdfops.signer import make_organisation_certificate
 from plugin import failpoints
-from plugin.actions.context import Context, Identity, Limits
+from plugin.actions.context import Context, Habits, Identity, Limits
 from plugin.actions.hands import seen, troubles
 from plugin.actions.rebuild import Report, rebuild
 from plugin.actions.suspend import look_after
@@ -169,6 +169,7 @@ def create_app(
         default_language=settings.default_language,
         default_time_zone=settings.default_time_zone,
         version=version("parapheur"),
+        habits=Habits(settings.quiet_days, settings.default_expiry_days or None, settings.default_remind_days or None),
         certifies=settings.certify,
     )
     run_rebuild = partial(rebuild, files, directory, Adoption(files, database, keys, vault, index, refill, store))

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from pdfops.levels import SealLevel
-from plugin.flow.launch_rules import MAX_DOCUMENTS, MAX_RECIPIENTS
+from plugin.flow.launch_rules import MAX_DOCUMENTS, MAX_RECIPIENTS, MAX_REMIND_EVERY_DAYS
 
 PREFIX = "PARAPHEUR_"
 LAUNCHER = {
@@ -45,6 +45,7 @@ LISTS = {
     "outbound_origins",
     "outbound_private_hosts",
     "fonts",
+    "quiet_days",
 }
 """Values that are lists: their parts are separated by commas."""
 
@@ -108,6 +109,9 @@ class Settings(BaseModel):
     validation_file_limit_bytes: Annotated[int, AfterValidator(_none_or_a_megabyte)] = 10_000_000_000
     max_documents: Annotated[int, Field(ge=1, le=MAX_DOCUMENTS)] = MAX_DOCUMENTS
     max_recipients: Annotated[int, Field(ge=1, le=MAX_RECIPIENTS)] = MAX_RECIPIENTS
+    default_expiry_days: Annotated[int, Field(ge=0, le=1_825)] = 0
+    default_remind_days: Annotated[int, Field(ge=0, le=MAX_REMIND_EVERY_DAYS)] = 0
+    quiet_days: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (6, 7)
     groups_validation: tuple[str, ...] = ()
     groups_signature: tuple[str, ...] = ()
     groups_eidas_simple: tuple[str, ...] = ()

@@ -34,6 +34,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Habits:
+    """What an administrator sets for flows that say nothing else. Days are whole ones; None: never.
+
+    ``quiet_days``: ISO weekdays (1 is Monday) on which nobody is reminded.
+    """
+
+    quiet_days: tuple[int, ...] = ()
+    expiry_days: int | None = None
+    remind_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Signs the evidence. ``sign``: Ed25519 by the active chain key."""
 
@@ -71,5 +83,6 @@ class Context:
     default_language: str
     default_time_zone: str
     version: str
+    habits: Habits = Habits()
     certifies: bool = False
     """Whether the organisation certifies at launch what nobody signed before."""

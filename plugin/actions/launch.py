@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from pdfops.errors import PdfError
 from plugin.actions.context import Context
+from plugin.actions.glyphs import Lettering, check_glyphs
 from plugin.actions.may_launch import check_may_launch
 from plugin.actions.names import clean_line, stem_of
-from plugin.actions.papers import unusable
+from plugin.actions.order import Asked, Order, Spot
+from plugin.actions.people import Found, display_name, find, text
 from plugin.actions.pinning import Pins, field_prefix, papers, pin, to_pin
 from plugin.actions.progress import CLAIM_TTL_S, Telling, claim_of
 from plugin.actions.revisions import kept_at_home, revision_folder
+from plugin.actions.save_to import save_to
 from plugin.failpoints import reach
 from plugin.flow.commands import Launch
 from plugin.flow.decide import decide
@@ -30,48 +31,6 @@ from plugin.runtime import runtime
 TWIN_WAIT_S = 10.0
 TWIN_ASK_EVERY_S = 0.05
 """A request whose twin is being served waits for its answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A recipient as the creator named him: a platform user or an e-mail address."""
-
-    user: str | None
-    email: str | None
-    first_name: str | None
-    last_name: str | None
-    language: str | None
-    role: Role | None
-    comment: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """A stamp as the creator placed it. ``document``, ``recipient``: positions; the box in fractions of the page."""
-
-    document: int
-    page: int
-    recipient: int
-    x: float
-    y: float
-    w: float
-    h: float
-    with_text: bool
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    kind: Kind
-    title: str | None
-    file_ids: Sequence[str]
-    recipients: Sequence[Asked]
-    spots: Sequence[Spot]
-    comment: str | None
-    copy_to_all: bool
-    time_zone: str | None
-    request: str
-    request_key: str | None
 
 
 def launch(ctx: Context, user: str, order: Order) -> Loaded:
@@ -103,14 +62,16 @@ def launch(ctx: Context, user: str, order: Order) -> Loaded:
 
 def _launch(ctx: Context, user: str, order: Order) -> Loaded:
     creator = _creator(ctx, user)
-    check_may_launch(ctx, creator, order.kind, len(order.file_ids), len(order.recipients))
+    people = len(order.recipients) + len(order.copies)
+    check_may_launch(ctx, creator, order.kind, len(order.file_ids), people)
     flow_id = new_flow_id(ctx.clock())
     chosen = [_choose(ctx, user, number, file_id) for number, file_id in enumerate(order.file_ids)]
     found = papers(ctx, user, order.kind, chosen)
     homes = kept_at_home(ctx, user, chosen)
     documents = tuple(to_pin(n, paper, home) for n, (paper, home) in enumerate(zip(found, homes, strict=True)))
     plan = _plan(ctx, flow_id, creator, order, documents)
-    check_launch(plan, ctx.clock())
+    with order.as_sent():
+        check_launch(plan, ctx.clock())
     _check_glyphs(ctx, plan)
     folders = [revision_folder("" if home else info.folder, flow_id) for info, home in zip(chosen, homes, strict=True)]
     attempt = LaunchAttempt(flow_id, user, tuple(dict.fromkeys(folders)))
@@ -164,6 +125,7 @@ def _choose(ctx: Context, user: str, number: int, file_id: str) -> FileInfo:
 
 def _plan(ctx: Context, flow_id: str, creator: Person, order: Order, documents: tuple[PinnedDocument, ...]) -> Launch:
     recipients = tuple(_asked(ctx, creator, order, number, asked) for number, asked in enumerate(order.recipients))
+    copies = _observers(creator, order, recipients)
     title = (
         clean_line(order.title or "") or clean_line(stem_of(documents[0].name.value or "") if documents else "") or "…"
     )
@@ -175,45 +137,48 @@ def _plan(ctx: Context, flow_id: str, creator: Person, order: Order, documents: 
             Personal(CREATOR, creator.uid),
             Personal(CREATOR, clean_line(creator.name, 120) or creator.uid),
             Personal(CREATOR, creator.email) if creator.email else None,
-            _text(CREATOR, ctx.accounts.id(creator.uid)),
+            text(CREATOR, ctx.accounts.id(creator.uid)),
         ),
         language=creator.language,
-        time_zone=order.time_zone or creator.time_zone or ctx.default_time_zone,
-        comment=_text(CREATOR, order.comment),
+        time_zone=order.time_zone,
+        comment=text(CREATOR, order.comment),
         copy_to_all=order.copy_to_all,
         documents=documents,
-        recipients=recipients,
-        steps=tuple(AskedStep("all", (recipient.id,)) for recipient in recipients),
+        recipients=(*recipients, *copies),
+        steps=tuple(
+            AskedStep(step.rule, tuple(recipients[position].id for position in step.recipients), step.n)
+            for step in order.steps
+        ),
         placements=tuple(
             _placement(order, flow_id, number, spot, len(documents), recipients)
             for number, spot in enumerate(order.spots)
         ),
         request=order.request,
         request_key=order.request_key,
+        expires_at=order.expires_at,
+        remind_every_days=order.remind_every_days,
+        quiet_days=ctx.habits.quiet_days,
+        allow_delegation=order.allow_delegation,
+        save=save_to(ctx, creator.uid, order.save, order.folder),
     )
 
 
 def _asked(ctx: Context, creator: Person, order: Order, number: int, asked: Asked) -> AskedRecipient:
-    recipient = f"r{number + 1}"
     role = asked.role or (Role.VALIDATOR if order.kind is Kind.VALIDATION else Role.SIGNATORY)
-    email, first, last, language = asked.email, asked.first_name, asked.last_name, asked.language
-    if asked.user is not None:
-        person = creator if asked.user == creator.uid else ctx.directory.person(asked.user)
-        if person is None:
-            raise Invalid(f"recipients[{number}].user", "no-such-user")
-        email, first, last = person.email, None, person.name
-        language = language or person.language
-    return AskedRecipient(
-        id=recipient,
-        role=role,
-        user=_text(recipient, asked.user),
-        email=_text(recipient, email),
-        first_name=_text(recipient, clean_line(first or "", 120)),
-        last_name=_text(recipient, clean_line(last or "", 120)),
-        language=(language or creator.language or ctx.default_language)[:2].lower(),
-        message=_text(recipient, asked.comment),
-        account=_text(recipient, ctx.accounts.id(asked.user)) if asked.user is not None else None,
-    )
+    return find(ctx, asked, creator.language, creator).recipient(f"r{number + 1}", role)
+
+
+def _observers(creator: Person, order: Order, others: tuple[AskedRecipient, ...]) -> list[AskedRecipient]:
+    """Further addresses get copies, unless they are somebody's who is there already."""
+    there = {(creator.email or "").casefold(), *((r.email.value or "").casefold() for r in others if r.email)}
+    observers: list[AskedRecipient] = []
+    for address in order.copies:
+        if address.casefold() not in there:
+            there.add(address.casefold())
+            number = len(others) + len(observers) + 1
+            found = Found(None, address, "", "", creator.language[:2].lower(), None, None)
+            observers.append(found.recipient(f"r{number}", Role.OBSERVER))
+    return observers
 
 
 def _placement(
@@ -234,7 +199,7 @@ def _placement(
         w=_millionths(spot.w),
         h=_millionths(spot.h),
         with_text=spot.with_text,
-        reason=_text(recipient, clean_line(spot.reason or "")),
+        reason=text(recipient, clean_line(spot.reason or "")),
     )
 
 
@@ -251,34 +216,12 @@ def forget(ctx: Context, attempt: LaunchAttempt) -> None:
 
 
 def _check_glyphs(ctx: Context, plan: Launch) -> None:
-    """A stamp with text that no font here can draw is refused now, not when somebody signs.
-
-    Raises: Invalid("glyph-missing"), with the characters and with the name or reason that they stand in; Unavailable.
-    """
-    names = {r.id: _display_name(r) for r in plan.recipients}
-    with_text = [(number, p) for number, p in enumerate(plan.placements) if p.with_text]
-    if not with_text:
-        return
-    reasons = [placement.reason.value or "" if placement.reason else "" for _, placement in with_text]
-    texts = [*(names[placement.recipient] for _, placement in with_text), *reasons]
-    # Many stamps bear the same name.
-    asked = list(dict.fromkeys(texts))
-    try:
-        missing = dict(zip(asked, ctx.workshop.undrawable(asked), strict=True))
-    except PdfError as error:
-        raise unusable(error, "", "") from error
-    for (number, placement), reason in zip(with_text, reasons, strict=True):
-        name = names[placement.recipient]
-        for text, shown in ((name, name), (reason, f"{reason} ({name})")):
-            if missing[text]:
-                path = f"placements[{number}].with_text"
-                raise Invalid(path, "glyph-missing", text=clean_line(shown), characters=missing[text][:20])
-
-
-def _display_name(recipient: AskedRecipient) -> str:
-    parts = [part.value for part in (recipient.first_name, recipient.last_name) if part and part.value]
-    return " ".join(parts) or (recipient.email.value or "" if recipient.email else "")
-
-
-def _text(person: str, value: str | None) -> Personal | None:
-    return Personal(person, value) if value else None
+    names = {r.id: display_name(r) for r in plan.recipients}
+    check_glyphs(
+        ctx,
+        [
+            Lettering(f"placements[{n}].with_text", names[p.recipient], (p.reason.value or "") if p.reason else "")
+            for n, p in enumerate(plan.placements)
+            if p.with_text
+        ],
+    )

@@ -17,8 +17,8 @@ from plugin.actions.papers import unusable
 from plugin.actions.progress import progress
 from plugin.actions.resume import resume
 from plugin.dossier import NotARecord, dossier
-from plugin.flow.decide import check_turn, waits_for
-from plugin.flow.errors import Conflict, NotAvailableYet, NotFound, Unavailable
+from plugin.flow.decide import check_turn
+from plugin.flow.errors import NotAvailableYet, NotFound, Unavailable
 from plugin.flow.model import Document, Flow, Recipient
 from plugin.flow.tokens import request_digest
 from plugin.i18n import translations
@@ -33,7 +33,8 @@ from plugin.web.language import language
 from plugin.web.office import office
 from plugin.web.openapi import answers, spec
 from plugin.web.orders import order_of
-from plugin.web.reading import Reader, has_copies, page_state, read_flow, read_for_recipient, time
+from plugin.web.page_state import check_may_read, has_copies, own_part
+from plugin.web.reading import Reader, read_flow, read_for_recipient, time
 from plugin.web.schemas import (
     ApproveRequest,
     CreatorOut,
@@ -66,7 +67,8 @@ def create() -> Response:
     digest = request_digest(office().secrets.request_key, f"launch {uid}", raw_body(JSON_LIMIT))
     person = ctx.directory.person(uid)
     zone = (person.time_zone if person else None) or ctx.default_time_zone
-    loaded = launch(ctx, uid, order_of(asked, uid, zone, digest, idempotency_key(f"launch {uid}")))
+    order = order_of(asked, uid, zone, ctx.habits, ctx.clock(), digest, idempotency_key(f"launch {uid}"))
+    loaded = launch(ctx, uid, order)
     answer = _flow_answer(loaded, Reader(_own_id(loaded.flow, uid), sees_all=True, uid=uid))
     answer.status_code = 201
     answer.headers["Location"] = f"/api/v1/flows/{loaded.flow.id}"
@@ -245,12 +247,11 @@ def readable(flow_id: str) -> tuple[Loaded, Reader]:
     uid: str = g.uid
     loaded = load_for(ctx, flow_id, uid)
     flow = loaded.flow
-    own = _own(flow, uid)
+    own = own_part(flow, uid)
     if flow.creator.user.value == uid:
         return loaded, Reader(own.id if own else None, sees_all=True, uid=uid)
     if own is not None:
-        if page_state(flow, own) == "waiting":
-            raise Conflict("not-your-turn", before=waits_for(flow, own.id))
+        check_may_read(flow, own, ctx.clock())
         return loaded, Reader(own.id, sees_all=False, uid=uid)
     if is_admin(uid):
         return loaded, Reader(None, sees_all=True, uid=uid)
@@ -268,19 +269,14 @@ def _readable_document(flow_id: str, n: int) -> tuple[Loaded, Document]:
     return loaded, loaded.flow.documents[n]
 
 
-def _own(flow: Flow, uid: str) -> Recipient | None:
-    mine = flow.recipients_of_user(uid)
-    return next((r for r in mine if r.state.is_open), mine[-1] if mine else None)
-
-
 def _own_id(flow: Flow, uid: str) -> str | None:
-    own = _own(flow, uid)
+    own = own_part(flow, uid)
     return own.id if own is not None else None
 
 
 def _as_recipient(flow_id: str) -> tuple[Loaded, Recipient]:
     loaded = load_for(office().ctx, flow_id, g.uid)
-    own = _own(loaded.flow, g.uid)
+    own = own_part(loaded.flow, g.uid)
     if own is None:
         raise NotFound
     return loaded, own

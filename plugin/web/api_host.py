@@ -20,6 +20,7 @@ from plugin.web.images import format_of_request, plain_image, width_of_request
 from plugin.web.language import language
 from plugin.web.office import office
 from plugin.web.openapi import answers, spec
+from plugin.web.page_state import may_read, state_now
 from plugin.web.problems import from_pdf_error, sentence
 from plugin.web.reading import Reader, read_flow, time
 from plugin.web.schemas import (
@@ -241,16 +242,16 @@ def flows_of_file(file_id: int) -> Response:
     ctx = office().ctx
     uid: str = g.uid
     shown = []
-    may_read: bool | None = None
+    reads_file: bool | None = None
     for flow_id in ctx.index.flows_of_file(str(file_id)):
         loaded = load_for(ctx, flow_id, uid)
         flow = loaded.flow
         is_creator = flow.creator.user.value == uid
-        turn_came = [r for r in flow.recipients_of_user(uid) if r.state.value != "waiting"]
+        turn_came = [r for r in flow.recipients_of_user(uid) if may_read(flow, r, ctx.clock())]
         if not is_creator and not turn_came:
-            if may_read is None:
-                may_read = ctx.files.by_id(uid, str(file_id)) is not None
-            if not may_read:
+            if reads_file is None:
+                reads_file = ctx.files.by_id(uid, str(file_id)) is not None
+            if not reads_file:
                 break
         detail = None
         sees_all = is_creator or (flow.suspension is not None and is_admin(uid))
@@ -260,7 +261,7 @@ def flows_of_file(file_id: int) -> Response:
             FileFlow(
                 id=flow.id,
                 kind=flow.kind.value,
-                state=flow.state.value,
+                state=state_now(flow, ctx.clock()).value,
                 title=detail.title if detail else None,
                 created_at=time(flow.created_at) or "",
                 steps_done=flow.steps_done,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -82,29 +83,30 @@ def user_acting(view: View) -> View:
 
 
 def link(view: View) -> View:
-    """``token`` of the path gives ``loaded`` and ``recipient`` to the view. Unknown tokens are all the same 404."""
+    """``token`` of the path gives ``held``, a ``Held``, to the view. Unknown tokens are all the same 404."""
 
     @functools.wraps(view)
     def checked(token: str, *args: Any, **kwargs: Any) -> Any:
         host_caller()
-        loaded, recipient, _ = follow(token)
-        g.link_language = recipient.language
-        return view(token, loaded, recipient, *args, **kwargs)
+        held = follow(token)
+        g.link_language = held.recipient.language
+        return view(held, *args, **kwargs)
 
     return _marked(cast("View", checked), "link")
 
 
 def link_acting(view: View) -> View:
-    """As ``link``, for what changes something."""
+    """As ``link``, for what changes something: never behind a link that a newer one has replaced."""
 
     @functools.wraps(view)
     def checked(token: str, *args: Any, **kwargs: Any) -> Any:
         host_caller()
-        loaded, recipient, round_ = follow(token)
-        g.link_language = recipient.language
+        held = follow(token)
+        g.link_language = held.recipient.language
         check_origin()
-        check_link_token(token, round_)
-        return view(token, loaded, recipient, *args, **kwargs)
+        check_link_token(token, held.round)
+        held.check_newest()
+        return view(held, *args, **kwargs)
 
     return _marked(cast("View", checked), "link", acting=True)
 
@@ -168,7 +170,27 @@ def _came_past_the_platform() -> bool:
     return bool(key) and is_forwarded and not is_harp_key(request.headers.getlist(HARP_HEADER), key)
 
 
-def follow(token: str) -> tuple[Loaded, Recipient, int]:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the holder of a link has. ``round``: the one that the link belongs to."""
+
+    token: str
+    loaded: Loaded
+    recipient: Recipient
+    round: int
+
+    @property
+    def is_old(self) -> bool:
+        """A newer link was made for the same person."""
+        return self.round < self.recipient.round
+
+    def check_newest(self) -> None:
+        """Raises: Conflict replaced, with what it was replaced by."""
+        if self.is_old:
+            raise Conflict("replaced", by="newer-link", state=str(self.recipient.state))
+
+
+def follow(token: str) -> Held:
     """The flow and recipient behind a link, derived again from the flow: a forged row grants nothing.
 
     Raises: NotFound; IndexMissing while links cannot be looked up.
@@ -183,9 +205,9 @@ def follow(token: str) -> tuple[Loaded, Recipient, int]:
     except KeyError as error:
         raise NotFound from error
     expected = link_token(found.secrets.link_key, loaded.flow.id, recipient.id, row.round)
-    if not same_token(token, expected) or row.round != recipient.round or not recipient.is_external:
+    if not same_token(token, expected) or row.round > recipient.round or not recipient.is_external:
         raise NotFound
-    return loaded, recipient, row.round
+    return Held(token, loaded, recipient, row.round)
 
 
 def is_admin(uid: str) -> bool:

@@ -12,7 +12,6 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 
 from plugin.actions.acting import load_for
 from plugin.flow.errors import NotFound, Unavailable
-from plugin.flow.model import Recipient
 from plugin.i18n import bundle_words, translations
 from plugin.ports import Loaded
 from plugin.web.acts import consent_text
@@ -20,8 +19,9 @@ from plugin.web.api_link import read_link
 from plugin.web.callers import anyone, follow, host_caller, is_admin, user_token
 from plugin.web.language import COOKIE, language, remember
 from plugin.web.office import office
+from plugin.web.page_state import PageState, own_part, page_state
 from plugin.web.problems import problem, sentence, status_of
-from plugin.web.reading import Reader, page_state, read_flow, read_for_recipient
+from plugin.web.reading import Reader, read_flow, read_for_recipient
 from plugin.web.schemas import LinkFlowOut
 
 pages = Blueprint("pages", __name__)
@@ -39,13 +39,15 @@ def invitation(token: str) -> Response:
     """The page behind an invitation. Opening it changes nothing in the flow; only "opened" is marked in the vault."""
     host_caller()
     try:
-        loaded, recipient, round_ = follow(token)
+        held = follow(token)
     except NotFound:
         return _not_found(external=True, who=None)
+    flow, recipient, now = held.loaded.flow, held.recipient, office().ctx.clock()
     g.link_language = recipient.language
-    if page_state(loaded.flow, recipient) == "act" and request.method == "GET":
-        office().ctx.vault.mark_opened(loaded.flow.id, recipient.id, round_, office().ctx.clock())
-    return _page(loaded, recipient, read_link(token, loaded, recipient), external=True, api_base=f"./{token}")
+    state = page_state(flow, recipient, now, is_old_link=held.is_old)
+    if state == "act" and request.method == "GET":
+        office().ctx.vault.mark_opened(flow.id, recipient.id, held.round, now)
+    return _page(state, read_link(held), external=True, api_base=f"./{token}")
 
 
 @pages.get("/f/<flow_id>")
@@ -60,24 +62,23 @@ def for_user(flow_id: str) -> Response:
         loaded = load_for(ctx, flow_id, caller.uid)
     except NotFound:
         return _not_found(external=False, who=caller.uid, status=200)
-    mine = loaded.flow.recipients_of_user(caller.uid)
-    own = next((r for r in mine if r.state.is_open), mine[-1] if mine else None)
-    if loaded.flow.creator.user.value == caller.uid and (own is None or page_state(loaded.flow, own) != "act"):
+    own, now = own_part(loaded.flow, caller.uid), ctx.clock()
+    state = page_state(loaded.flow, own, now) if own is not None else None
+    if loaded.flow.creator.user.value == caller.uid and state != "act":
         return _follow_page(loaded, caller.uid)
-    if own is None:
+    if own is None or state is None:
         if is_admin(caller.uid):
             return _follow_page(loaded, caller.uid)
         return _not_found(external=False, who=caller.uid, status=200)
     g.link_language = own.language
-    if page_state(loaded.flow, own) == "act" and request.method == "GET":
-        ctx.vault.mark_opened(loaded.flow.id, own.id, own.round, ctx.clock())
+    if state == "act" and request.method == "GET":
+        ctx.vault.mark_opened(loaded.flow.id, own.id, own.round, now)
     consent = consent_text(len(loaded.flow.documents), language(own.language))
-    flow = read_for_recipient(loaded, own, user_token(caller.uid), consent, ctx.clock())
-    return _page(loaded, own, flow, external=False, api_base=f"../api/v1/flows/{flow_id}")
+    flow = read_for_recipient(loaded, own, user_token(caller.uid), consent, now)
+    return _page(state, flow, external=False, api_base=f"../api/v1/flows/{flow_id}")
 
 
-def _page(loaded: Loaded, recipient: Recipient, flow: LinkFlowOut, *, external: bool, api_base: str) -> Response:
-    state = page_state(loaded.flow, recipient)
+def _page(state: PageState, flow: LinkFlowOut, *, external: bool, api_base: str) -> Response:
     shown = flow.model_dump()
     return render(
         "sign.html",

@@ -67,6 +67,13 @@ SENTENCES: dict[str, str] = {
     "role-does-not-fit": _("In an approval everybody is a validator."),
     "mixed-step": _("People who act side by side have the same part: all approve, or all sign."),
     "more-than-there-are": _("This step has %(most)s people: ask for 1 to %(most)s of them."),
+    "no-such-step": _("Nobody acts in this step."),
+    "duplicate-step": _("This step is already in the list."),
+    "bad-time": _("Give a date, or a time with its time zone, as in 2026-01-31T18:00:00+01:00."),
+    "no-such-time-zone": _("There is no such time zone."),
+    "folder-without-mode": _("A folder is chosen only where the results are to go to another folder."),
+    "no-such-folder": _("There is no such folder."),
+    "folder-read-only": _("You may only read in this folder. Choose another one."),
     "only-observers": _("Somebody has to approve or to sign."),
     "in-the-past": _("This time has passed already."),
     "too-far": _("This time is too far ahead."),
@@ -139,12 +146,16 @@ SENTENCES: dict[str, str] = {
 }
 """Every code there is. A test compares it with the codes that the product raises."""
 
+BY_WHAT = {("replaced", "newer-link"): _("This link was replaced by a newer one. Look for the newest e-mail.")}
+"""Where ``by`` of the values says more than the code."""
+
 STATUS = {"not-signed-in": 401, "not-the-host": 401, "too-large": 413, "method-not-allowed": 405, "invalid": 422}
 
 
 def sentence(code: str, language: str, values: dict[str, object] | None = None) -> str:
     """The code's sentence, filled in. An unknown code speaks as ``internal``."""
-    text = translations(language).gettext(SENTENCES.get(code, SENTENCES["internal"]))
+    found = BY_WHAT.get((code, str((values or {}).get("by")))) or SENTENCES.get(code, SENTENCES["internal"])
+    text = translations(language).gettext(found)
     try:
         return text % (values or {}) if "%(" in text else text
     except KeyError:

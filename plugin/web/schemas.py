@@ -24,6 +24,9 @@ def _text_id(value: Any) -> Any:
 FileId = Annotated[str, BeforeValidator(_text_id), Field(pattern=r"^[0-9]{1,18}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Comment = Annotated[str, Field(max_length=4000)]
+EmailText = Annotated[str, Field(min_length=3, max_length=254)]
+TimeText = Annotated[str, Field(max_length=64)]
+"""RFC 3339 with its zone, or a date: the end of that day."""
 PersonName = Annotated[str, Field(max_length=120)]
 
 
@@ -50,16 +53,21 @@ class DocumentIn(Model):
     file_id: FileId
 
 
-class RecipientIn(Model):
+class PersonIn(Model):
+    """A platform user, or somebody outside by his address. ``comment``: what the sender tells this person alone."""
+
     user: Annotated[str, Field(min_length=1, max_length=256)] | None = None
-    email: Annotated[str, Field(min_length=3, max_length=254)] | None = None
+    email: EmailText | None = None
     first_name: PersonName | None = None
     last_name: PersonName | None = None
-    phone: str | None = None
+    phone: Annotated[str, Field(max_length=40)] | None = None
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}([_-][A-Za-z]{2,4})?$")] | None = None
+    comment: Comment | None = None
+
+
+class RecipientIn(PersonIn):
     role: RoleName | None = None
     step: Annotated[int, Field(ge=0, le=1000)] | None = None
-    comment: Comment | None = None
 
 
 class NOf(Model):
@@ -89,7 +97,7 @@ class PlacementIn(Model):
 
 class SaveIn(Model):
     mode: Literal["beside", "version", "folder"] = "beside"
-    folder: str | None = None
+    folder: Annotated[str, Field(max_length=4000)] | None = None
 
 
 class LaunchRequest(Model):
@@ -97,14 +105,14 @@ class LaunchRequest(Model):
     title: Annotated[str, Field(max_length=200)] | None = None
     documents: Annotated[list[DocumentIn], Field(min_length=1, max_length=100)]
     recipients: Annotated[list[RecipientIn], Field(max_length=200)] = []
-    steps: list[StepIn] | None = None
+    steps: Annotated[list[StepIn], Field(max_length=200)] | None = None
     placements: Annotated[list[PlacementIn], Field(max_length=5000)] = []
     comment: Comment | None = None
     copy_to_all: bool = False
-    copy_emails: list[str] | None = None
+    copy_emails: Annotated[list[EmailText], Field(max_length=200)] | None = None
     add_me: bool = False
     allow_delegation: bool = False
-    expires_at: str | None = None
+    expires_at: TimeText | None = None
     remind_every: int | None = None
     time_zone: Annotated[str, Field(max_length=64)] | None = None
     save: SaveIn | None = None
@@ -252,6 +260,8 @@ class Delivery(Answer):
 
 
 class RecipientOut(Answer):
+    """``reminded_at``: in this round. ``next_reminder_at``: by the flow's rhythm, as long as nothing happens."""
+
     id: str
     role: RoleName
     user: str | None
@@ -268,6 +278,8 @@ class RecipientOut(Answer):
     comment: str | None
     reason: str | None
     replaces: str | None
+    reminded_at: str | None
+    next_reminder_at: str | None
     delivery: Delivery | None
 
 
@@ -347,7 +359,21 @@ class SuspensionOut(Answer):
     since: str
 
 
+class SaveOut(Answer):
+    """Where the results go. ``folder``: the path that was chosen, for who may read it."""
+
+    mode: Literal["beside", "version", "folder"]
+    folder: str | None
+
+
+class CancelledOut(Answer):
+    by: Literal["creator", "admin", "system"]
+    reason: str | None
+
+
 class FlowOut(Answer):
+    """``steps`` hold who was replaced, too; ``observers`` are in none. ``remind_every``: in days."""
+
     id: str
     kind: Kind
     state: FlowStateName
@@ -358,12 +384,18 @@ class FlowOut(Answer):
     expires_at: str | None
     time_zone: str
     copy_to_all: bool
+    remind_every: int | None
+    allow_delegation: bool
+    save: SaveOut
     steps: list[StepOut]
+    observers: list[RecipientOut]
     documents: list[DocumentOut]
     placements: list[PlacementOut]
     events: list[EventOut]
     warnings: list[str]
     suspension: SuspensionOut | None
+    cancelled: CancelledOut | None
+    evidence: SignedOut | None
 
 
 class MineOut(Answer):
@@ -377,6 +409,8 @@ class MineOut(Answer):
     email: str | None
     user: str | None
     my_turn: bool
+    is_old_link: bool
+    """A newer link was sent: this one shows nothing any more."""
 
 
 class LinkFlowOut(Answer):
@@ -391,6 +425,8 @@ class LinkFlowOut(Answer):
     created_at: str
     expires_at: str | None
     time_zone: str
+    allow_delegation: bool
+    cancelled: CancelledOut | None
     me: MineOut
     csrf_token: str
     steps: list[StepOut]
