@@ -296,6 +296,8 @@ class Lease:
 QUARANTINED, RESTORED, DAMAGED = "quarantined", "restored", "damaged"
 """Troubles of a flow's state file: foreign bytes were set aside; it was made again from its signed copy; it is not
 what was written, and nothing proves what was. They stay until somebody has seen them."""
+ERASING = "erasing"
+"""A person of a flow is being erased: noted before the line is written, ended once no salt of his is anywhere."""
 
 
 class ChainMoved(Exception):
@@ -352,6 +354,11 @@ class Flows(Protocol):
 
     def check(self, flow_id: str) -> None:
         """One look at the host whether anybody touched the state file or its salts; if so, as ``refresh``."""
+        ...
+
+    def forget(self, flow_id: str) -> None:
+        """Whoever the chain says was erased has no salt anywhere any more, whatever was cut off before. ``append``
+        of such a line does the same, as far as the host lets it. Raises: ChainBroken, Unavailable."""
         ...
 
     def bring_home(self, flow_id: str) -> Loaded:

@@ -9,7 +9,7 @@ import structlog
 
 from plugin.actions.context import Context
 from plugin.actions.rebuild import Report
-from plugin.actions.sweep import CatchUp, Patrol, clear_launches, sweep
+from plugin.actions.sweep import CatchUp, Patrol, clear_launches, finish_erasing, sweep
 from plugin.flow.errors import ParapheurError, RebuildElsewhere
 
 log = structlog.get_logger()
@@ -40,6 +40,7 @@ class Sweeper:
                 self._run_rebuild()
                 self._catch_up.is_done = True
             self._catch_up(self._ctx())
+            finish_erasing(self._ctx())
             sweep(self._ctx())
             self._patrol(self._ctx())
         except RebuildElsewhere as error:

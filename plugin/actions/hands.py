@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plugin.ports import DAMAGED, QUARANTINED, RESTORED, Index, ListRow, Trouble, Vault
+from plugin.ports import DAMAGED, ERASING, QUARANTINED, RESTORED, Index, ListRow, Trouble, Vault
 
 OF_STATE_FILES = (QUARANTINED, RESTORED, DAMAGED)
 """They are somebody's doing, and told whether or not the flow has ended, until somebody has seen them."""
+_OF_ENDED_FLOWS = (*OF_STATE_FILES, ERASING)
 
 
 def troubles(vault: Vault, index: Index) -> list[Trouble]:
     """Oldest first. Raises: IndexMissing."""
     running = set(index.running())
-    return [t for t in vault.troubles() if t.flow_id in running or t.reason in OF_STATE_FILES]
+    return [t for t in vault.troubles() if t.flow_id in running or t.reason in _OF_ENDED_FLOWS]
 
 
 def troubled_flows(vault: Vault, index: Index, limit: int) -> Sequence[ListRow]:

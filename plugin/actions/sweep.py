@@ -21,7 +21,7 @@ from plugin.flow.errors import AccountOut, HostBusy, HostUnavailable, OutOfReach
 from plugin.flow.model import By
 from plugin.flow.owed import ExpireWork, FinishWork, RemindWork, TidyWork, owed
 from plugin.patience import at_most
-from plugin.ports import ChainBroken
+from plugin.ports import ERASING, ChainBroken
 
 SWEEP_LIMIT = 200
 CHECK_EVERY = timedelta(minutes=5)
@@ -70,6 +70,18 @@ def clear_launches(ctx: Context) -> None:
             log.warning("launch.not_cleared", flow=attempt.flow_id, reason=error.code)
         else:
             log.info("launch.cleared", flow=attempt.flow_id)
+
+
+def finish_erasing(ctx: Context) -> None:
+    """Erasures that a crash or an outage cut off are brought to their end."""
+    for flow_id in {t.flow_id for t in ctx.vault.troubles() if t.reason == ERASING}:
+        try:
+            with at_most(FLOW_WAIT_S):
+                ctx.flows.forget(flow_id)
+        except (ParapheurError, ChainBroken) as error:
+            log.warning("erasure.later", flow=flow_id, reason=str(error))
+        else:
+            log.info("erasure.finished", flow=flow_id)
 
 
 class CatchUp:

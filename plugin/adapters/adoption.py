@@ -27,7 +27,7 @@ _log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One verified state file. ``salts``: the vault's, or, where ``beside``, those that lie beside it, since the vault
-    has none. ``is_plain``: it ends where the vault says, or the vault knows nothing of it."""
+    has none. ``is_plain``: it ends where the vault says, or the vault knows nothing of it; no salt is to be dropped."""
 
     read: Read
     etag: str
@@ -137,11 +137,13 @@ class Batch:
             salts = unwrap_salts(self._own.keys, flow_id, self._own.host.salts(place) or b"")
         read = self._reader.read(flow_id, state, salts, place)
         chain = read.chain
+        comes_back = bool(chain.erased & self._salts.get(flow_id, {}).keys())  # with an old vault; it must go again
         if anchor is None:
-            return Candidate(read, etag, file_id, read.salts if beside else salts, beside, True)
+            return Candidate(read, etag, file_id, read.salts if beside else salts, beside, not comes_back)
         if not chain.holds(anchor.head, anchor.length):
             raise ChainBroken("rolled-back" if chain.length < anchor.length else "forked")
-        return Candidate(read, etag, file_id, salts, False, chain.head == anchor.head and not beside)
+        is_plain = chain.head == anchor.head and not beside and not comes_back
+        return Candidate(read, etag, file_id, salts, False, is_plain)
 
     def take_in(self, chosen: Sequence[Candidate], progress: Progress) -> Mapping[str, str]:
         """Writes their rows, in one transaction where nothing is to be settled with the vault.

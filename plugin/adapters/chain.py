@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from plugin.adapters.keys import ChainKey, b64url, kid_of
-from plugin.flow.events import FORMAT, KeyRotated, Launched
+from plugin.flow.events import FORMAT, KeyRotated, Launched, PersonErased
 from plugin.ports import ChainBroken
 
 NO_PARENT = "0" * 64
@@ -58,6 +58,8 @@ class Chain:
     log: bytes
     flow_id: str
     lines: tuple[Line, ...]
+    erased: frozenset[str] = frozenset()
+    """Persons whose salts must be nowhere any more."""
 
     @property
     def head(self) -> str:
@@ -160,10 +162,13 @@ def verified(log: bytes, keys: PublicKeys, flow_id: str, known: Chain | None = N
         if not rest:
             return known
     kids = {line.kid for line in lines}
+    erased: set[str] = set(known.erased) if lines and known is not None else set()
     for raw in rest[:-1].split(b"\n"):
         lines.append(_line(raw, keys, lines[-1] if lines else None, flow_id, kids))
         kids.add(lines[-1].kid)
-    return Chain(log, flow_id, tuple(lines))
+        if lines[-1].type == PersonErased.type:
+            erased.add(str(lines[-1].data.get("person")))
+    return Chain(log, flow_id, tuple(lines), frozenset(erased))
 
 
 def flow_id_of(log: bytes) -> str | None:

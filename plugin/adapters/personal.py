@@ -80,6 +80,10 @@ class Curtain:
             return [self.show(item, salts) for item in data]
         return data
 
+    def forget(self) -> None:
+        """Keys that were derived are derived again: somebody's salt must be nowhere any more."""
+        self._derived.cache_clear()
+
     def _derive(self, salt: bytes) -> AESGCM:
         return AESGCM(self._keys.person_key(salt))
 
@@ -124,6 +128,14 @@ def unwrap_salts(keys: Keys, flow_id: str, data: bytes) -> dict[str, bytes]:
         except (InvalidTag, ValueError, TypeError):
             continue
     return salts
+
+
+def persons_beside(data: bytes | None) -> set[str]:
+    """Everybody of whom a ``salts.json`` holds something, intact or not."""
+    try:
+        return set(json.loads(data or b"{}")["salts"])
+    except (ValueError, KeyError, TypeError):
+        return set()
 
 
 def _bound(flow_id: str, person: str) -> bytes:

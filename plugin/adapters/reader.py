@@ -76,6 +76,10 @@ class Reader:
         known = self._known(flow_id)
         return known.chain if known else None
 
+    def forget_keys(self) -> None:
+        """Of persons: a salt was dropped."""
+        self._curtain.forget()
+
     def forget(self, flow_id: str) -> None:
         with self._lock:
             self._kept.pop(flow_id, None)
@@ -147,6 +151,7 @@ class Reader:
 
 
 def _committed(chain: Chain, salts: Salts) -> dict[str, bytes]:
-    """The salts that the chain vouches for; another one is as good as none."""
+    """The salts that the chain vouches for, of persons who were not erased; another one is as good as none."""
     promised = chain.commitments
-    return {person: salt for person, salt in salts.items() if promised.get(person) == commitment(salt)}
+    mine = {person: salt for person, salt in salts.items() if person not in chain.erased}
+    return {person: salt for person, salt in mine.items() if promised.get(person) == commitment(salt)}

@@ -109,6 +109,17 @@ class Database:
         self._vault.dispose()
         self._index.dispose()
 
+    def scrub(self) -> None:
+        """What was deleted is not in SQLite's files any more, as far as nobody reads at this moment; PostgreSQL's own
+        VACUUM does that in its time."""
+        for engine in {self._vault, self._index}:
+            if engine.dialect.name == "sqlite":
+                connection = engine.raw_connection()
+                try:
+                    connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+                finally:
+                    connection.close()
+
     @contextmanager
     def vault(self) -> Iterator[Connection]:
         """To read."""
@@ -198,6 +209,7 @@ def _engine(url: str, *, durable: bool) -> Engine:
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
 
     @sa.event.listens_for(engine, "begin")

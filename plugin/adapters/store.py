@@ -6,7 +6,7 @@ The PUT of the state file is the commit. The vault remembers which head was ackn
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
@@ -16,22 +16,22 @@ from sqlalchemy.engine import Connection
 
 from plugin.adapters import chain as lines
 from plugin.adapters.branches import Judge, check_anchor
-from plugin.adapters.chain import Chain, UnknownFormat, verified
+from plugin.adapters.chain import UnknownFormat, verified
 from plugin.adapters.host_copy import HostCopy, Stored
 from plugin.adapters.index import Copy, SqlIndex
 from plugin.adapters.keys import Keys
 from plugin.adapters.leases import Leases
-from plugin.adapters.personal import Curtain, commitment, unwrap_salts, wrap_salts
+from plugin.adapters.personal import Curtain, unwrap_salts, wrap_salts
 from plugin.adapters.reader import Read, Reader
+from plugin.adapters.salts import SaltKeeper
 from plugin.adapters.sql import Database
 from plugin.adapters.vault import Anchor, SqlVault
 from plugin.failpoints import reach
 from plugin.flow.errors import AccountOut, HostBusy, IndexMissing
 from plugin.flow.events import Event, Launched
 from plugin.flow.model import Flow
-from plugin.ports import Accounts, ChainBroken, ChainMoved, Files, Lease, Loaded, StatePlace
+from plugin.ports import ERASING, Accounts, ChainBroken, ChainMoved, Files, Lease, Loaded, StatePlace
 
-_SALTS_SEEN = 50_000
 _log = structlog.get_logger()
 
 
@@ -58,8 +58,7 @@ class Store:
         self._index = index
         self._leases = leases
         self._reader = Reader(keys.public_keys, Curtain(keys))
-        self._salts_seen: dict[str, str] = {}
-        """flow -> ETag of a ``salts.json`` that was read and right."""
+        self._salts = SaltKeeper(self._host, database, vault, keys, self._reader, clock)
 
     def lease(self, flow_id: str) -> AbstractContextManager[Lease]:
         return self._leases.hold(flow_id)
@@ -88,15 +87,13 @@ class Store:
             self.refresh(flow_id)
             return
         etag, size_bytes, salts = self._host.tags(copy.place)
-        if (etag, size_bytes, salts) == (copy.etag, len(copy.log), self._salts_seen.get(flow_id)):
+        if (etag, size_bytes) == (copy.etag, len(copy.log)) and self._salts.are_right(flow_id, salts):
             return
-        if len(self._salts_seen) >= _SALTS_SEEN:
-            self._salts_seen.clear()
-        self._salts_seen[flow_id] = salts  # until refresh finds that they were wrong
+        self._salts.saw(flow_id, salts)  # until refresh finds that they were wrong
         try:
             self.refresh(flow_id)
         except Exception:
-            self._salts_seen.pop(flow_id, None)
+            self._salts.doubt(flow_id)
             raise
 
     def bring_home(self, flow_id: str) -> Loaded:
@@ -128,6 +125,7 @@ class Store:
         salts = self._vault.salts(copy.flow_id)
         kept = self._reader.kept(copy.flow_id, copy.head, salts, copy.place)
         if kept is not None:
+            self._salts.drop_erased(kept, salts)
             return kept
         try:
             read = self._reader.read(copy.flow_id, copy.log, salts, copy.place)
@@ -138,6 +136,7 @@ class Store:
             return None
         if read.chain.head != anchor.head:
             return None
+        self._salts.drop_erased(read, salts)
         self._reader.keep(read)
         return read
 
@@ -181,10 +180,15 @@ class Store:
             raise HostBusy("flow-busy")
         if new:
             self._host.put_salts(copy.place, wrap_salts(self._keys, flow_id, salts | new))
+        erased = after.chain.erased - before.chain.erased
+        for person in sorted(erased):
+            self._vault.note_trouble(flow_id, ERASING, person, now)
         outcome = self._host.replace(copy.place, before.chain.log, log, copy.etag)
         if not isinstance(outcome, Stored):
             return self._yield_to(outcome, before, anchor, copy, after, new)
         self._commit(after, outcome, new)
+        if erased:
+            self._salts.forget_beside(after)
         return after.loaded
 
     def _yield_to(
@@ -258,13 +262,14 @@ class Store:
         except ChainBroken as error:
             return self._restored(flow_id, place, mine, error.reason, etag)
         salts = self._vault.salts(flow_id)
-        late = self._late_salts(chain, anchor, place, salts)
+        late = self._salts.late(chain, anchor, place, salts)
         read = self._reader.read(flow_id, chain.log, salts | late, place)
-        self._check_salts_file(read)
+        self._salts.check_beside(read)
         if (
             late
             or copy is None
             or anchor is None
+            or salts.keys() & chain.erased
             or (copy.head, copy.etag, copy.place, copy.log) != (chain.head, etag, place, data)
             or (anchor.head != chain.head)
         ):
@@ -285,25 +290,6 @@ class Store:
         except ChainBroken:
             return None
         return read if anchor is None or read.chain.holds(anchor.head, anchor.length) else None
-
-    def _late_salts(
-        self, chain: Chain, anchor: Anchor | None, place: StatePlace, known: Mapping[str, bytes]
-    ) -> dict[str, bytes]:
-        """Of persons who came in after the acknowledged head: their salts never reached the vault. No others, or
-        whoever was erased would come back with an old file; but all of them, where the vault lost every one.
-        """
-        acknowledged = anchor.length if anchor is not None else 0
-        late: Collection[str] = {
-            person for line in chain.lines[acknowledged:] for person in line.data.get("salts", {})
-        } - known.keys()
-        if not known and anchor is not None:
-            _log.warning("salts.missing", flow_id=chain.flow_id)
-            late = chain.commitments.keys()
-        if not late:
-            return {}
-        beside = unwrap_salts(self._keys, chain.flow_id, self._host.salts(place) or b"")
-        promised = chain.commitments
-        return {p: salt for p, salt in beside.items() if p in late and promised.get(p) == commitment(salt)}
 
     def _anchored(self, copy: Copy) -> Read | None:
         """A flow that the vault does not know any more: never taken as current before the host was asked."""
@@ -333,9 +319,8 @@ class Store:
             place = self._host.home(place, mine.loaded.flow)
         mine = mine.at(place)
         stored = self._host.restore(place, mine.chain.log, etag)
-        self._salts_seen.pop(flow_id, None)
-        if mine.salts:
-            self._host.put_salts(place, wrap_salts(self._keys, flow_id, mine.salts))
+        self._salts.doubt(flow_id)
+        self._salts.check_beside(mine)
         self._judge.restored(flow_id, reason)
         self._commit(mine, stored, {})
         return mine
@@ -347,28 +332,11 @@ class Store:
         if known is not None and known.value is not None and self._accounts.id(place.owner, fresh=True) != known.value:
             raise AccountOut
 
-    def _check_salts_file(self, read: Read) -> None:
-        """A missing or altered ``salts.json`` is reported and made again from the vault."""
-        flow_id, place = read.loaded.flow.id, read.loaded.place
-        data = self._host.salts(place)
-        if not read.salts or (data is not None and unwrap_salts(self._keys, flow_id, data) == dict(read.salts)):
-            return
-        self._salts_seen.pop(flow_id, None)
-        self._host.put_salts(place, wrap_salts(self._keys, flow_id, read.salts))
-        _log.warning("salts.restored", flow_id=flow_id)
-
-    def forget(self, flow_id: str, person: str) -> None:
-        """Erases a person's salt here and beside the chain: his values read None from now on."""
+    # ---- erasing ----------------------------------------------------------------------------------------------------
+    def forget(self, flow_id: str) -> None:
         with self._leases.hold(flow_id):
-            self._vault.forget_salt(flow_id, person)
-            self._reader.forget(flow_id)
-            anchor = self._vault.anchor(flow_id)
-            if anchor is not None:
-                self._host.put_salts(anchor.place, wrap_salts(self._keys, flow_id, self._vault.salts(flow_id)))
-            read = self._refreshed(flow_id)
-            if read is not None:
-                copy = self._index.copy(flow_id)
-                self._commit(read, Stored(copy.etag if copy else "", None), {})
+            self._refreshed(flow_id)
+            self._salts.end_erasing(flow_id)
 
     # ---- rebuild ----------------------------------------------------------------------------------------------------
     def take_in(self, flow_id: str, place: StatePlace, state: bytes, etag: str, file_id: str) -> None:
@@ -382,7 +350,7 @@ class Store:
             chain = verified(state, self._keys.public_keys, flow_id)
             check_anchor(chain, anchor)
             salts = self._vault.salts(flow_id)
-            late = self._late_salts(chain, anchor, place, salts)
+            late = self._salts.late(chain, anchor, place, salts)
             self._commit(self._reader.read(flow_id, state, salts | late, place), Stored(etag, file_id), late)
 
     def restore(self, kept: Copy) -> None:
@@ -399,25 +367,29 @@ class Store:
         flow_id = loaded.flow.id
         try:
             with self._database.both_writing() as (vault, index):
-                self._acknowledge(vault, read, stored, new_salts)
+                is_forgotten = self._acknowledge(vault, read, stored, new_salts)
                 self._index.put(index, loaded, chain.log, stored.etag)
             self._reader.keep(read)
             reach("index-updated")
         except IndexMissing:
             _log.warning("index.missing_at_commit", flow_id=flow_id)
             with self._database.vault_writing() as vault:
-                self._acknowledge(vault, read, stored, new_salts)
+                is_forgotten = self._acknowledge(vault, read, stored, new_salts)
+        if is_forgotten:
+            self._salts.forgotten()
 
-    def _acknowledge(self, vault: Connection, read: Read, stored: Stored, new_salts: Mapping[str, bytes]) -> None:
+    def _acknowledge(self, vault: Connection, read: Read, stored: Stored, new_salts: Mapping[str, bytes]) -> bool:
         """The vault's head moves on along a chain, never off it: whoever came too late, his lease long gone, finds
-        another head there and has to look again. Raises: ChainMoved."""
+        another head there and has to look again. Raises: ChainMoved. Returns: whether an erased salt was dropped."""
         flow_id, chain = read.chain.flow_id, read.chain
         current = self._vault.anchor_for_update(vault, flow_id)
         if current is not None and not chain.holds(current.head, current.length):
             raise ChainMoved
+        is_forgotten = self._vault.forget_salts(vault, flow_id, chain.erased) if chain.erased else False
         self._vault.put_salts(vault, flow_id, new_salts)
         place, file_id = read.loaded.place, stored.file_id
         self._vault.put_anchor(vault, Anchor(flow_id, chain.head, chain.length, chain.fence, place, file_id))
+        return is_forgotten
 
     def _key_entry(self) -> dict[str, Any]:
         return {

@@ -107,10 +107,11 @@ class SqlVault:
         if rows:
             connection.execute(sa.insert(salts), rows)
 
-    def forget_salt(self, flow_id: str, person: str) -> None:
-        """That person's values can be read by nobody any more (but by whoever has a copy of the salt)."""
-        with self._database.vault_writing() as connection:
-            connection.execute(sa.delete(salts).where(salts.c.flow_id == flow_id, salts.c.person == person))
+    def forget_salts(self, connection: Connection, flow_id: str, persons: Collection[str]) -> bool:
+        """Their values can be read by nobody any more (but by whoever has a copy of a salt). Returns: whether one was
+        there."""
+        mine = (salts.c.flow_id == flow_id, salts.c.person.in_(persons))
+        return connection.execute(sa.delete(salts).where(*mine)).rowcount > 0
 
     # ---- keys -------------------------------------------------------------------------------------------------------
     def knows_keys(self) -> bool:

@@ -11,10 +11,12 @@ import pytest
 
 from plugin.actions.context import Context
 from plugin.actions.hands import seen, troubles
-from plugin.actions.sweep import CHECK_LIMIT, Patrol
-from plugin.adapters.personal import unwrap_salts
+from plugin.actions.sweep import CHECK_LIMIT, Patrol, finish_erasing
+from plugin.adapters.personal import persons_beside, unwrap_salts
 from plugin.flow.errors import HostBusy
-from plugin.ports import QUARANTINED, RESTORED
+from plugin.flow.events import PersonErased
+from plugin.flow.model import By
+from plugin.ports import ERASING, QUARANTINED, RESTORED
 from tests.world import Browser, World, pdf
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -99,3 +101,25 @@ def test_the_longest_unchecked_come_first_a_few_at_a_time(world: World) -> None:
     assert [patrol(at(minutes)) for minutes in (0, 6, 7, 8, 12)] == [0, CHECK_LIMIT, 5, 0, CHECK_LIMIT]
     everyone = [flow_id for flow_id in Index().running() if flow_id != "03"]
     assert checked[: len(everyone)] == everyone
+
+
+def test_the_sweep_finishes_an_erasure_of_an_ended_flow_and_it_is_told_until_then(
+    world: World, alice: Browser
+) -> None:
+    folder = world.folder()
+    flow_id = world.signature(alice, [world.put(f"{folder}/Bail.pdf", pdf())], [{"user": "bob"}])["id"]
+    assert world.recipient("bob", flow_id).sign().status_code == 200
+    world.settled(flow_id)
+    ctx, path = world.office.ctx, f"{folder}/.flows/{flow_id}/salts.json"
+    before = world.read(path)
+    with ctx.flows.lease(flow_id) as lease:
+        ctx.flows.append(ctx.flows.load(flow_id), lease, [PersonErased("r1", By.CREATOR)], "creator", ctx.clock())
+    assert persons_beside(world.read(path)) == {"creator"}
+    assert world.dav("alice", "PUT", path, data=before).status_code == 204
+    ctx.vault.note_trouble(flow_id, ERASING, "r1", ctx.clock())
+    assert flow_id in {t.flow_id for t in troubles(ctx.vault, ctx.index)}
+    finish_erasing(ctx)
+    assert persons_beside(world.read(path)) == {"creator"}
+    assert flow_id not in {t.flow_id for t in troubles(ctx.vault, ctx.index)}
+    read = alice.get(f"flows/{flow_id}").json()["steps"][0]["recipients"][0]
+    assert (read["name"], read["user"], read["state"]) == ("", None, "signed")

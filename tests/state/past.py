@@ -53,3 +53,16 @@ def _etag(world: World) -> str:
     found = world.files.read_with_etag("alice", STATE)
     assert found is not None
     return found[1]
+
+
+def forget_salt(world: World, person: str) -> None:
+    with world.database.vault_writing() as connection:
+        world.vault.forget_salts(connection, FLOW_ID, [person])
+
+
+def salts_file(world: World) -> bytes:
+    return world.files.read("alice", f"{place().folder}/salts.json") or b""
+
+
+def plant_salts(world: World, data: bytes) -> None:
+    world.files.plant(f"{place().folder}/salts.json", data)

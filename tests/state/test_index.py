@@ -16,7 +16,7 @@ from plugin.flow.events import MailAccepted
 from plugin.flow.model import MailKind
 from plugin.flow.tokens import link_token, token_hash
 from plugin.ports import LinkRow
-from tests.state.world import FLOW_ID, NOW, World, approval, place, view
+from tests.state.world import FLOW_ID, NOW, World, append, approval, erased, place, view
 
 LATER = NOW + dt.timedelta(days=1)
 
@@ -315,7 +315,7 @@ def test_flows_of_somebody_whom_the_platform_does_not_list_are_found_at_their_kn
 
 
 def test_an_erased_person_stays_erased(busy: World) -> None:
-    busy.store.forget(FLOW_ID, "r1")
+    append(busy, erased("r1"))
     before = dump(busy)
     rebuilt(busy)
     assert dump(busy) == before

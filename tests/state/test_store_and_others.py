@@ -11,9 +11,9 @@ from plugin.flow import events
 from plugin.flow.decide import decide
 from plugin.flow.errors import Conflict
 from plugin.flow.events import MailFailed, RefusedByRecipient
-from plugin.flow.model import MailKind, Personal, RecipientState
+from plugin.flow.model import MailKind, Personal
 from plugin.ports import ChainBroken, ChainMoved
-from tests.state.past import put_back, set_vault
+from tests.state.past import forget_salt, put_back, set_vault
 from tests.state.world import (
     FLOW_ID,
     FOLDER,
@@ -212,7 +212,7 @@ def test_the_salt_of_somebody_who_came_in_by_an_adopted_line_is_taken_from_besid
     assert "r3" in world.vault.salts(FLOW_ID)
     newer = world.state()
     put_back(world, loaded)
-    world.vault.forget_salt(FLOW_ID, "r3")
+    forget_salt(world, "r3")
     world.files.plant(STATE, newer)
     with pytest.raises(ChainMoved):
         append(world)
@@ -234,31 +234,6 @@ def test_salts_that_the_vault_lost_are_taken_from_beside_the_chain_and_never_wip
     assert world.store.refresh(FLOW_ID) == loaded
     assert world.store.load(FLOW_ID) == loaded
     assert set(world.vault.salts(FLOW_ID)) == {"creator", "r1", "r2"}
-
-
-def test_an_erased_person_reads_none_and_the_chain_still_verifies(world: World) -> None:
-    world.launch()
-    world.act(FLOW_ID, approval())
-    world.store.forget(FLOW_ID, "r1")
-    for reader in (world, World(world.data, world.files)):
-        loaded = reader.store.load(FLOW_ID)
-        assert loaded is not None
-        erased, other = loaded.flow.recipients
-        assert (erased.name, erased.email, erased.comment) == ("", mine_none("r1"), mine_none("r1"))
-        assert erased.state is RecipientState.APPROVED
-        assert other.name == "Zoé Quintard"
-        agrees(reader)
-    reader.close()
-    append(world)
-    assert b'"r1"' not in (world.files.read("alice", f"{place().folder}/salts.json") or b"")
-    loaded = append(world, MailFailed(MailKind.COMPLETED, "r1", 0, "x"))
-    assert loaded.flow.recipients[0].name == ""
-    for person in ("r2", "creator"):
-        world.store.forget(FLOW_ID, person)
-    refreshed = world.store.refresh(FLOW_ID)
-    assert refreshed is not None
-    assert refreshed.flow.title == mine_none("creator")
-    assert world.vault.salts(FLOW_ID) == {}
 
 
 def mine_none(person: str) -> Personal:

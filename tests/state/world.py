@@ -25,8 +25,8 @@ from plugin.adapters.vault import SqlVault
 from plugin.flow.commands import Approve, Launch, View
 from plugin.flow.decide import decide
 from plugin.flow.errors import HostUnavailable
-from plugin.flow.events import AskedRecipient, AskedStep, Event, MailAccepted, MailFailed, PinnedDocument, Trace
-from plugin.flow.model import CREATOR, Creator, Kind, MailKind, Personal, Role
+from plugin.flow.events import AskedRecipient, AskedStep, Event, MailAccepted, PersonErased, PinnedDocument, Trace
+from plugin.flow.model import CREATOR, By, Creator, Kind, MailKind, Personal, Role
 from plugin.ports import Account, Loaded, PreconditionFailed, StatePlace, Written
 from tests.fakes import MemoryFiles
 from tests.state import independent_verifier
@@ -243,12 +243,16 @@ STATE = place().path
 MAIL = MailAccepted(MailKind.INVITATION, "r1", 1, "<m@x>")
 
 
+def erased(person: str) -> PersonErased:
+    return PersonErased(person, By.CREATOR)
+
+
 def types(loaded: Loaded | None) -> list[str]:
     assert loaded is not None
     return [record.type for record in loaded.records]
 
 
-def append(world: World, *events: MailAccepted | MailFailed, actor: str = "system") -> Loaded:
+def append(world: World, *events: Event, actor: str = "system") -> Loaded:
     with world.store.lease(FLOW_ID) as lease:
         loaded = world.store.load(FLOW_ID)
         assert loaded is not None

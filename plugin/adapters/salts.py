@@ -1,0 +1,121 @@
+"""The salts of a flow's persons: in the vault, wrapped beside the chain, and nowhere of whoever was erased."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Set
+from datetime import datetime
+
+import structlog
+
+from plugin.adapters.chain import Chain
+from plugin.adapters.host_copy import HostCopy
+from plugin.adapters.keys import Keys
+from plugin.adapters.personal import commitment, persons_beside, unwrap_salts, wrap_salts
+from plugin.adapters.reader import Read, Reader
+from plugin.adapters.sql import Database
+from plugin.adapters.vault import Anchor, SqlVault
+from plugin.flow.errors import Unavailable
+from plugin.ports import ERASING, StatePlace
+
+_SEEN = 50_000
+_log = structlog.get_logger()
+
+
+class SaltKeeper:
+    """Promise: a salt is believed only where the chain commits to it, and never again once its person was erased."""
+
+    def __init__(
+        self,
+        host: HostCopy,
+        database: Database,
+        vault: SqlVault,
+        keys: Keys,
+        reader: Reader,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._host = host
+        self._database = database
+        self._vault = vault
+        self._keys = keys
+        self._reader = reader
+        self._clock = clock
+        self._seen: dict[str, str] = {}
+        """flow -> ETag of a ``salts.json`` that was read and right."""
+
+    # ---- beside the chain -------------------------------------------------------------------------------------------
+    def are_right(self, flow_id: str, etag: str) -> bool:
+        """The very file that was read before."""
+        return self._seen.get(flow_id) == etag
+
+    def saw(self, flow_id: str, etag: str) -> None:
+        if len(self._seen) >= _SEEN:
+            self._seen.clear()
+        self._seen[flow_id] = etag
+
+    def doubt(self, flow_id: str) -> None:
+        self._seen.pop(flow_id, None)
+
+    def late(
+        self, chain: Chain, anchor: Anchor | None, place: StatePlace, known: Mapping[str, bytes]
+    ) -> dict[str, bytes]:
+        """Of persons who came in after the acknowledged head: their salts never reached the vault. No others, or
+        an old file could bring back what the vault was rid of; but all of them, where the vault lost every one.
+        """
+        promised = {p: said for p, said in chain.commitments.items() if p not in chain.erased}
+        acknowledged = anchor.length if anchor is not None else 0
+        late: Set[str] = {person for line in chain.lines[acknowledged:] for person in line.data.get("salts", {})}
+        if not known and anchor is not None and promised:
+            _log.warning("salts.missing", flow_id=chain.flow_id)
+            late = promised.keys()
+        late = (late & promised.keys()) - known.keys()
+        if not late:
+            return {}
+        beside = unwrap_salts(self._keys, chain.flow_id, self._host.salts(place) or b"")
+        return {p: salt for p, salt in beside.items() if p in late and promised.get(p) == commitment(salt)}
+
+    def check_beside(self, read: Read) -> None:
+        """A missing or altered ``salts.json`` is reported and made again from the vault; where the vault lost every
+        salt, what lies there stays. Of whoever was erased nothing does."""
+        flow_id, place, erased = read.loaded.flow.id, read.loaded.place, read.chain.erased
+        data = self._host.salts(place)
+        beside = unwrap_salts(self._keys, flow_id, data or b"")
+        wanted = read.salts or {person: salt for person, salt in beside.items() if person not in erased}
+        if persons_beside(data) & erased:
+            _log.warning("salts.erased", flow_id=flow_id)
+        elif not read.salts or (data is not None and beside == dict(read.salts)):
+            return
+        else:
+            _log.warning("salts.restored", flow_id=flow_id)
+        self.doubt(flow_id)
+        self._host.put_salts(place, wrap_salts(self._keys, flow_id, wanted))
+
+    # ---- erasing ----------------------------------------------------------------------------------------------------
+    def forget_beside(self, read: Read) -> None:
+        """The line is written and the vault has forgotten: what lies beside the chain can wait for the sweep."""
+        try:
+            self.check_beside(read)
+        except Unavailable as error:
+            _log.warning("salts.erased_later", flow_id=read.chain.flow_id, reason=error.code)
+        else:
+            self.end_erasing(read.chain.flow_id)
+
+    def drop_erased(self, read: Read, salts: Mapping[str, bytes]) -> None:
+        """A salt that came back to the vault, with a backup, of somebody whom the chain calls erased."""
+        again = read.chain.erased & salts.keys()
+        if not again:
+            return
+        for person in sorted(again):
+            self._vault.note_trouble(read.chain.flow_id, ERASING, person, self._clock())
+        with self._database.vault_writing() as vault:
+            self._vault.forget_salts(vault, read.chain.flow_id, again)
+        self.forgotten()
+
+    def end_erasing(self, flow_id: str) -> None:
+        for trouble in self._vault.troubles(flow_id):
+            if trouble.reason == ERASING:
+                self._vault.end_trouble(flow_id, ERASING, trouble.person)
+
+    def forgotten(self) -> None:
+        """A salt was dropped from the vault: nothing of it is left in memory, nor in the database's files."""
+        self._reader.forget_keys()
+        self._database.scrub()
