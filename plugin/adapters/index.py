@@ -21,6 +21,7 @@ from plugin.ports import LinkRow, ListRow, Loaded, StatePlace
 _LISTED = [column for column in ix_flow.c if column.name not in ("log", "search", "path", "etag")]
 _TABLES = (ix_flow, ix_file, ix_link, ix_person)
 _ENDED = [str(state) for state in FlowState if state.is_ended]
+_NOT_ENDED = [str(state) for state in FlowState if not state.is_ended]
 _NOT_HIS_BUSINESS = [str(RecipientState.WAITING), str(RecipientState.SKIPPED), str(RecipientState.REPLACED)]
 
 
@@ -124,8 +125,9 @@ class SqlIndex:
             case "sent":
                 wanted = wanted.where(by_him)
             case "done":
-                concerned = sa.or_(by_him, ix_flow.c.flow_id.in_(took_part))
-                wanted = wanted.where(ix_flow.c.state.in_(_ENDED), concerned)
+                his = sa.select(ix_flow.c.flow_id).where(by_him, ix_flow.c.state.in_(_ENDED))
+                concerned = his.union(took_part)
+                wanted = wanted.where(ix_flow.c.state.in_(_ENDED), ix_flow.c.flow_id.in_(concerned))
             case _:
                 raise ValueError(box)
         for word in text.casefold().split():
@@ -148,7 +150,7 @@ class SqlIndex:
 
     def running(self) -> Sequence[str]:
         rows = self._all(
-            sa.select(ix_flow.c.flow_id).where(ix_flow.c.state.not_in(_ENDED)).order_by(ix_flow.c.flow_id)
+            sa.select(ix_flow.c.flow_id).where(ix_flow.c.state.in_(_NOT_ENDED)).order_by(ix_flow.c.flow_id)
         )
         return [row.flow_id for row in rows]
 

@@ -22,6 +22,7 @@ ix_meta = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
+# Its rows are long: what is asked often is answered from an index alone.
 ix_flow = sa.Table(
     "ix_flow",
     index_tables,
@@ -47,8 +48,11 @@ ix_flow = sa.Table(
     sa.Column("request_key", sa.Text),
     sa.Column("log", sa.LargeBinary, nullable=False),
     sa.Index("ix_flow_creator", "creator", "flow_id"),
-    sa.Index("ix_flow_due", "due_at"),
-    sa.Index("ix_flow_request", "creator", "request_key"),
+    sa.Index("ix_flow_ended", "creator", "state", "creator_account", "flow_id"),
+    sa.Index("ix_flow_due", "due_at", "flow_id"),
+    sa.Index("ix_flow_state", "state", "flow_id"),
+    sa.Index("ix_flow_owner", "owner", "path", "flow_id"),
+    sa.Index("ix_flow_request", "creator", "request_key", "flow_id"),
 )
 ix_file = sa.Table(
     "ix_file",
@@ -77,7 +81,7 @@ ix_person = sa.Table(
     sa.Column("account", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("my_turn", sa.Integer, nullable=False),
-    sa.Index("ix_person_uid", "uid", "flow_id"),
+    sa.Index("ix_person_uid", "uid", "account", "my_turn", "state", "flow_id"),
 )
 ix_kept = sa.Table(
     "ix_kept",
