@@ -61,10 +61,10 @@ def flow_id(number: int) -> str:
     return f"01957c1e-7a00-7000-8000-{number:012x}"
 
 
-def many(keys: Keys, count: int, seed: int = 1) -> Iterator[Made]:
+def many(keys: Keys, numbers: range, seed: int = 1) -> Iterator[Made]:
     """The same numbers give the same people and acts; salts and nonces are new each time."""
     reader = Reader(keys.public_keys, Curtain(keys))
-    return (_made(keys, reader, number, random.Random(seed * 1_000_003 + number)) for number in range(count))
+    return (_made(keys, reader, number, random.Random(seed * 1_000_003 + number)) for number in numbers)
 
 
 def _made(keys: Keys, reader: Reader, number: int, dice: random.Random) -> Made:
@@ -73,9 +73,10 @@ def _made(keys: Keys, reader: Reader, number: int, dice: random.Random) -> Made:
     own = f".flows/{flow_id(number)}/flow.jsonl"
     place = StatePlace(owner, f"{folder}/{own}" if folder else own)
     key = {"jwk": dict(keys.active.jwk), "signature": keys.jwk_signature, "certificate": "MII" + "A" * 900}
-    at, salts, chain = BEGUN + dt.timedelta(minutes=number), {}, None
+    at, chain = BEGUN + dt.timedelta(minutes=number), None
+    salts: dict[str, bytes] = {}
     for fence, (events, actor) in enumerate(life(number, owner, folder, dice), 1):
-        drafts, new = reader.drafts(events, actor, chain, salts, key if chain is None else {})
+        drafts, new = reader.drafts(events, actor, chain, salts, keys.active.kid, lambda: key)
         salts |= new
         log = (chain.log if chain else b"") + lines.written(chain, drafts, keys.active, fence, at)
         chain = lines.verified(log, keys.public_keys, flow_id(number), chain)

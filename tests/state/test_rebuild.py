@@ -67,7 +67,7 @@ class Reads:
 
 def fill(world: World, count: int) -> list[Made]:
     """As if all of them had been made here."""
-    made = list(many(world.keys, count))
+    made = list(many(world.keys, range(count)))
     rows = []
     for one in made:
         owner, folder = one.place.owner, one.place.folder
