@@ -24,6 +24,8 @@ from plugin.flow.events import FORMAT, KeyRotated, Launched, PersonErased
 from plugin.ports import ChainBroken
 
 NO_PARENT = "0" * 64
+_LARGEST = 2**53 - 1
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 KEY = "key"
 """The member of a line's data that brings in the key that signs this line."""
 _MEMBERS = {"seq", "at", "actor", "type", "data", "prev", "fence", "kid", "sig"}
@@ -195,7 +197,7 @@ def _line(raw: bytes, keys: PublicKeys, before: Line | None, flow_id: str, kids:
         claimed = base64.urlsafe_b64decode(signature + "==")
         if b64url(claimed) != signature:
             raise ChainBroken("bad-signature")
-        key.verify(claimed, rfc8785.dumps(obj))
+        key.verify(claimed, canonical(obj))
     except (InvalidSignature, binascii.Error, ValueError) as error:
         raise ChainBroken("bad-signature") from error
     try:
@@ -225,7 +227,7 @@ def _parsed(raw: bytes) -> dict[str, Any]:
         raise ChainBroken("bad-line")
     try:
         _check_plain(obj)
-        if rfc8785.dumps(obj) != raw:
+        if canonical(obj) != raw:
             raise ChainBroken("not-canonical")
     except (ValueError, RecursionError) as error:
         raise ChainBroken("bad-line") from error
@@ -234,6 +236,15 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     if not (texts and numbers and isinstance(obj["data"], dict) and _ACTOR.fullmatch(obj["actor"])):
         raise ChainBroken("bad-line")
     return obj
+
+
+def canonical(plain: dict[str, Any]) -> bytes:
+    """RFC 8785, of what ``_check_plain`` lets through alone: there the standard library's encoder, which is compiled,
+    gives the same bytes as the library that lines are written with. Half of the time that reading takes went there.
+
+    Raises: ValueError for texts that are no Unicode.
+    """
+    return _ENCODER.encode(plain).encode()
 
 
 def _check_first(obj: Mapping[str, Any], flow_id: str) -> None:
@@ -255,7 +266,7 @@ def _check_key(obj: Mapping[str, Any]) -> None:
 
 
 def _check_plain(value: Any) -> None:
-    """Objects with ASCII names, lists, strings, integers; nothing else."""
+    """Objects with ASCII names, lists, strings, integers that a double holds; nothing else."""
     if isinstance(value, Mapping):
         for name, member in value.items():
             if not (isinstance(name, str) and name.isascii()):
@@ -264,5 +275,5 @@ def _check_plain(value: Any) -> None:
     elif isinstance(value, list):
         for item in value:
             _check_plain(item)
-    elif type(value) not in (str, int):
+    elif type(value) not in (str, int) or (type(value) is int and abs(value) > _LARGEST):
         raise ValueError(type(value).__name__)

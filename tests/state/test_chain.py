@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jwcrypto.jwe import JWE
 from jwcrypto.jwk import JWK
 
-from plugin.adapters.chain import Chain, Draft, UnknownFormat, from_instant, instant, verified, written
+from plugin.adapters.chain import Chain, Draft, UnknownFormat, canonical, from_instant, instant, verified, written
 from plugin.adapters.keys import ChainKey, Keys, b64url
 from plugin.adapters.personal import Curtain, commitment, new_salt
 from plugin.flow.codec import from_data, to_data
@@ -309,3 +309,30 @@ def _files(world: World) -> dict[str, bytes]:
             else:
                 found[info.path] = world.files.read("alice", info.path) or b""
     return found
+
+
+NAMES = st.text(st.characters(max_codepoint=127), max_size=4)
+PLAIN = st.recursive(
+    st.text() | st.integers(1 - 2**53, 2**53 - 1),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(NAMES, PLAIN, max_size=4))
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_what_is_read_is_compared_with_the_same_bytes_that_are_written(plain: dict[str, Any]) -> None:
+    assert canonical(plain) == rfc8785.dumps(plain)
+
+
+def test_text_that_is_no_unicode_has_no_canonical_form() -> None:
+    with pytest.raises(ValueError, match="surrogates"):
+        canonical({"a": "\ud800"})
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53), 10**400])
+def test_a_number_that_a_double_does_not_hold_is_no_line(world: World, number: int) -> None:
+    world.launch()
+    state = world.state()
+    with pytest.raises(ChainBroken, match="bad-line"):
+        verified(state.replace(b'"fence":1,', b'"fence":%d,' % number), world.keys.public_keys, FLOW_ID)
