@@ -1,0 +1,147 @@
+"""A state file read as a story: who was asked when, who did what, and whether it was his turn. By rules of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.simulation.story import Story
+
+Line = dict[str, Any]
+DECISIONS = {"recipient.approved": "approve", "recipient.signed": "sign", "recipient.refused": "refuse"}
+
+
+class Unlawful(Exception):
+    """What a chain tells must never have happened."""
+
+
+class Chronicle:
+    """``signed``: persons, in their order. ``copies``: document -> (file id, SHA-256). ``end``: type of the last act."""
+
+    def __init__(self, story: Story) -> None:
+        self._story = story
+        self.revisions: dict[int, list[str]] = {}
+        self.at_home: dict[int, bool] = {}
+        self.signed: list[str] = []
+        self.copies: dict[int, tuple[str, str]] = {}
+        self.end: str | None = None
+        self.decided: dict[str, tuple[str, str]] = {}
+        self.told: set[tuple[str, str, int]] = set()
+        self._invited: dict[str, int] = {}
+
+    def tell(self, lines: list[Line]) -> None:
+        """Raises: Unlawful."""
+        for number, line in enumerate(lines):
+            if line["seq"] != number + 1:
+                raise Unlawful(f"line {number + 1} has seq {line['seq']}")
+            self._tell(line, is_first=number == 0)
+        for rid, act in self._story.acknowledged.items():
+            if self.decided.get(rid) != act:
+                raise Unlawful(f"{rid} was told that {act} was done, the chain says {self.decided.get(rid)}")
+
+    def untold(self) -> list[str]:
+        """Of whom no line says that he was told of the end, or never can be."""
+        story = self._story
+        what = "completed" if self.end == "flow.completed" else "refused"
+        addresses = {f"{story.creator}@example.org": "creator"}
+        for party in story.parties:
+            if party.rid in self._invited:
+                addresses.setdefault(party.email, party.rid)
+        missing = [person for person in addresses.values() if (what, person, 0) not in self.told]
+        return missing if self.end is not None else ["anybody"]
+
+    def _tell(self, line: Line, *, is_first: bool) -> None:
+        kind, data = line["type"], line["data"]
+        if is_first != (kind == "flow.launched"):
+            raise Unlawful(f"{kind} where it cannot be")
+        if self.end is not None and not kind.startswith("mail."):
+            raise Unlawful(f"{kind} after the end")
+        match kind:
+            case "flow.launched":
+                self._launched(data)
+            case "recipient.invited":
+                self._is_invited(data)
+            case "recipient.viewed":
+                self._check_turn(line)
+            case "recipient.approved" | "recipient.signed" | "recipient.refused":
+                self._decides(line)
+            case "flow.completed":
+                self._completes(data)
+            case "mail.accepted" | "mail.failed":
+                self._is_told(data)
+            case "flow.suspended" | "flow.resumed":
+                pass
+            case _:
+                raise Unlawful(f"{kind} is no kind of event")
+
+    def _launched(self, data: Line) -> None:
+        story = self._story
+        asked = [(r["id"], r["role"]) for r in data["recipients"]]
+        if asked != [(party.rid, party.role) for party in story.parties]:
+            raise Unlawful(f"{asked} were asked")
+        if [d["file_id"] for d in data["documents"]] != [paper.file_id for paper in story.papers]:
+            raise Unlawful("other documents")
+        self.at_home = {d["n"]: bool(d["kept_at_home"]) for d in data["documents"]}
+        self.revisions = {d["n"]: [d.get("prepared_sha256") or d["sha256"]] for d in data["documents"]}
+
+    def _is_invited(self, data: Line) -> None:
+        rid = data["recipient"]
+        if rid in self._invited:
+            raise Unlawful(f"{rid} was invited twice")
+        if rid != self._next():
+            raise Unlawful(f"{rid} was invited, it was the turn of {self._next()}")
+        self._invited[rid] = data["round"]
+
+    def _next(self) -> str | None:
+        """Whose decision is the first that is missing."""
+        return next((party.rid for party in self._story.parties if party.rid not in self.decided), None)
+
+    def _check_turn(self, line: Line) -> str:
+        rid = str(line["data"]["recipient"])
+        if line["actor"] != f"recipient:{rid}":
+            raise Unlawful(f"{line['actor']} acted for {rid}")
+        if rid in self.decided:
+            raise Unlawful(f"{rid} acted after having decided")
+        if rid not in self._invited or rid != self._next():
+            raise Unlawful(f"{rid} acted before his turn")
+        return rid
+
+    def _decides(self, line: Line) -> None:
+        rid, data = self._check_turn(line), line["data"]
+        act, request = DECISIONS[line["type"]], data["trace"]["request"]
+        role = self._story.party(rid).role
+        if act == "sign":
+            if role != "signatory" or request not in self._story.consented.get(rid, ()):
+                raise Unlawful(f"{rid} signed without consent")
+            self._signs(rid, data)
+        elif act == "approve":
+            shown = {d["n"]: d["sha256"] for d in data["documents"]}
+            if role != "validator" or shown != {n: known[-1] for n, known in self.revisions.items()}:
+                raise Unlawful(f"{rid} approved something else")
+        self.decided[rid] = (act, request)
+        if act == "refuse":
+            self.end = line["type"]
+
+    def _signs(self, rid: str, data: Line) -> None:
+        sealed = {d["n"]: d for d in data["documents"]}
+        if sealed.keys() != self.revisions.keys():
+            raise Unlawful(f"{rid} signed some of the documents only")
+        for n, one in sealed.items():
+            if one["shown_sha256"] not in self.revisions[n]:
+                raise Unlawful(f"{rid} was shown what was no revision")
+            self.revisions[n].append(one["sha256"])
+        self.signed.append(rid)
+
+    def _completes(self, data: Line) -> None:
+        if self._next() is not None:
+            raise Unlawful(f"completed, without {self._next()}")
+        self.copies = {copy["n"]: (copy["file_id"], copy["sha256"]) for copy in data["copies"]}
+        wanted = set(self.revisions) if self._story.kind == "signature" else set()
+        if self.copies.keys() != wanted:
+            raise Unlawful(f"completed with copies of {sorted(self.copies)}")
+        self.end = "flow.completed"
+
+    def _is_told(self, data: Line) -> None:
+        mail = (data["mail"], data["person"], data["round"])
+        if mail in self.told:
+            raise Unlawful(f"{mail} stands there twice")
+        self.told.add(mail)

@@ -1,0 +1,151 @@
+"""The databases, in memory: what was committed survives every crash of ours. Each transaction takes its turn whole."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import StaticPool
+
+from plugin.adapters.index import _READY, index_tables
+from plugin.adapters.sql import Database
+from tests.simulation.process import Process
+
+_LATENCY_S = 0.002
+_OF_INDEX = "SELECT name FROM sqlite_master WHERE name LIKE 'ix_%' AND type = 'table' ORDER BY name"
+
+
+class Disk:
+    """What all replicas share."""
+
+    def __init__(self, *, one_database: bool) -> None:
+        self.vault = _engine(_template(with_vault=True, with_index=one_database))
+        self.index = self.vault if one_database else _engine(_template(with_vault=False, with_index=True))
+
+    def lose_index(self) -> None:
+        with self.index.connect() as connection:
+            for name in connection.exec_driver_sql(_OF_INDEX).scalars().all():
+                connection.exec_driver_sql(f"DROP TABLE {name}")
+
+    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """The index, table by table."""
+        with self.index.connect() as connection:
+            names = connection.exec_driver_sql(_OF_INDEX).scalars().all()
+            return {
+                name: sorted(map(tuple, connection.exec_driver_sql(f"SELECT * FROM {name}").all()), key=repr)
+                for name in names
+            }
+
+    def make_index(self) -> None:
+        """Empty, as a first start makes it."""
+        with self.index.connect() as connection:
+            connection.exec_driver_sql("INSERT INTO ix_meta (name, value) VALUES ('state', ?)", (_READY,))
+            connection.commit()
+
+    def close(self) -> None:
+        self.vault.dispose()
+        self.index.dispose()
+
+
+class Turns:
+    """One process's way to a database: it may die before a commit and after it, also between those of vault and index;
+    a transaction may fail to begin. Each is one turn: nobody else goes on within it."""
+
+    FAILS = sa.exc.OperationalError
+    _process: Process
+
+    @contextmanager
+    def vault(self) -> Iterator[Any]:
+        with self._turn(), super().vault() as connection:  # type: ignore[misc]
+            yield connection
+
+    @contextmanager
+    def vault_writing(self) -> Iterator[Any]:
+        with self._turn():
+            self._may_fail()
+            with super().vault_writing() as connection:  # type: ignore[misc]
+                yield connection
+                self._process.may_die("commit")
+            self._process.may_die("committed")
+
+    @contextmanager
+    def index(self) -> Iterator[Any]:
+        with self._turn(), super().index() as connection:  # type: ignore[misc]
+            yield connection
+
+    @contextmanager
+    def index_writing(self) -> Iterator[Any]:
+        with self._turn(), super().index_writing() as connection:  # type: ignore[misc]
+            yield connection
+            self._process.may_die("commit of the index")
+
+    @contextmanager
+    def both_writing(self) -> Iterator[tuple[Any, Any]]:
+        with self._turn():
+            self._may_fail()
+            with super().both_writing() as both:  # type: ignore[misc]
+                yield both
+                self._process.may_die("commit of both")
+            self._process.may_die("committed both")
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        process = self._process
+        if process.in_transaction:
+            yield
+            return
+        process.waits(process.world.dice.random() * _LATENCY_S)
+        process.in_transaction = True
+        try:
+            yield
+        finally:
+            process.in_transaction = False
+
+    def _may_fail(self) -> None:
+        if self._process.world.happens(self._process.world.chances.storage):
+            self._process.say("the database is locked")
+            self._process.world.trace.count("storage faults")
+            self._process.storage_failed_at = self._process.world.now
+            raise sa.exc.OperationalError("BEGIN IMMEDIATE", {}, sqlite3.OperationalError("database is locked"))
+
+
+class SimDatabase(Turns, Database):
+    def __init__(self, disk: Disk, process: Process) -> None:
+        self._vault = disk.vault
+        self._index = disk.index
+        self._index_file = None
+        self._process = process
+
+    def close(self) -> None:
+        pass
+
+
+@cache
+def _template(*, with_vault: bool, with_index: bool) -> bytes:
+    engine = Database("sqlite://")._vault if with_vault else sa.create_engine("sqlite://", poolclass=StaticPool)
+    with engine.connect() as connection:
+        if with_index:
+            index_tables.create_all(connection)
+            connection.commit()
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        data = raw.serialize()
+    engine.dispose()
+    return data
+
+
+def _engine(template: bytes) -> Engine:
+    raw = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    raw.deserialize(template)
+    engine = sa.create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+    return engine

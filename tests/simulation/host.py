@@ -1,0 +1,182 @@
+"""The platform's files: what lies there, and how it answers. What lies there survives every crash of ours."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from plugin.flow.errors import HostUnavailable
+from plugin.ports import FileInfo, PreconditionFailed
+
+WEAK_FOR_S = 1.0
+MODIFIED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Node:
+    """A file (``data``) or a folder (None). ``before``: what a stale answer still tells."""
+
+    path: str
+    file_id: str
+    data: bytes | None
+    etag: str
+    written_at: float
+    children: dict[str, Node] = field(default_factory=dict)
+    before: tuple[bytes, str] | None = None
+    is_damaged: bool = False
+    """By a fault of the host: whoever asks for what is acknowledged has to wait until it is put right."""
+
+    @property
+    def name(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+
+class Host:
+    """``now``: seconds. ``etags``, ``honours_conditions``, …: see `Chances`."""
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        users: tuple[str, ...],
+        *,
+        etags: str = "content",
+        honours_conditions: bool = True,
+        weak_for_a_second: bool = False,
+        makes_folders: bool = False,
+    ) -> None:
+        self._now = now
+        self._etags = etags
+        self._honours = honours_conditions
+        self._weak = weak_for_a_second
+        self._makes_folders = makes_folders
+        self._numbers = 0
+        self._paths: dict[str, dict[str, Node]] = {}
+        self._ids: dict[str, dict[str, Node]] = {}
+        for user in users:
+            self._paths[user], self._ids[user] = {}, {}
+            self._add(user, "", None)
+
+    # ---- what is asked ----------------------------------------------------------------------------------------------
+    def node(self, user: str, path: str) -> Node | None:
+        return self._paths.get(user, {}).get(clean(path))
+
+    def by_id(self, user: str, file_id: str) -> Node | None:
+        return self._ids.get(user, {}).get(file_id)
+
+    def named(self, user: str, name: str) -> list[Node]:
+        nodes = self._paths.get(user, {})
+        return [nodes[path] for path in sorted(nodes) if nodes[path].name == name and nodes[path].data is not None]
+
+    def below(self, user: str, folder: str) -> Iterator[Node]:
+        """Every file and folder in it, at any depth."""
+        top = self.node(user, folder)
+        waiting = [top] if top is not None else []
+        while waiting:
+            for child in waiting.pop().children.values():
+                yield child
+                if child.data is None:
+                    waiting.append(child)
+
+    # ---- what changes -----------------------------------------------------------------------------------------------
+    def put(
+        self,
+        user: str,
+        path: str,
+        data: bytes,
+        if_match: str | None = None,
+        only_new: bool = False,
+        make_folders: bool = False,
+        *,
+        is_forced: bool = False,
+        is_damaged: bool = False,
+    ) -> Node:
+        """``is_forced``: its conditions are not looked at. Raises: PreconditionFailed, HostUnavailable."""
+        path = clean(path)
+        folder = path.rpartition("/")[0]
+        if make_folders and self._makes_folders:
+            self.make_folder(user, folder)
+        parent = self.node(user, folder)
+        if not path or parent is None or parent.data is not None:
+            raise HostUnavailable
+        node = self.node(user, path)
+        if self._honours and not is_forced:
+            self._check(node, if_match, only_new)
+        if node is None:
+            node = self._add(user, path, data)
+        elif node.data is None:
+            raise HostUnavailable
+        else:
+            node.before = (node.data, node.etag)
+            node.data, node.etag, node.written_at = data, self._tag(data), self._now()
+        node.is_damaged = is_damaged
+        return node
+
+    def make_folder(self, user: str, path: str) -> None:
+        path = clean(path)
+        for depth in range(path.count("/") + 1 if path else 0):
+            level = "/".join(path.split("/")[: depth + 1])
+            node = self.node(user, level)
+            if node is None:
+                self._add(user, level, None)
+            elif node.data is not None:
+                raise HostUnavailable
+
+    def delete(self, user: str, path: str) -> None:
+        node = self.node(user, path)
+        if node is None or not node.path:
+            return
+        self._paths[user][node.path.rpartition("/")[0]].children.pop(node.name)
+        for gone in (node, *self.below(user, node.path)):
+            self._ids[user].pop(gone.file_id)
+            del self._paths[user][gone.path]
+
+    # ---- inside -----------------------------------------------------------------------------------------------------
+    def _check(self, node: Node | None, if_match: str | None, only_new: bool) -> None:
+        if only_new and node is not None:
+            raise PreconditionFailed
+        if if_match is None:
+            return
+        is_weak = self._weak and node is not None and self._now() - node.written_at < WEAK_FOR_S
+        if node is None or node.etag != if_match or is_weak:
+            raise PreconditionFailed
+
+    def _add(self, user: str, path: str, data: bytes | None) -> Node:
+        self._numbers += 1
+        node = Node(path, str(self._numbers), data, "", self._now())
+        node.etag = self._tag(data) if data is not None else f"folder-{node.file_id}"
+        self._paths[user][path] = self._ids[user][node.file_id] = node
+        if path:
+            self._paths[user][path.rpartition("/")[0]].children[node.name] = node
+        return node
+
+    def _tag(self, data: bytes) -> str:
+        self._numbers += 1
+        match self._etags:
+            case "content":
+                return hashlib.sha256(data).hexdigest()[:20]
+            case "second":
+                return f"t{int(self._now())}"
+            case _:
+                return f"n{self._numbers}"
+
+
+def clean(path: str) -> str:
+    return "/".join(part for part in path.split("/") if part)
+
+
+def info_of(node: Node) -> FileInfo:
+    is_folder = node.data is None
+    return FileInfo(
+        file_id=node.file_id,
+        path=node.path,
+        name=node.name,
+        size_bytes=len(node.data or b""),
+        etag=node.etag,
+        mime="" if is_folder else mimetypes.guess_type(node.name)[0] or "application/octet-stream",
+        is_folder=is_folder,
+        modified_at=MODIFIED_AT,
+        can_write=True,
+    )

@@ -1,0 +1,93 @@
+"""Keys that are the same in every run, and randomness that follows from the seed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.x509.oid import NameOID
+
+from plugin.adapters.keys import ChainKey, Keys, b64url, kid_of
+
+BEGINNING = dt.datetime(2026, 3, 1, 9, 0, 0, tzinfo=dt.UTC)
+_CHAIN_SECRET = bytes(range(32))
+_SEAL_NUMBER = 0x5EA1
+
+
+class SteadySigner:
+    """The organisation's seal: the same bytes give the same signature. A `pdfops.signer.Signer`."""
+
+    algorithm = "sha256_ecdsa"
+    signature_size_bytes = 72
+
+    def __init__(self) -> None:
+        self._key = ec.derive_private_key(_SEAL_NUMBER, ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Simulated organisation")])
+        self._certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(self._key.public_key())
+            .serial_number(1)
+            .not_valid_before(BEGINNING)
+            .not_valid_after(BEGINNING + dt.timedelta(days=3650))
+            .sign(self._key, hashes.SHA256(), ecdsa_deterministic=True)
+        )
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        return (self._certificate.public_bytes(serialization.Encoding.DER),)
+
+    @property
+    def certificate_pem(self) -> bytes:
+        return self._certificate.public_bytes(serialization.Encoding.PEM)
+
+    def sign(self, data: bytes) -> bytes:
+        return self._key.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+
+
+@cache
+def signer() -> SteadySigner:
+    return SteadySigner()
+
+
+@cache
+def keys() -> Keys:
+    private = Ed25519PrivateKey.from_private_bytes(_CHAIN_SECRET)
+    raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    jwk = {"crv": "Ed25519", "kty": "OKP", "x": b64url(raw)}
+    key = ChainKey(kid_of(jwk), private, jwk)
+    return Keys(
+        folder=Path("/nonexistent"),
+        secret=b"simulated secret of an instance!",
+        chain_keys={key.kid: key},
+        active=key,
+        seal_key_pem=b"",
+        seal_cert_pem=signer().certificate_pem,
+        instance_id="simulated",
+        seal=signer(),
+    )
+
+
+@contextmanager
+def steady_secrets(seed: str) -> Iterator[None]:
+    """What ``secrets`` gives while this lasts follows from the seed: salts, nonces, ids of flows. For a simulation
+    alone: whoever knows the seed knows them all."""
+    dice = random.Random(seed)
+    before = (secrets.token_bytes, secrets.token_hex, secrets.randbits)
+    secrets.token_bytes = lambda nbytes=None: dice.randbytes(nbytes or 32)
+    secrets.token_hex = lambda nbytes=None: dice.randbytes(nbytes or 32).hex()
+    secrets.randbits = dice.getrandbits
+    try:
+        yield
+    finally:
+        secrets.token_bytes, secrets.token_hex, secrets.randbits = before

@@ -1,0 +1,235 @@
+"""What must hold, judged from what people were told and from what lies on the host; by nothing of the product's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from plugin.ports import Loaded
+from tests.simulation.chronicle import Chronicle, Unlawful
+from tests.simulation.host import Host, Node
+from tests.simulation.outside import Delivery, Post
+from tests.simulation.papers import prepared_fields, signed_fields
+from tests.simulation.story import Paper, Story
+from tests.state import independent_verifier
+
+_REVISION = re.compile(r"[0-9a-f]{64}")
+_KEPT = re.compile(r"flow\.jsonl|salts\.json|quarantine-[0-9a-f]{12}\.jsonl")
+
+
+@dataclass(frozen=True)
+class Seen:
+    lines: list[dict[str, Any]]
+    heads: list[str]
+
+
+class Oracle:
+    """``fails``: told of everything that must not be. ``checks``: how often something was looked at."""
+
+    def __init__(self, host: Host, post: Post, now: Callable[[], float], fails: Callable[[str], None]) -> None:
+        self._host, self._post, self._now, self._fails = host, post, now, fails
+        self._by_id: dict[str, Story] = {}
+        self._seen: dict[str, tuple[bytes, Seen]] = {}
+        self.checks = 0
+
+    def story_of(self, flow_id: str) -> Story | None:
+        return self._by_id.get(flow_id)
+
+    # ---- what people are told ---------------------------------------------------------------------------------------
+    def launched(self, story: Story, loaded: Loaded) -> None:
+        if loaded.flow.id in self._by_id:
+            self._fails(f"{loaded.flow.id} was given to two launches")
+        self._by_id[loaded.flow.id] = story
+        story.path = loaded.place.path
+        self._acknowledged(story, loaded)
+
+    def sent(self, story: Story, rid: str, act: str, request: str, *, consents: bool) -> None:
+        if consents:
+            story.consented.setdefault(rid, set()).add(request)
+
+    def acts(self, story: Story, rid: str, act: str, request: str, loaded: Loaded) -> None:
+        known = story.acknowledged.setdefault(rid, (act, request))
+        if known != (act, request):
+            self._fails(f"{rid} of {story.flow_id} was told that {known} and {(act, request)} were done")
+        story.last_act_at = self._now()
+        self._acknowledged(story, loaded)
+
+    def _acknowledged(self, story: Story, loaded: Loaded) -> None:
+        """From now on this head stands in the state file for ever."""
+        if loaded.length > story.length:
+            story.length, story.head = loaded.length, loaded.head
+        self.look(story)
+
+    # ---- what lies there --------------------------------------------------------------------------------------------
+    def look(self, story: Story, *, must_be_whole: bool = False) -> Seen | None:
+        """The state file as it is; None while a fault of the host is to be put right."""
+        self.checks += 1
+        node = self._host.node(story.creator, story.path)
+        if node is None or node.data is None:
+            self._fails(f"{story.path} is gone")
+            return None
+        if node.is_damaged:
+            if must_be_whole:
+                self._fails(f"{story.path} stays damaged")
+            return None
+        seen = self._read(str(story.flow_id), node.data)
+        if len(seen.heads) < story.length or seen.heads[story.length - 1] != story.head:
+            self._fails(
+                f"{story.flow_id}: an acknowledged line was lost ({story.length} told, {len(seen.heads)} there)"
+            )
+        return seen
+
+    def _read(self, flow_id: str, data: bytes) -> Seen:
+        known = self._seen.get(flow_id)
+        lines, heads, rest = [], [], data
+        if known is not None and data.startswith(known[0]):
+            lines, heads, rest = [*known[1].lines], [*known[1].heads], data[len(known[0]) :]
+        for raw in rest.splitlines():
+            lines.append(json.loads(raw))
+            heads.append(hashlib.sha256(raw).hexdigest())
+        seen = Seen(lines, heads)
+        self._seen[flow_id] = (data, seen)
+        return seen
+
+    # ---- the end of a flow ------------------------------------------------------------------------------------------
+    def has_ended(self, story: Story) -> bool:
+        """The chain has its last act: completed or refused."""
+        seen = self.look(story)
+        return seen is not None and any(line["type"] in ("flow.completed", "recipient.refused") for line in seen.lines)
+
+    def is_settled(self, story: Story) -> bool:
+        """And everybody who is to be told was, or never can be."""
+        seen = self.look(story)
+        if seen is None or not self.has_ended(story):
+            return False
+        chronicle = Chronicle(story)
+        try:
+            chronicle.tell(seen.lines)
+        except Unlawful as unlawful:
+            self._fails(f"{story.flow_id}: {unlawful}")
+        return not chronicle.untold()
+
+    def judge(self, story: Story, *, verify: bool, late: frozenset[str]) -> None:
+        """All that must hold once a flow is over. ``late``: paths that the host wrote when nobody waited any more."""
+        seen = self.look(story, must_be_whole=True)
+        if seen is None:
+            return
+        chronicle = Chronicle(story)
+        try:
+            chronicle.tell(seen.lines)
+            for person in chronicle.untold():
+                raise Unlawful(f"nobody told {person}")
+            self._judge_papers(story, chronicle, late)
+            self._judge_mails(story, chronicle)
+            if verify:
+                self._verify(story)
+        except Unlawful as unlawful:
+            self._fails(f"{story.flow_id}: {unlawful}")
+
+    def _verify(self, story: Story) -> None:
+        node = self._host.node(story.creator, story.path)
+        assert node is not None
+        assert node.data is not None
+        try:
+            independent_verifier.verify(node.data, story.flow_id, anchor=(story.head, story.length))
+        except independent_verifier.Bad as bad:
+            raise Unlawful(f"the chain proves nothing: {bad}") from bad
+
+    def _judge_papers(self, story: Story, chronicle: Chronicle, late: frozenset[str]) -> None:
+        kept: dict[str, set[str]] = {}
+        for n, paper in enumerate(story.papers):
+            self._judge_original(story, paper)
+            revisions = chronicle.revisions[n]
+            folder = f"{'' if chronicle.at_home[n] else paper.folder}/.flows/{story.flow_id}".lstrip("/")
+            kept.setdefault(folder, set()).update(revisions[-2:])
+            last = self._host.node(story.creator, f"{folder}/{revisions[-1]}")
+            if last is None or last.data is None or _sha256(last.data) != revisions[-1]:
+                raise Unlawful(f"the last revision of document {n} is not there")
+            self._judge_signatures(story, chronicle, paper, last.data)
+            if chronicle.end == "flow.completed" and story.kind == "signature":
+                self._judge_copy(story, chronicle, n, revisions[-1])
+        for folder, wanted in kept.items():
+            node = self._host.node(story.creator, folder)
+            names = set(node.children) if node is not None else set()
+            strays = {name for name in names - wanted if not _KEPT.fullmatch(name) and f"{folder}/{name}" not in late}
+            if strays or wanted - names:
+                raise Unlawful(f"in {folder}: {sorted(strays)} too many, {sorted(wanted - names)} missing")
+
+    def _judge_original(self, story: Story, paper: Paper) -> None:
+        node = self._host.by_id(story.creator, paper.file_id)
+        if node is None or node.data != paper.data:
+            raise Unlawful(f"the original {paper.name} was altered")
+
+    def _judge_signatures(self, story: Story, chronicle: Chronicle, paper: Paper, data: bytes) -> None:
+        if not data.startswith(paper.data):
+            raise Unlawful("a revision does not begin with the original")
+        whose = prepared_fields(data)
+        signed = [whose[field] for field in signed_fields(data)]
+        if signed != chronicle.signed:
+            raise Unlawful(f"{paper.name} is signed by {signed}, the chain says {chronicle.signed}")
+
+    def _judge_copy(self, story: Story, chronicle: Chronicle, n: int, sha256: str) -> None:
+        copy = chronicle.copies.get(n)
+        node = self._host.by_id(story.creator, copy[0]) if copy is not None else None
+        if copy is None or node is None or node.data is None or {_sha256(node.data), copy[1]} != {sha256}:
+            raise Unlawful(f"the signed copy of document {n} is not what was signed")
+
+    def _judge_mails(self, story: Story, chronicle: Chronicle) -> None:
+        """Handed over once; again only where nobody could know that it had been."""
+        for message_id in sorted(m for m in self._post.taken if f".{story.flow_id}." in m):
+            taken = self._post.taken[message_id]
+            for first in taken[:-1]:
+                if not may_come_again(first):
+                    raise Unlawful(f"{message_id} was sent {len(taken)} times")
+            if {delivery.mail.to for delivery in taken} != {taken[0].mail.to}:
+                raise Unlawful(f"{message_id} went to several people")
+
+    # ---- the end of a world -----------------------------------------------------------------------------------------
+    def judge_area(self, user: str, stories: list[Story], late: frozenset[str]) -> None:
+        """Beside the originals lies one signed copy of each document, and nothing else."""
+        self.checks += 1
+        mine = [story for story in stories if story.creator == user]
+        originals = {paper.file_id for story in mine for paper in story.papers}
+        wanted: dict[str, int] = {}
+        for story in mine:
+            seen = self.look(story)
+            chronicle = Chronicle(story)
+            if seen is None:
+                continue
+            try:
+                chronicle.tell(seen.lines)
+            except Unlawful:
+                continue  # told of already
+            for copy in chronicle.copies.values():
+                wanted[copy[1]] = wanted.get(copy[1], 0) + 1
+        flows = {story.flow_id for story in mine}
+        for node in self._host.below(user, ""):
+            parts = node.path.split("/")
+            if ".flows" in parts:
+                place = parts.index(".flows") + 1
+                if len(parts) == place + 1 and parts[place] not in flows:
+                    self._fails(f"{node.path} belongs to no flow")
+            elif node.data is not None and node.file_id not in originals:
+                self._judge_stray(node, wanted, late)
+
+    def _judge_stray(self, node: Node, wanted: dict[str, int], late: frozenset[str]) -> None:
+        assert node.data is not None
+        sha256 = _sha256(node.data)
+        if wanted.get(sha256, 0) > 0:
+            wanted[sha256] -= 1
+        elif node.path not in late:
+            self._fails(f"{node.path} is no signed copy, or one too many")
+
+
+def may_come_again(first: Delivery) -> bool:
+    """Its reply was lost, or whoever handed it over died or stood still before it was recorded."""
+    process = first.process
+    return first.reply_lost or process.is_dead or process.stood_still or process.storage_failed_at >= first.at
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,280 @@
+"""Those who launch, read, sign, approve and refuse; who click twice, ask again, and change their minds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from plugin.actions.acting import check_may_act, load, load_for
+from plugin.actions.approve import approve
+from plugin.actions.context import Context
+from plugin.actions.launch import Asked, Order, Spot, launch
+from plugin.actions.refuse import refuse
+from plugin.actions.sign import Signing, sign
+from plugin.actions.view import view
+from plugin.flow.errors import Conflict, IndexMissing, Invalid
+from plugin.flow.events import Trace as Came
+from plugin.flow.model import Kind, Role
+from plugin.flow.tokens import token_hash
+from plugin.ports import Loaded, Mail
+from tests.simulation.oracle import Oracle
+from tests.simulation.process import Surroundings
+from tests.simulation.replica import EXPECTED, ConnectionLost, GaveUp
+from tests.simulation.scheduler import NEVER
+from tests.simulation.story import Story
+
+AGAIN = (ConnectionLost, GaveUp)
+_LINK = re.compile(r"https://sign\.example/(s|f)/([A-Za-z0-9_-]+)")
+
+
+class Town(Surroundings, Protocol):
+    oracle: Oracle
+    stories: list[Story]
+
+    def ask(self, name: str, job: Callable[[Context], Any], timeout: float) -> Any:
+        """By some replica."""
+        ...
+
+    def fails(self, why: str) -> None: ...
+
+
+class People:
+    def __init__(self, world: Town) -> None:
+        self._world = world
+        self._dice = world.dice
+        self._begun: set[tuple[str, str]] = set()
+        self.busy = 0
+        """How many have not come to their end."""
+
+    # ---- creators ---------------------------------------------------------------------------------------------------
+    def launches(self, story: Story) -> None:
+        self.busy += 1
+        order = _order(story)
+        loaded = self._insists("launch", lambda ctx: launch(ctx, story.creator, order))
+        story.flow_id = loaded.flow.id
+        self._world.oracle.launched(story, loaded)
+        for party in story.parties:
+            if party.email.startswith("nobody") or party.user:
+                self._begins(story, party.rid, self._dice.uniform(60.0, 300.0))
+        self.busy -= 1
+
+    # ---- recipients -------------------------------------------------------------------------------------------------
+    def hears(self, mail: Mail) -> None:
+        """An invitation came: whoever it is for acts, once he has read it."""
+        what, flow_id, rid, _ = mail.message_id[1:].split("@")[0].split(".", 3)
+        story = self._world.oracle.story_of(flow_id)
+        if what not in ("invitation", "reminder"):
+            return
+        if story is None:
+            self._world.scheduler.spawn("reads later", lambda: self.hears(mail), after=5.0)
+            return
+        self._begins(story, rid, self._dice.uniform(0.5, 60.0), mail)
+
+    def _begins(self, story: Story, rid: str, after: float, mail: Mail | None = None) -> None:
+        if (str(story.flow_id), rid) in self._begun:
+            return
+        if mail is not None:
+            self._begun.add((str(story.flow_id), rid))
+        self.busy += 1
+        self._world.scheduler.spawn(f"{rid} of {story.number}", lambda: self._lives(story, rid, mail), after=after)
+
+    def _lives(self, story: Story, rid: str, mail: Mail | None) -> None:
+        try:
+            if mail is None:
+                self._comes_by(story, rid)
+            else:
+                self._follows(story, rid, mail)
+                self._acts(story, rid)
+        finally:
+            self.busy -= 1
+
+    def _comes_by(self, story: Story, rid: str) -> None:
+        """Without having been told: too early, he is told whose turn it is; when it is his, he acts."""
+        flow_id = str(story.flow_id)
+        while (flow_id, rid) not in self._begun:
+            flow = self._insists("look", lambda ctx: load(ctx, flow_id)).flow
+            recipient = flow.recipient(rid)
+            if flow.state.is_ended or recipient.state.is_decided:
+                return
+            if recipient.state.is_open:
+                self._begun.add((flow_id, rid))
+                self._acts(story, rid)
+                return
+            self._tries_early(story, rid)
+            self._world.scheduler.sleep(self._dice.uniform(20.0, 90.0))
+
+    def _tries_early(self, story: Story, rid: str) -> None:
+        """Nothing may come of it, unless his turn has come meanwhile; then it counts."""
+        came = Came(None, "proxy", None, f"early {rid} {self._dice.randrange(10**9)}")
+        try:
+            loaded = self._world.ask("early", lambda ctx: refuse(ctx, str(story.flow_id), rid, "No", came), NEVER)
+        except (*AGAIN, *EXPECTED):
+            self._world.oracle.sent(story, rid, "refuse", came.request, consents=False)
+        else:
+            self._world.oracle.sent(story, rid, "refuse", came.request, consents=False)
+            self._world.oracle.acts(story, rid, "refuse", came.request, loaded)
+
+    def _follows(self, story: Story, rid: str, mail: Mail) -> None:
+        """The link leads to this flow and person, and to nobody else."""
+        found = _LINK.search(mail.text)
+        if found is None:
+            self._world.fails(f"no link in {mail.message_id}")
+            return
+        where, token = found.groups()
+        if where == "f":
+            if token != story.flow_id:
+                self._world.fails(f"{mail.message_id} leads to {token}")
+            return
+        try:
+            row = self._world.ask("link", lambda ctx: ctx.index.link(token_hash(token)), NEVER)
+        except (IndexMissing, *AGAIN, *EXPECTED):
+            return
+        if row is None or (row.flow_id, row.recipient) != (story.flow_id, rid):
+            self._world.fails(f"the link in {mail.message_id} leads to {row}")
+
+    def _acts(self, story: Story, rid: str) -> None:
+        flow_id, party = str(story.flow_id), story.party(rid)
+        if self._dice.random() < 0.7:
+            documents = frozenset(range(len(story.papers)))
+            self._tries("view", lambda ctx: view(ctx, flow_id, rid, documents))
+            self._world.scheduler.sleep(self._dice.uniform(0.5, 20.0))
+        agrees = "approve" if party.role == "validator" else "sign"
+        if self._dice.random() < 0.03 and agrees == "sign":
+            self._without_consent(story, rid)
+        match party.minds:
+            case "agrees":
+                self._decides(story, rid, agrees)
+            case "refuses":
+                self._decides(story, rid, "refuse")
+            case _:
+                scheduler = self._world.scheduler
+                other = scheduler.spawn("second tab", lambda: self._decides(story, rid, "refuse"), joined=True)
+                self._decides(story, rid, agrees)
+                scheduler.join(other)
+                if other.error is not None:
+                    raise other.error
+
+    def _decides(self, story: Story, rid: str, act: str) -> None:
+        """Until somebody tells him that it is done, or why it cannot be."""
+        flow_id = str(story.flow_id)
+        while True:
+            flow = self._insists("read", lambda ctx: self._shown(ctx, story, rid)).flow
+            shown = {d.n: d.current_sha256 for d in flow.documents}
+            self._world.scheduler.sleep(self._dice.uniform(0.2, 30.0))
+            request = f"{act} {rid} {self._dice.randrange(10**9)}"
+            key = f"key {request}" if self._dice.random() < 0.3 else None
+            self._world.oracle.sent(story, rid, act, request, consents=act == "sign")
+            submit = partial(_submitted, flow_id, rid, act, shown, Came(None, "proxy", None, request, key), True)
+            try:
+                loaded = self._submits(story, rid, act, request, submit)
+            except Conflict as conflict:
+                if conflict.code in ("documents-changed", "flow-suspended", "state-changed"):
+                    self._world.scheduler.sleep(1.0)
+                    continue
+                if conflict.code in ("already-decided", "flow-ended"):
+                    return
+                self._world.fails(f"{rid} of {flow_id} was invited, and may not {act}: {conflict.code}")
+                return
+            self._world.oracle.acts(story, rid, act, request, loaded)
+            return
+
+    def _submits(self, story: Story, rid: str, act: str, request: str, submit: Callable[[Context], Any]) -> Loaded:
+        """Perhaps with a second click."""
+        if not self._world.happens(self._world.chances.double_click):
+            return self._insists(act, submit)
+        scheduler = self._world.scheduler
+        self._world.trace.count("double clicks")
+        other = scheduler.spawn("click", lambda: self._insists(act, submit), joined=True, after=self._dice.random())
+        loaded = self._insists(act, submit)
+        scheduler.join(other)
+        if other.error is not None:
+            self._world.fails(f"{act} of {rid} was acknowledged once, and then {other.error!r}")
+        return loaded
+
+    def _without_consent(self, story: Story, rid: str) -> None:
+        flow_id = str(story.flow_id)
+        came = Came(None, "proxy", None, f"without consent {self._dice.randrange(10**9)}")
+        flow = self._insists("read", lambda ctx: load(ctx, flow_id)).flow
+        shown = {d.n: d.current_sha256 for d in flow.documents}
+        try:
+            self._world.ask("no consent", partial(_submitted, flow_id, rid, "sign", shown, came, False), NEVER)
+        except (*AGAIN, *EXPECTED):
+            return
+        self._world.fails(f"{rid} of {flow_id} signed without consent")
+
+    def _shown(self, ctx: Context, story: Story, rid: str) -> Loaded:
+        user = story.party(rid).user
+        return load_for(ctx, str(story.flow_id), user) if user else load(ctx, str(story.flow_id))
+
+    # ---- asking -----------------------------------------------------------------------------------------------------
+    def _insists(self, name: str, job: Callable[[Context], Any]) -> Any:
+        """Asks again until there is an answer. Raises: Conflict."""
+        while True:
+            timeout = NEVER
+            if self._world.happens(self._world.chances.impatient):
+                timeout = self._dice.uniform(0.05, 20.0)
+            try:
+                return self._world.ask(name, job, timeout)
+            except (Conflict, Invalid) as error:
+                if isinstance(error, Invalid) and error.code != "no-such-file":  # which a host may say for a moment
+                    self._world.fails(f"{name}: {error!r} {error.values}")
+                    raise
+                if isinstance(error, Conflict):
+                    raise
+                self._world.scheduler.sleep(self._dice.uniform(0.5, 8.0))
+            except (*AGAIN, *EXPECTED):
+                self._world.scheduler.sleep(self._dice.uniform(0.5, 8.0))
+
+    def _tries(self, name: str, job: Callable[[Context], Any]) -> None:
+        try:
+            self._world.ask(name, job, NEVER)
+        except (*AGAIN, *EXPECTED):
+            return
+
+
+def _submitted(
+    flow_id: str, rid: str, act: str, shown: dict[int, str], came: Came, consents: bool, ctx: Context
+) -> Loaded:
+    """As `plugin.web.acts` does."""
+    done = check_may_act(ctx, flow_id, rid, came)
+    if done is not None:
+        return done
+    if act == "approve":
+        return approve(ctx, flow_id, rid, shown, None, came)
+    if act == "refuse":
+        return refuse(ctx, flow_id, rid, "No", came)
+    signing = Signing("typed", f"Name of {rid}", "signature.text", shown, consents, "I agree", "en")
+    return sign(ctx, flow_id, rid, signing, came)
+
+
+def _order(story: Story) -> Order:
+    signatories = [place for place, party in enumerate(story.parties) if party.role == "signatory"]
+    return Order(
+        kind=Kind(story.kind),
+        title=None,
+        file_ids=[paper.file_id for paper in story.papers],
+        recipients=[
+            Asked(
+                user=party.user,
+                email=None if party.user else party.email,
+                first_name=None,
+                last_name=None,
+                language=None,
+                role=Role(party.role),
+                comment=None,
+            )
+            for party in story.parties
+        ],
+        spots=[
+            Spot(document, 1, place, 0.1, 0.1, 0.3, 0.1, document == 0, None)
+            for document in range(len(story.papers))
+            for place in signatories
+        ],
+        comment=None,
+        copy_to_all=story.copies_to_all,
+        time_zone=None,
+        request=f"launch {story.number}",
+        request_key=story.request_key,
+    )

@@ -1,0 +1,83 @@
+"""What a flow was meant to be, and what was said to people about it: kept by the simulation, outside of the product."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from tests.simulation.papers import original
+
+
+@dataclass(frozen=True)
+class Party:
+    """A recipient as the creator names him. ``rid`` follows from his place."""
+
+    rid: str
+    role: str
+    user: str | None
+    email: str
+    minds: str
+    """agrees, refuses, or cannot decide: sends both."""
+
+
+@dataclass(frozen=True)
+class Paper:
+    file_id: str
+    folder: str
+    name: str
+    data: bytes
+
+
+@dataclass
+class Story:
+    """``acknowledged``: act by person, as a caller was told: (act, request). ``consented``: requests that a person
+    sent with his consent. ``head``, ``length``: of the chain as a caller was last told."""
+
+    number: int
+    creator: str
+    kind: str
+    papers: list[Paper]
+    parties: list[Party]
+    copies_to_all: bool
+    launched_at: float
+    flow_id: str | None = None
+    path: str = ""
+    length: int = 0
+    head: str = ""
+    acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)
+    consented: dict[str, set[str]] = field(default_factory=dict)
+    last_act_at: float = 0.0
+    ended_at: float | None = None
+    settled_at: float | None = None
+
+    @property
+    def request_key(self) -> str:
+        return f"{self.number:064d}"
+
+    def party(self, rid: str) -> Party:
+        return self.parties[int(rid[1:]) - 1]
+
+
+def drawn_story(
+    dice: random.Random, number: int, users: tuple[str, ...], papers: list[Paper], launched_at: float, refused: float
+) -> Story:
+    """``refused``: the probability that an address takes no mail."""
+    kind = "signature" if dice.random() < 0.65 else "validation"
+    creator = users[number % 2]
+    count = dice.choice((1, 1, 1, 2, 2, 2, 3, 4))
+    validators = count if kind == "validation" else dice.choice((0, 0, 0, count // 2))
+    others = [uid for uid in users if uid != creator]
+    parties = []
+    for place in range(count):
+        rid = f"r{place + 1}"
+        is_user = dice.random() < 0.4 and others
+        user = others.pop(dice.randrange(len(others))) if is_user else None
+        nobody = "nobody" if dice.random() < refused else "p"
+        email = f"{user}@example.org" if user else f"{nobody}{number}-{place}@elsewhere.example"
+        minds = dice.choices(("agrees", "refuses", "cannot decide"), (0.88, 0.06, 0.06))[0]
+        parties.append(Party(rid, "validator" if place < validators else "signatory", user, email, minds))
+    return Story(number, creator, kind, papers, parties, dice.random() < 0.5, launched_at)
+
+
+def drawn_content(dice: random.Random, number: int) -> bytes:
+    return original(f"{number} " + "x" * dice.randrange(1, 200))
