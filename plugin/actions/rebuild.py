@@ -55,6 +55,11 @@ class Verified(Protocol):
         """Who launched it; None once he was erased."""
         ...
 
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        """Of two histories of one flow the greater one counts."""
+        ...
+
 
 V = TypeVar("V", bound=Verified)
 
@@ -272,6 +277,8 @@ class _Rebuild(Generic[V]):
             return (place != known, known is None or place.owner != known.owner, place.path, place.owner)
 
         candidates = sorted(self._found.get(flow_id) or self._at(flow_id, outcome), key=rank)
+        if known is None and len(candidates) > 1:
+            return self._best(batch, flow_id, candidates)
         for number, candidate in enumerate(candidates):
             its = (flow_id, candidate.place, candidate.file_id)
             if number == 0 and batch.is_taken(*its, candidate.etag, candidate.size_bytes):
@@ -284,6 +291,18 @@ class _Rebuild(Generic[V]):
                 outcome.verified = read
             outcome.skipped += [Skipped(flow_id, copy.place, "copy") for copy in candidates[number + 1 :]]
             break
+        return outcome
+
+    def _best(self, batch: Batch[V], flow_id: str, candidates: Sequence[_Candidate]) -> _Outcome[V]:
+        """Of several files of which the vault knows nothing the one of the latest lease; of equal ones the first."""
+        read = {candidate.place: self._read(batch, flow_id, candidate, None) for candidate in candidates}
+        whole = [(place, one) for place, one in read.items() if not isinstance(one, str)]
+        reasons = {place: one if isinstance(one, str) else "copy" for place, one in read.items()}
+        outcome = _Outcome[V](flow_id)
+        if whole:
+            chosen, outcome.verified = max(whole, key=lambda pair: pair[1].rank)
+            del reasons[chosen]
+        outcome.skipped += [Skipped(flow_id, place, reason) for place, reason in reasons.items()]
         return outcome
 
     def _at(self, flow_id: str, outcome: _Outcome[V]) -> list[_Candidate]:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
 
+from plugin.adapters.branches import rank
 from plugin.adapters.host_copy import HostCopy
 from plugin.adapters.index import Copy, Row, SqlIndex
 from plugin.adapters.keys import Keys
@@ -27,7 +28,7 @@ _log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One verified state file. ``salts``: the vault's, or, where ``beside``, those that lie beside it, since the vault
-    has none. ``is_plain``: it ends where the vault says, or the vault knows nothing of it; no salt is to be dropped."""
+    has none. ``is_plain``: it ends where the vault says, or the vault knows nothing of it, and no salt is to go."""
 
     read: Read
     etag: str
@@ -43,6 +44,10 @@ class Candidate:
     @property
     def place(self) -> StatePlace:
         return self.read.loaded.place
+
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        return rank(self.read.chain)
 
     @property
     def creator(self) -> str | None:

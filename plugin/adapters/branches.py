@@ -15,9 +15,9 @@ from plugin.ports import DAMAGED, QUARANTINED, RESTORED, ChainBroken, StatePlace
 _log = structlog.get_logger()
 
 
-def outranks(one: Chain, other: Chain) -> bool:
-    """Of two branches the one with the higher fence, then the longer one, then always the same one."""
-    return (one.fence, one.length, one.head) > (other.fence, other.length, other.head)
+def rank(chain: Chain) -> tuple[int, int, str]:
+    """Of two branches the one with the higher fence counts, then the longer one, then always the same one."""
+    return chain.fence, chain.length, chain.head
 
 
 def check_anchor(chain: Chain, anchor: Anchor) -> None:
@@ -28,7 +28,7 @@ def check_anchor(chain: Chain, anchor: Anchor) -> None:
 
 def _check_rank(chain: Chain, mine: Chain) -> None:
     """Raises: ChainBroken, where ``mine`` counts and not ``chain``."""
-    if outranks(mine, chain):
+    if rank(mine) > rank(chain):
         raise ChainBroken("rolled-back" if mine.holds(chain.head, chain.length) else "forked")
 
 

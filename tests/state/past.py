@@ -55,9 +55,9 @@ def _etag(world: World) -> str:
     return found[1]
 
 
-def forget_salt(world: World, person: str) -> None:
+def forget_salt(world: World, person: str, flow_id: str = FLOW_ID) -> None:
     with world.database.vault_writing() as connection:
-        world.vault.forget_salts(connection, FLOW_ID, [person])
+        world.vault.forget_salts(connection, flow_id, [person])
 
 
 def salts_file(world: World) -> bytes:

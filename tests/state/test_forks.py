@@ -9,13 +9,15 @@ from typing import NamedTuple
 import pytest
 import sqlalchemy as sa
 
+from plugin.actions.rebuild import rebuild
 from plugin.adapters.sql import leases
 from plugin.flow.errors import HostBusy, HostFull, HostUnavailable
 from plugin.flow.events import MailAccepted
 from plugin.flow.model import MailKind
 from plugin.ports import DAMAGED, QUARANTINED, RESTORED, ChainBroken, ChainMoved, Written
-from tests.state.past import put_back, quarantined, set_index, set_vault
-from tests.state.world import FLOW_ID, NOW, STATE, FaultyFiles, World, agrees, append, place
+from tests.state.past import put_back, quarantined, salts_file, set_index, set_vault
+from tests.state.test_index import People
+from tests.state.world import FLOW_ID, NOW, STATE, TITLE, FaultyFiles, World, agrees, append, place
 
 
 class Branches(NamedTuple):
@@ -128,6 +130,28 @@ def test_a_deleted_file_comes_back_from_a_copy_that_an_older_vault_does_not_know
     assert world.state() == branches.lower
     assert troubles(world) == {RESTORED}
     agrees(world)
+
+
+@pytest.mark.parametrize("higher_at", ["Autres", "Contracts"])
+def test_of_two_files_that_nobody_knows_of_the_one_of_the_higher_fence_is_taken_in(
+    world: World, branches: Branches, higher_at: str
+) -> None:
+    other = place(folder="Autres")
+    world.files.make_folder("alice", other.folder)
+    for at in ("Autres", "Contracts"):
+        world.files.plant(place(folder=at).path, branches.higher if at == higher_at else branches.lower)
+        world.files.plant(f"{place(folder=at).folder}/salts.json", salts_file(world))
+    set_vault(world, None, with_salts=False)
+    (world.data / "index.db").unlink()
+    report = rebuild(world.files, People(), world.adopter)
+    assert report.flows == 1
+    assert [(s.place, s.reason) for s in report.skipped if s.place] == [
+        (other if higher_at == "Contracts" else place(), "copy")
+    ]
+    loaded = agrees(world)
+    assert loaded.place == place(folder=higher_at)
+    assert [m.person for m in loaded.flow.mails] == ["higher"]
+    assert loaded.flow.title.value == TITLE
 
 
 def test_what_cannot_be_set_aside_is_not_written_over(world: World, branches: Branches) -> None:

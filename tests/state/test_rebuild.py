@@ -27,15 +27,17 @@ from plugin.adapters.refill import TTL_S
 from plugin.adapters.sql import heads, salts
 from plugin.adapters.vault import Anchor
 from plugin.flow.errors import HostMaintenance, HostUnavailable, IndexMissing, RebuildElsewhere
-from plugin.flow.model import CREATOR
+from plugin.flow.events import PersonErased
+from plugin.flow.model import CREATOR, By
 from plugin.health import index_finding
 from plugin.logs import configure
 from plugin.ports import Progress, StatePlace
 from plugin.ticker import Ticker
 from tests.state.disk_host import DiskFiles
 from tests.state.many import BEGUN, FOLDERS, USERS, Made, flow_id, life, many
+from tests.state.past import forget_salt
 from tests.state.test_index import People, dump
-from tests.state.world import FaultyFiles, World
+from tests.state.world import FaultyFiles, World, append
 
 BATCH, COUNT = 20, 77
 CUT = BATCH + BATCH // 2
@@ -168,7 +170,7 @@ def test_a_vault_that_was_lost_comes_back_with_them(crowd: World) -> None:
 
 def test_erased_moved_copied_and_damaged_ones_are_what_they_were(crowd: World) -> None:
     erased, moved, copied, damaged, lost = (flow_id(n) for n in (3, 6, 9, 12, 15))
-    crowd.store.forget(erased, "r1")
+    append(crowd, PersonErased("r1", By.CREATOR), flow_id=erased)
     places = crowd.adopter.acknowledged()
     there = StatePlace("alice", f"Moved away/.flows/{moved}/flow.jsonl")
     crowd.files.make_folder("alice", "Moved away/.flows")
@@ -241,8 +243,7 @@ def test_what_was_taken_in_is_read_again_where_the_file_is_another_one_now(crowd
 
 def test_somebody_erased_after_he_was_taken_in_is_not_in_the_index_that_the_next_one_opens(crowd: World) -> None:
     taken = cut_off(crowd)
-    with pytest.raises(IndexMissing):
-        crowd.store.forget(flow_id(0), CREATOR)
+    forget_salt(crowd, CREATOR, flow_id(0))
     assert again(crowd).resumed == taken - 1
     column = [c.name for c in ix_flow.c].index("creator")
     assert [row[column] for row in dump(crowd)["ix_flow"] if row[0] == flow_id(0)] == [""]
@@ -251,7 +252,7 @@ def test_somebody_erased_after_he_was_taken_in_is_not_in_the_index_that_the_next
 def test_somebody_erased_while_his_batch_is_read_is_not_in_the_index(crowd: World) -> None:
     def forget(path: str) -> None:
         if flow_id(1) in path:
-            crowd.vault.forget_salt(flow_id(0), CREATOR)
+            forget_salt(crowd, CREATOR, flow_id(0))
 
     crowd.files.before_read = forget
     again(crowd)

@@ -252,9 +252,9 @@ def types(loaded: Loaded | None) -> list[str]:
     return [record.type for record in loaded.records]
 
 
-def append(world: World, *events: Event, actor: str = "system") -> Loaded:
-    with world.store.lease(FLOW_ID) as lease:
-        loaded = world.store.load(FLOW_ID)
+def append(world: World, *events: Event, actor: str = "system", flow_id: str = FLOW_ID) -> Loaded:
+    with world.store.lease(flow_id) as lease:
+        loaded = world.store.load(flow_id)
         assert loaded is not None
         return world.store.append(loaded, lease, events or (MAIL,), actor, NOW)
 
