@@ -6,7 +6,7 @@ login of the person in whose name the host is asked. File ids are decimal string
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,6 +75,10 @@ class Files(Protocol):
 
     def stat(self, user: str, path: str) -> FileInfo | None: ...
     def by_id(self, user: str, file_id: str) -> FileInfo | None: ...
+    def by_ids(self, user: str, file_ids: Collection[str]) -> Mapping[str, FileInfo] | None:
+        """Those of them that are there, by one call; None where the host cannot tell (it does not search)."""
+        ...
+
     def list(self, user: str, path: str) -> Sequence[FileInfo]:
         """The folder's direct children, hidden ones too; [] where the folder is not there."""
         ...
@@ -459,8 +463,29 @@ class Trouble:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an original was when it was last looked at: it saves reading it again, and proves nothing.
+
+    ``is_settled``: it had been left alone for long enough that this ETag can mean no other content.
+    """
+
+    etag: str
+    size_bytes: int
+    sha256: str
+    path: str
+    is_settled: bool
+
+
 class Vault(Protocol):
     """What cannot be rebuilt from files."""
+
+    def seen(self, flow_id: str) -> Mapping[int, Seen]:
+        """Document -> its original. Anything may be missing at any time."""
+        ...
+
+    def note_seen(self, flow_id: str, originals: Mapping[int, Seen]) -> None: ...
+    def forget_seen(self, flow_id: str) -> None: ...
 
     def note_trouble(self, flow_id: str, reason: str, person: str, now: datetime) -> None:
         """The first time counts."""

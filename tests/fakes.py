@@ -40,6 +40,13 @@ class MemoryFiles:
             path = next(found, None)
             return None if path is None else self._info(user, path)
 
+    def by_ids(self, user: str, file_ids: Iterable[str]) -> dict[str, FileInfo] | None:
+        with self._called():
+            if not self.offers_search:
+                return None
+            found = ((file_id, self.by_id(user, file_id)) for file_id in file_ids)
+            return {file_id: info for file_id, info in found if info is not None}
+
     def list(self, user: str, path: str) -> Sequence[FileInfo]:
         with self._called():
             clean = _clean(path)

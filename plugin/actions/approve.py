@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plugin.actions.acting import act
 from plugin.actions.context import Context
+from plugin.actions.sources import glance
 from plugin.flow.commands import Approve
 from plugin.flow.decide import decide
 from plugin.flow.events import Trace
@@ -15,6 +16,7 @@ def approve(
     ctx: Context, flow_id: str, recipient: str, shown: dict[int, str], comment: str | None, trace: Trace
 ) -> Loaded:
     """Raises: NotFound, Conflict, Invalid, Unavailable."""
+    glance(ctx, flow_id)
     said = Personal(recipient, comment) if comment else None
     command = Approve(recipient, shown, said, trace)
     return act(ctx, flow_id, recipient, trace, lambda loaded: decide(loaded.flow, command, ctx.clock()))

@@ -68,7 +68,9 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
     chosen = [_choose(ctx, user, number, file_id) for number, file_id in enumerate(order.file_ids)]
     found = papers(ctx, user, order.kind, chosen)
     homes = kept_at_home(ctx, user, chosen)
-    documents = tuple(to_pin(n, paper, home) for n, (paper, home) in enumerate(zip(found, homes, strict=True)))
+    documents = tuple(
+        to_pin(n, paper.info.file_id, paper, home) for n, (paper, home) in enumerate(zip(found, homes, strict=True))
+    )
     plan = _plan(ctx, flow_id, creator, order, documents)
     with order.as_sent():
         check_launch(plan, ctx.clock())
@@ -80,11 +82,11 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
     try:
         telling = Telling(ctx, user, flow_id, order.request_key, sum(paper.size_bytes for paper in found))
         pins = Pins(user, flow_id, order.kind, plan.placements, telling, telling.copying)
-        pinned = tuple(
+        pinned = [
             pin(ctx, pins, document, paper, folder)
             for document, paper, folder in zip(documents, found, folders, strict=True)
-        )
-        command = replace(plan, documents=pinned)
+        ]
+        command = replace(plan, documents=tuple(one.document for one in pinned))
         place, now = StatePlace(user, f"{folders[0]}/flow.jsonl"), ctx.clock()
         loaded = ctx.flows.create(place, decide(None, command, now), now)
     except Exception:
@@ -92,6 +94,7 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
         with contextlib.suppress(Unavailable):
             forget(ctx, attempt)
         raise
+    ctx.vault.note_seen(flow_id, {one.document.n: one.seen for one in pinned if one.seen is not None})
     ctx.vault.end_launch(flow_id)
     reach("launch-ended")
     ctx.jobs.look_at(flow_id)

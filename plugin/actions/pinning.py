@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from pdfops.errors import PdfError
 from pdfops.fields import Place
@@ -17,15 +18,16 @@ from pdfops.seal import SealOrder
 from plugin.actions.context import Context
 from plugin.actions.may_launch import check_size
 from plugin.actions.papers import unusable
-from plugin.actions.revisions import store_first
+from plugin.actions.revisions import UNNAMED, store_first
 from plugin.failpoints import reach
 from plugin.flow.errors import HostBusy, HostUnavailable, UnusableDocument
 from plugin.flow.events import PinnedDocument
 from plugin.flow.model import CREATOR, Kind, PageSize, Personal, Placement
-from plugin.ports import FileInfo, PreconditionFailed
+from plugin.ports import FileInfo, PreconditionFailed, Seen
 
 MAX_TRIES = 3
 PDF_START = b"%PDF-"
+SETTLES_AFTER = timedelta(seconds=2)
 
 Told = Callable[[int], None]
 """Is told how many more bytes were hashed."""
@@ -38,10 +40,19 @@ class Paper:
     info: FileInfo
     data: bytes | None = None
     inspection: Inspection | None = None
+    etag: str = ""
 
     @property
     def size_bytes(self) -> int:
         return self.info.size_bytes if self.data is None else len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """``seen``: the original, as it was while it was pinned; None where it was written to meanwhile."""
+
+    document: PinnedDocument
+    seen: Seen | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,7 @@ def papers(ctx: Context, user: str, kind: Kind, chosen: Sequence[FileInfo]) -> l
         return [Paper(info) for info in chosen]
     found, total = [], 0
     for info in chosen:
-        data = _read(ctx, user, info)
+        data, etag = _read(ctx, user, info)
         total += len(data)
         if total > ctx.limits.collection_bytes:
             limit_mb = ctx.limits.collection_bytes // 1_000_000
@@ -79,16 +90,16 @@ def papers(ctx: Context, user: str, kind: Kind, chosen: Sequence[FileInfo]) -> l
             ctx.workshop.check_renders(data, inspection.pages)
         except PdfError as error:
             raise unusable(error, info.file_id, info.name) from error
-        found.append(Paper(info, data, inspection))
+        found.append(Paper(info, data, inspection, etag))
     return found
 
 
-def to_pin(number: int, paper: Paper, at_home: bool) -> PinnedDocument:
+def to_pin(number: int, file_id: str, paper: Paper, at_home: bool) -> PinnedDocument:
     """What is known of a document before it is pinned; of a validation's no hash yet."""
     info, inspection = paper.info, paper.inspection
     return PinnedDocument(
         n=number,
-        file_id=info.file_id,
+        file_id=file_id,
         name=Personal(CREATOR, info.name),
         folder=Personal(CREATOR, info.folder),
         size_bytes=paper.size_bytes,
@@ -101,7 +112,7 @@ def to_pin(number: int, paper: Paper, at_home: bool) -> PinnedDocument:
     )
 
 
-def pin(ctx: Context, pins: Pins, document: PinnedDocument, paper: Paper, folder: str) -> PinnedDocument:
+def pin(ctx: Context, pins: Pins, document: PinnedDocument, paper: Paper, folder: str) -> Pinned:
     """Keeps the content in ``folder``: prepared with all its fields, or as it is for a validation.
 
     Raises: UnusableDocument, Unavailable.
@@ -124,7 +135,8 @@ def pin(ctx: Context, pins: Pins, document: PinnedDocument, paper: Paper, folder
         raise unusable(error, document.file_id, document.name.value or "") from error
     prepared = store_first(ctx, pins.user, folder, data)
     reach("prepared-stored")
-    return replace(document, prepared_sha256=prepared, certified=certifies or None)
+    document = replace(document, prepared_sha256=prepared, certified=certifies or None)
+    return Pinned(document, seen_as(ctx, paper.info, paper.etag, document.sha256, document.size_bytes))
 
 
 def field_prefix(flow_id: str) -> str:
@@ -152,35 +164,50 @@ def is_large(ctx: Context, size_bytes: int) -> bool:
     return size_bytes > ctx.limits.collection_bytes
 
 
-def _pin_as_it_is(ctx: Context, pins: Pins, document: PinnedDocument, info: FileInfo, folder: str) -> PinnedDocument:
+def _pin_as_it_is(ctx: Context, pins: Pins, document: PinnedDocument, info: FileInfo, folder: str) -> Pinned:
     if not is_large(ctx, info.size_bytes):
-        data = _read(ctx, pins.user, info)
+        data, etag = _read(ctx, pins.user, info)
         if not is_large(ctx, len(data)):
-            check_size(ctx, info, len(data))
-            inspection = _pages_to_show(ctx, data)
-            sha256 = store_first(ctx, pins.user, folder, data)
-            reach("prepared-stored")
-            pins.told(len(data))
-            return replace(
-                document,
-                sha256=sha256,
-                size_bytes=len(data),
-                pages=inspection.pages if inspection else None,
-                page_sizes=_page_sizes(inspection) if inspection else (),
-            )
+            return _pin_small(ctx, pins, document, info, folder, data, etag)
     ctx.files.make_folder(pins.user, folder)
     sha256, size_bytes = _copied(ctx, pins, document, info, folder) or _carried(ctx, pins, info, folder)
     check_size(ctx, info, size_bytes)
-    return replace(document, sha256=sha256, size_bytes=size_bytes)
+    after = ctx.files.stat(pins.user, info.path)
+    rested = after is not None and (after.etag, after.file_id) == (info.etag, info.file_id)
+    seen = seen_as(ctx, info, info.etag, sha256, size_bytes) if rested else None
+    return Pinned(replace(document, sha256=sha256, size_bytes=size_bytes), seen)
+
+
+def _pin_small(
+    ctx: Context, pins: Pins, document: PinnedDocument, info: FileInfo, folder: str, data: bytes, etag: str
+) -> Pinned:
+    check_size(ctx, info, len(data))
+    inspection = _pages_to_show(ctx, data)
+    sha256 = store_first(ctx, pins.user, folder, data)
+    reach("prepared-stored")
+    pins.told(len(data))
+    document = replace(
+        document,
+        sha256=sha256,
+        size_bytes=len(data),
+        pages=inspection.pages if inspection else None,
+        page_sizes=_page_sizes(inspection) if inspection else (),
+    )
+    return Pinned(document, seen_as(ctx, info, etag, sha256, len(data)))
+
+
+def seen_as(ctx: Context, info: FileInfo, etag: str, sha256: str, size_bytes: int) -> Seen:
+    """Some hosts give a file that is written twice within a second one ETag."""
+    return Seen(etag, size_bytes, sha256, info.path, ctx.clock() - info.modified_at > SETTLES_AFTER)
 
 
 def _copied(ctx: Context, pins: Pins, document: PinnedDocument, info: FileInfo, folder: str) -> tuple[str, int] | None:
     """By the host; then the copy is hashed, and gets its hash for a name. Returns: (SHA-256, bytes); None where the
     host does not copy."""
-    files, fresh = ctx.files, f"{folder}/pinning-{document.n}"
+    files, fresh = ctx.files, f"{folder}/{UNNAMED}{document.n}"
     pins.copying(info.size_bytes)
     try:
-        if not files.copy(pins.user, info.path, fresh, info.size_bytes):
+        if not _copy(ctx, pins.user, info, fresh):
             return None
     except HostUnavailable as error:
         if error.code != "no-such-file":
@@ -194,6 +221,14 @@ def _copied(ctx: Context, pins: Pins, document: PinnedDocument, info: FileInfo, 
     except PreconditionFailed:  # another document of this flow has the same content
         files.delete(pins.user, fresh)
     return found
+
+
+def _copy(ctx: Context, user: str, info: FileInfo, fresh: str) -> bool:
+    try:
+        return ctx.files.copy(user, info.path, fresh, info.size_bytes)
+    except PreconditionFailed:  # left by a restart that was cut off
+        ctx.files.delete(user, fresh)
+        return ctx.files.copy(user, info.path, fresh, info.size_bytes)
 
 
 def _carried(ctx: Context, pins: Pins, info: FileInfo, folder: str) -> tuple[str, int]:
@@ -247,12 +282,13 @@ def digest(ctx: Context, user: str, path: str, told: Told = lambda _: None) -> t
     return running.hexdigest(), length
 
 
-def _read(ctx: Context, user: str, info: FileInfo) -> bytes:
-    data = ctx.files.read(user, info.path)
+def _read(ctx: Context, user: str, info: FileInfo) -> tuple[bytes, str]:
+    """(content, its ETag)"""
+    found = ctx.files.read_with_etag(user, info.path)
     reach("document-read")
-    if data is None:
+    if found is None:
         raise UnusableDocument("no-such-file", info.file_id, info.name)
-    return data
+    return found
 
 
 def _pages_to_show(ctx: Context, data: bytes) -> Inspection | None:

@@ -19,6 +19,9 @@ from plugin.ports import READ_ONLY, FileInfo, Loaded, PreconditionFailed
 
 log = structlog.get_logger()
 
+UNNAMED = "pinning-"
+"""Begins the name of a copy that has no hash yet."""
+
 
 def join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
@@ -221,7 +224,7 @@ def tidy(ctx: Context, loaded: Loaded) -> None:
         for folder in _places(ctx, loaded, document):
             entries = ctx.files.list(owner, folder)
             for entry in entries:
-                if len(entry.name) == 64 and entry.name not in wanted:
+                if entry.name.startswith(UNNAMED) or (len(entry.name) == 64 and entry.name not in wanted):
                     _delete(ctx, owner, f"{folder}/{entry.name}")
                     reach("tidying")
             if entries:

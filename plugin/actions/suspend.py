@@ -10,6 +10,7 @@ from plugin.actions.acting import MAX_TRIES, blocked_by, load, suspension_in
 from plugin.actions.context import Context
 from plugin.actions.reach import check_reach, note_absences
 from plugin.actions.resume import resume
+from plugin.actions.sources import watch
 from plugin.flow.commands import Suspend
 from plugin.flow.decide import decide
 from plugin.flow.errors import AccountOut, Conflict, OutOfReach
@@ -54,6 +55,7 @@ def look_after(ctx: Context, flow_id: str) -> None:
     chained = ctx.flows.load(flow_id)
     if chained is not None:
         note_absences(ctx, chained)
+        watch(ctx, flow_id)
 
 
 def _has_come_back(ctx: Context, loaded: Loaded, suspension: Suspension) -> bool:

@@ -57,6 +57,7 @@ def _serve(ctx: Context, flow_id: str) -> None:
     if TidyWork() in owed(loaded.flow, ctx.clock()):  # once all mails are recorded nobody comes back
         with ctx.flows.lease(flow_id):
             tidy(ctx, load(ctx, flow_id))
+        ctx.vault.forget_seen(flow_id)
     hush(ctx, loaded)
     deliver(ctx, flow_id)
 

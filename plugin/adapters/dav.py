@@ -7,7 +7,7 @@ time or stands still for maintenance.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
@@ -70,12 +70,15 @@ class DavFiles:
         return [info for info in self._propfind(user, path, depth=1) if own is not None and info.path != own]
 
     def by_id(self, user: str, file_id: str) -> FileInfo | None:
-        if len(file_id) > _LONGEST_ID:
-            return None
-        if not re.fullmatch(r"[0-9]{1,20}", file_id):
-            return None
-        found = self._search(user, "oc:fileid", str(int(file_id)))
-        return next((info for info in found or () if info.file_id == str(int(file_id))), None)
+        known = _known(file_id)
+        return (self.by_ids(user, [file_id]) or {}).get(file_id) if known is not None else None
+
+    def by_ids(self, user: str, file_ids: Collection[str]) -> dict[str, FileInfo] | None:
+        asked = {known: file_id for file_id in file_ids if (known := _known(file_id)) is not None}
+        if not asked:
+            return {}
+        found = self._search(user, "oc:fileid", *asked)
+        return None if found is None else {asked[info.file_id]: info for info in found if info.file_id in asked}
 
     def find_by_name(self, user: str, name: str) -> Infos | None:
         found = self._search(user, "d:displayname", name)
@@ -285,8 +288,8 @@ class DavFiles:
             return []
         return []
 
-    def _search(self, user: str, prop: str, literal: str) -> Infos | None:
-        body = dav_xml.search(user, prop, literal)
+    def _search(self, user: str, prop: str, *literals: str) -> Infos | None:
+        body = dav_xml.search(user, prop, *literals)
         headers = ["Content-Type: text/xml; charset=utf-8"]
         try:
             for attempt in again(Broken, Locked):
@@ -305,6 +308,11 @@ class DavFiles:
         if len(body) > _MAX_XML_BYTES:
             raise HostUnavailable
         return dav_xml.infos(body, f"{self._calls.dav_path}/files/{user}")
+
+
+def _known(file_id: str) -> str | None:
+    """As the host writes that id; None for what can be none."""
+    return str(int(file_id)) if len(file_id) <= _LONGEST_ID and re.fullmatch(r"[0-9]+", file_id) else None
 
 
 class _Counted:

@@ -27,13 +27,17 @@ _HEAD: Final = '<?xml version="1.0" encoding="utf-8"?>'
 PROPFIND: Final = f"{_HEAD}<d:propfind {_NAMESPACES}>{_PROPS}</d:propfind>".encode()
 
 
-def search(user: str, prop: str, literal: str) -> bytes:
-    """A SEARCH for one property's equality in a user's whole area. Source: RFC 5323, the platform's subset."""
+def search(user: str, prop: str, *literals: str) -> bytes:
+    """A SEARCH in a user's whole area for one property's equality with any of these. Source: RFC 5323, the platform's
+    subset."""
+    equal = "".join(
+        f"<d:eq><d:prop><{prop}/></d:prop><d:literal>{escape(literal)}</d:literal></d:eq>" for literal in literals
+    )
+    where = equal if len(literals) == 1 else f"<d:or>{equal}</d:or>"
     return (
         f"{_HEAD}<d:searchrequest {_NAMESPACES}><d:basicsearch><d:select>{_PROPS}</d:select>"
         f"<d:from><d:scope><d:href>/files/{escape(quote(user, safe=''))}</d:href><d:depth>infinity</d:depth></d:scope>"
-        f"</d:from><d:where><d:eq><d:prop><{prop}/></d:prop><d:literal>{escape(literal)}</d:literal></d:eq></d:where>"
-        f"<d:orderby/></d:basicsearch></d:searchrequest>"
+        f"</d:from><d:where>{where}</d:where><d:orderby/></d:basicsearch></d:searchrequest>"
     ).encode()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,9 +14,11 @@ from sqlalchemy.engine import Connection
 
 from plugin.adapters.chain import from_instant, instant
 from plugin.adapters.sql import Database, claims, heads, known_keys, opened, salts, troubles
-from plugin.ports import LaunchAttempt, StatePlace, Trouble
+from plugin.ports import LaunchAttempt, Seen, StatePlace, Trouble
 
 _LAUNCH = "launch"
+_SEEN = "original:"
+_IS_SEEN = claims.c.work.startswith(_SEEN)
 _LAUNCH_WITHIN = timedelta(hours=1)
 _PAUSES_S = (5, 10, 20, 40, 60)
 _LONG_PAUSE_S = 600
@@ -172,6 +174,24 @@ class SqlVault:
             for row in rows
             for owner, *folders in (json.loads(row.reason),)
         ]
+
+    # ---- originals: claims that nobody holds, with what was seen as their reason ------------------------------------
+    def seen(self, flow_id: str) -> Mapping[int, Seen]:
+        with self._database.vault() as connection:
+            rows = connection.execute(sa.select(claims).where(claims.c.flow_id == flow_id, _IS_SEEN)).all()
+        return {int(row.work.removeprefix(_SEEN)): Seen(*json.loads(row.reason)) for row in rows}
+
+    def note_seen(self, flow_id: str, originals: Mapping[int, Seen]) -> None:
+        with contextlib.suppress(sa.exc.IntegrityError), self._database.vault_writing() as connection:
+            for n, seen in originals.items():
+                work, word = f"{_SEEN}{n}", json.dumps(astuple(seen))
+                connection.execute(sa.delete(claims).where(claims.c.flow_id == flow_id, claims.c.work == work))
+                values = {"until": "", "attempts": 0, "reason": word, "not_before": ""}
+                connection.execute(sa.insert(claims).values(flow_id=flow_id, work=work, **values))
+
+    def forget_seen(self, flow_id: str) -> None:
+        with self._database.vault_writing() as connection:
+            connection.execute(sa.delete(claims).where(claims.c.flow_id == flow_id, _IS_SEEN))
 
     # ---- opened -----------------------------------------------------------------------------------------------------
     def mark_opened(self, flow_id: str, recipient: str, round_: int, now: datetime) -> None:

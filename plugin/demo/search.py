@@ -26,7 +26,7 @@ _DAV = "{DAV:}"
 class Query:
     properties: tuple[str, ...]
     scope: Parts
-    file_id: int | None
+    file_ids: tuple[int, ...] | None
     name_fits: Callable[[str], bool]
     at_most: int
 
@@ -48,18 +48,23 @@ def parse(body: bytes, user: str) -> Query:
     selected = basic.find(f"{_DAV}select/{_DAV}prop")
     properties = tuple(str(child.tag) for child in (selected if selected is not None else ()))
     limit = basic.findtext(f"{_DAV}limit/{_DAV}nresults") or ""
-    file_id, name_fits = _condition(where[0])
-    return Query(properties, segments[2:], file_id, name_fits, int(limit) if limit.isdigit() else 10_000)
+    file_ids, name_fits = _condition(where[0])
+    return Query(properties, segments[2:], file_ids, name_fits, int(limit) if limit.isdigit() else 10_000)
 
 
-def _condition(condition: Element) -> tuple[int | None, Callable[[str], bool]]:
+def _condition(condition: Element) -> tuple[tuple[int, ...] | None, Callable[[str], bool]]:
+    if condition.tag == f"{_DAV}or":
+        each = [_condition(one)[0] for one in condition]
+        if not each or any(ids is None for ids in each):
+            raise AreaError(422)
+        return tuple(file_id for ids in each for file_id in ids or ()), lambda _: True
     prop = condition.find(f"{_DAV}prop")
     literal = condition.findtext(f"{_DAV}literal") or ""
     if prop is None or len(prop) != 1:
         raise AreaError(422)
     match condition.tag, prop[0].tag:
         case ("{DAV:}eq", name) if name == f"{OC}fileid":
-            return (int(literal) if literal.strip().isdigit() else -1), lambda _: True
+            return ((int(literal),) if literal.strip().isdigit() else ()), lambda _: True
         case ("{DAV:}eq", "{DAV:}displayname"):
             return None, lambda name: name == literal
         case ("{DAV:}like", "{DAV:}displayname"):
@@ -70,12 +75,13 @@ def _condition(condition: Element) -> tuple[int | None, Callable[[str], bool]]:
 
 
 def results(area: Area, user: str, query: Query) -> Iterator[Node]:
-    if query.file_id is None:
+    if query.file_ids is None:
         yield from (node for node in area.walk(user, query.scope) if query.name_fits(node.name))
         return
-    node = area.by_id(user, query.file_id)
-    if node is not None and node.parts[: len(query.scope)] == query.scope:
-        yield node
+    for file_id in dict.fromkeys(query.file_ids):
+        node = area.by_id(user, file_id)
+        if node is not None and node.parts[: len(query.scope)] == query.scope:
+            yield node
 
 
 def multistatus(area: Area, query: Query, nodes: Iterator[Node], environ: Environ) -> bytes:

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from plugin.actions.evidence import clear
-from plugin.flow.model import MILLION, Document, Flow, FlowState, MailKind, Personal, Recipient, Step
+from plugin.flow.model import MILLION, Document, Flow, FlowState, MailKind, Personal, Recipient, SourceState, Step
 from plugin.flow.owed import MailWork, owed
 from plugin.flow.reminders import next_reminder
-from plugin.ports import Loaded, Record
+from plugin.ports import Loaded, Record, Seen
 from plugin.web.office import office
 from plugin.web.page_state import had_his_turn, has_copies, page_state, state_now
 from plugin.web.schemas import (
@@ -28,6 +28,7 @@ from plugin.web.schemas import (
     RecipientOut,
     SaveOut,
     SignedOut,
+    SourceOut,
     StepOut,
     SuspensionOut,
 )
@@ -77,7 +78,7 @@ def read_flow(loaded: Loaded, reader: Reader) -> FlowOut:
         save=SaveOut(mode=flow.save.mode.value, folder=text(flow.save.folder) if reader.sees_all else None),
         steps=[people.step(step) for step in flow.steps],
         observers=[people.one(r) for r in flow.observers if reader.sees_all or r.id == reader.recipient],
-        documents=[_document(flow, d, reader) for d in flow.documents],
+        documents=_documents(flow, reader),
         placements=_placements(flow, reader.recipient),
         events=[_event(record, reader) for record in loaded.records],
         warnings=warnings_of(flow, reader.uid) if reader.sees_all else [],
@@ -122,7 +123,7 @@ def read_for_recipient(
         ),
         csrf_token=csrf_token,
         steps=[people.step(step) for step in steps],
-        documents=[_document(flow, d, people.reader) for d in flow.documents] if shows_documents else [],
+        documents=_documents(flow, people.reader) if shows_documents else [],
         placements=_placements(flow, recipient.id) if state == "act" else [],
         consent=consent if tells_all else "",
     )
@@ -210,7 +211,12 @@ class _People:
         return None
 
 
-def _document(flow: Flow, document: Document, reader: Reader) -> DocumentOut:
+def _documents(flow: Flow, reader: Reader) -> list[DocumentOut]:
+    seen = office().ctx.vault.seen(flow.id) if reader.sees_all else {}
+    return [_document(document, reader, seen.get(document.n)) for document in flow.documents]
+
+
+def _document(document: Document, reader: Reader, seen: Seen | None) -> DocumentOut:
     signed = None
     if document.signed is not None:
         signed = SignedOut(
@@ -229,7 +235,13 @@ def _document(flow: Flow, document: Document, reader: Reader) -> DocumentOut:
         sha256=document.sha256,
         current_sha256=document.current_sha256,
         signed=signed,
+        source=_source(document, seen) if reader.sees_all else None,
     )
+
+
+def _source(document: Document, seen: Seen | None) -> SourceOut:
+    is_there = seen is not None and document.source is not SourceState.GONE
+    return SourceOut(state=document.source.value, path=seen.path if seen is not None and is_there else None)
 
 
 def _placements(flow: Flow, mine: str | None) -> list[PlacementOut]:

@@ -315,6 +315,13 @@ class StepOut(Answer):
     recipients: list[RecipientOut]
 
 
+class SourceOut(Answer):
+    """What became of the original since it was sent, for creator and admins. ``path``: where it was last seen."""
+
+    state: Literal["same", "moved", "changed", "gone"]
+    path: str | None
+
+
 class SignedOut(Answer):
     file_id: str
     path: str | None
@@ -332,6 +339,7 @@ class DocumentOut(Answer):
     sha256: str
     current_sha256: str
     signed: SignedOut | None
+    source: SourceOut | None = None
 
 
 class EventOut(Answer):

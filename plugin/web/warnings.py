@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plugin.actions.acting import RECIPIENT_GONE
 from plugin.actions.reach import RECIPIENT_OUT
-from plugin.flow.model import Flow, SuspendReason
+from plugin.flow.model import Flow, Kind, SourceState, SuspendReason
 from plugin.i18n import mark as _
 from plugin.i18n import translations
 from plugin.ports import DAMAGED, QUARANTINED, RESTORED
@@ -33,6 +33,14 @@ OF_RECIPIENTS = {
     RECIPIENT_OUT: _("{name}’s account is disabled: nothing goes on here until it is enabled again."),
     RECIPIENT_GONE: _("{name}’s account was deleted: nobody can decide in this place any more."),
 }
+OF_SOURCES = {
+    (Kind.VALIDATION, SourceState.CHANGED): _("“{name}” was changed after it was sent: what counts is what was sent."),
+    (Kind.VALIDATION, SourceState.GONE): _("“{name}” is not there any more: what counts is what was sent."),
+    (Kind.SIGNATURE, SourceState.CHANGED): _(
+        "“{name}” was changed after it was sent: what was sent is what is signed."
+    ),
+    (Kind.SIGNATURE, SourceState.GONE): _("“{name}” is not there any more: what was sent is what is signed."),
+}
 OF_STATE_FILES = {
     QUARANTINED: _("What lay in this workflow’s folder was not what the server had written. It was set aside there."),
     RESTORED: _(
@@ -48,6 +56,11 @@ def warnings_of(flow: Flow, uid: str | None) -> list[str]:
     if flow.suspension is not None:
         sentences = TO_CREATOR if uid is not None and flow.creator.user.value == uid else TO_OTHERS
         found.append(words(sentences[flow.suspension.reason]).format(name=flow.creator.name.value or ""))
+    if not flow.state.is_ended:
+        kind = Kind.VALIDATION if flow.kind is Kind.VALIDATION else Kind.SIGNATURE
+        for document in flow.documents:
+            if (kind, document.source) in OF_SOURCES:
+                found.append(words(OF_SOURCES[kind, document.source]).format(name=document.name.value or ""))
     for trouble in office().ctx.vault.troubles(flow.id):
         if trouble.reason in OF_STATE_FILES:
             found.append(words(OF_STATE_FILES[trouble.reason]))

@@ -48,7 +48,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ledger, 
     demo = build(data, 0, sidecar, with_samples=False)
     demo.start()
     gates = Gate(demo.host.port), Gate(demo.host.smtp_port)
-    world = World(demo, made["app"], *gates, [])
+    world = World(demo, made["app"], *gates, [], data)
     ledger = Ledger(made["app"], made["proxy"], data / "parapheur" / "cache")  # type: ignore[arg-type]
     try:
         yield ledger, Embedded(world, world.login("alice"))

@@ -90,6 +90,8 @@ def test_a_large_file_is_pinned_read_and_approved(world: World, alice: Browser, 
         assert answer.headers["Content-Type"] == "application/octet-stream"
         assert "attachment" in answer.headers["Content-Disposition"]
         assert bob.get("documents/1").content == b"Oui ou non"
+        assert bob.approve().json()["code"] == "flow-suspended"
+        assert alice.post(f"flows/{flow['id']}/resume", {"choice": "continue"}).status_code == 200
         assert bob.approve().json()["state"] == "completed"
     assert not cached(world, sha256)
 

@@ -169,14 +169,27 @@ def test_the_platforms_admin_reads_why_and_lets_it_go_on(
         page = alice.get(f"/f/{flow_id}").text
         assert "Bob Leroy n’a plus accès" in page
         assert "parapheur-go-on" in page
-        assert alice.post(f"flows/{flow_id}/resume", {"choice": "continue"}).json()["code"] == "no-access"
+        for choice in ("continue", "restart"):
+            assert alice.post(f"flows/{flow_id}/resume", {"choice": choice}).json()["code"] == "no-access"
     assert carol.post(f"flows/{flow_id}/resume", {"choice": "continue"}).status_code == 404
-    for choice in ("restart", "cancel"):
-        assert alice.post(f"flows/{flow_id}/resume", {"choice": choice}).json()["code"] == "not-available-yet"
     assert alice.post(f"flows/{flow_id}/resume", {"choice": "x"}).status_code == 422
     assert alice.post(f"flows/{flow_id}/resume", {"choice": "continue"}).json()["state"] == "running"
     line = next(e for e in alice.get(f"flows/{flow_id}").json()["events"] if e["type"] == "flow.resumed")
     assert line["actor"] == "admin"
+
+
+def test_what_is_out_of_its_creators_reach_can_still_be_cancelled(
+    world: World, alice: Browser, tmp_path: Path
+) -> None:
+    bob = world.login("bob")
+    folder = world.folder("bob")
+    file_id = world.put(f"{folder}/Note.txt", b"Oui ou non", "bob")
+    flow_id = world.validation(bob, [file_id], [{"user": "carol"}])["id"]
+    world.settled(flow_id)
+    with Away(world, folder, tmp_path, "bob"):
+        patrolled(world, flow_id)
+        assert alice.post(f"flows/{flow_id}/resume", {"choice": "cancel"}).json()["state"] == "cancelled"
+        assert world.lines(flow_id)[-1]["type"] in ("flow.cancelled", "mail.accepted")
 
 
 def test_a_recipient_whose_account_is_disabled_is_named_to_the_creator(

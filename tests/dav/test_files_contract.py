@@ -185,6 +185,18 @@ def test_what_is_not_there_is_none(files: Files, folder: str) -> None:
     files.delete("alice", f"{folder}/none")
 
 
+def test_several_files_are_found_by_their_ids_at_once(files: Files, folder: str) -> None:
+    ids = [str(files.write("alice", f"{folder}/{name}", b"1").file_id) for name in ("a", "é b", "c")]
+    found = files.by_ids("alice", [*ids, "999999999", "not a number", ids[0]])
+    assert found is not None
+    assert {file_id: info.path for file_id, info in found.items()} == {
+        file_id: f"{folder}/{name}" for file_id, name in zip(ids, ("a", "é b", "c"), strict=True)
+    }
+    assert found[ids[1]] == files.by_id("alice", ids[1])
+    assert files.by_ids("bob", ids) == {}
+    assert files.by_ids("alice", []) == {}
+
+
 def test_another_users_files_are_not_to_be_seen(files: Files, folder: str) -> None:
     written = files.write("alice", f"{folder}/a", b"1")
     assert written.file_id is not None

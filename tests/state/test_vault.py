@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from dataclasses import replace
 
 import pytest
 
 from plugin.adapters.vault import SqlVault
-from plugin.ports import LaunchAttempt
+from plugin.ports import LaunchAttempt, Seen
 from tests.state.world import FLOW_ID, FOLDER, NOW, World
 
 SECOND = dt.timedelta(seconds=1)
@@ -106,3 +107,15 @@ def test_a_claim_is_kept_for_longer_and_bears_word_of_how_far_its_work_is(world:
     world.vault.release("alice", "launch:k")
     world.vault.prolong("alice", "launch:k", NOW, 60, "[2, 2]")
     assert world.vault.word("alice", "launch:k", NOW) is None
+
+
+def test_what_an_original_was_is_kept_until_it_is_forgotten(world: World) -> None:
+    first, second = Seen("e1", 7, "a" * 64, "Contracts/é.pdf", True), Seen("e2", 8, "b" * 64, "x", False)
+    assert world.vault.seen("f") == {}
+    world.vault.note_seen("f", {0: first, 12: second})
+    world.vault.note_seen("g", {0: second})
+    world.vault.note_seen("f", {0: replace(first, etag="e3")})
+    assert world.vault.seen("f") == {0: replace(first, etag="e3"), 12: second}
+    assert world.vault.attempts("f") == {}
+    world.vault.forget_seen("f")
+    assert (world.vault.seen("f"), world.vault.seen("g")) == ({}, {0: second})
