@@ -46,6 +46,9 @@ MARGIN_PT, FOOT_PT, QR_PT = 42.0, 46.0, 84.0
 SEAL_W_PT, SEAL_H_PT = 250.0, 46.0
 INK, MUTE, LINE, GOOD = (HexColor(value) for value in ("#222222", "#5c5c5c", "#d5d9de", "#0b5a2b"))
 MAX_CELL: Final = 600
+EVENT_SHARES: Final = (0.19, 0.25, 0.2, 0.13, 0.23)
+EVENT_SHARES_WITHOUT: Final = (0.19, 0.26, 0.22, 0.33)
+"""Where no addresses are given."""
 MILLION: Final = 1_000_000
 
 
@@ -254,7 +257,9 @@ def _people(sheet: Sheet) -> Any:
 
 
 def _events(sheet: Sheet) -> Any:
-    return _rows(sheet.labels.event_heads, sheet.events, (0.19, 0.25, 0.2, 0.13, 0.23), strong=1)
+    with_address = len(sheet.labels.event_heads) == len(EVENT_SHARES)
+    shares = EVENT_SHARES if with_address else EVENT_SHARES_WITHOUT
+    return _rows(sheet.labels.event_heads, sheet.events, shares, strong=1)
 
 
 def _rows(heads: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[float], strong: int) -> Any:

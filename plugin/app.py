@@ -170,6 +170,7 @@ def create_app(
         default_time_zone=settings.default_time_zone,
         version=version("parapheur"),
         habits=Habits(settings.quiet_days, settings.default_expiry_days or None, settings.default_remind_days or None),
+        check_address=f"{settings.public_url}/verify",
         certifies=settings.certify,
     )
     run_rebuild = partial(rebuild, files, directory, Adoption(files, database, keys, vault, index, refill, store))

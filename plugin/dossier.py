@@ -19,6 +19,8 @@ from plugin.i18n import translations
 RECORD_NAME: Final = "evidence.json"
 FIELD: Final = "organisation"
 MAX_ADDRESS: Final = 500
+ADDRESS: Final = 3
+"""Which column of the log holds the IP address."""
 
 KINDS: Final[Mapping[str, str]] = {"signature": _("Digitised signature"), "validation": _("Document approval")}
 STATES: Final[Mapping[str, str]] = {
@@ -132,6 +134,18 @@ def _sheet(record: Mapping[str, Any], language: str, address: str) -> Sheet:
     kind = f"{gettext(KINDS.get(flow['kind'], flow['kind']))}, {_count(gettext, len(record['recipients']))}"
     creator = ", ".join(text for text in (names["creator"], flow["creator"]["email"]) if text)
     span = _shown(flow["created_at"], zone) + (f" – {_shown(flow['ended_at'], zone)}" if flow["ended_at"] else "")
+    has_addresses = "ip" not in (record.get("left_out") or ())
+    heads = [
+        gettext("Date and time ({zone})").format(zone=_offset(flow["created_at"], zone)),
+        gettext("Event"),
+        gettext("Who"),
+        gettext("IP address"),
+        gettext("Details"),
+    ]
+    events = [_event(one, names, zone, _offset(flow["created_at"], zone), gettext) for one in record["events"]]
+    for row in [heads, *events]:
+        if not has_addresses:
+            del row[ADDRESS]
     return Sheet(
         language=language,
         organisation=str(record["organisation"]),
@@ -165,7 +179,7 @@ def _sheet(record: Mapping[str, Any], language: str, address: str) -> Sheet:
             )
             for one in record["recipients"]
         ),
-        events=tuple(_event(one, names, zone, _offset(flow["created_at"], zone), gettext) for one in record["events"]),
+        events=tuple(map(tuple, events)),
         closing=gettext(CLOSING_SELF_MADE if _is_self_made(record) else CLOSING).format(
             organisation=record["organisation"], file=RECORD_NAME
         ),
@@ -181,13 +195,7 @@ def _sheet(record: Mapping[str, Any], language: str, address: str) -> Sheet:
             people=gettext("Signatories") if flow["kind"] == "signature" else gettext("Validators"),
             people_heads=(gettext("Step"), gettext("Name"), gettext("Address"), gettext("Means"), gettext("Decision")),
             events=gettext("Log, each line chained to the previous one"),
-            event_heads=(
-                gettext("Date and time ({zone})").format(zone=_offset(flow["created_at"], zone)),
-                gettext("Event"),
-                gettext("Who"),
-                gettext("IP address"),
-                gettext("Details"),
-            ),
+            event_heads=tuple(heads),
             check=gettext("Check this record"),
             page=gettext("Page {n} of {of}"),
         ),
@@ -212,9 +220,7 @@ def _document(one: Mapping[str, Any], gettext: Any, language: str) -> DocumentRo
     return DocumentRow(one["name"] or gettext("(erased)"), ", ".join(parts), one["sha256_original"], after)
 
 
-def _event(
-    one: Mapping[str, Any], names: Mapping[str, str], zone: ZoneInfo, start: str, gettext: Any
-) -> tuple[str, ...]:
+def _event(one: Mapping[str, Any], names: Mapping[str, str], zone: ZoneInfo, start: str, gettext: Any) -> list[str]:
     data = one["data"]
     person = data.get("recipient") or data.get("person") or one["actor"].partition(":")[2]
     actors = {"system": gettext("server"), "admin": gettext("administrator"), "creator": names["creator"]}
@@ -233,7 +239,7 @@ def _event(
     elif one["type"] == "recipient.approved":
         details = data.get("comment") or ""
     name = gettext(EVENTS.get(one["type"], one["type"]))
-    return (_shown(one["at"], zone, other_than=start), name, who, trace.get("ip") or "–", details)
+    return [_shown(one["at"], zone, other_than=start), name, who, trace.get("ip") or "–", details]
 
 
 def _zone(record: Mapping[str, Any]) -> ZoneInfo:

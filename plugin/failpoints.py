@@ -44,6 +44,8 @@ NAMES: Final = (
     # the end
     "copy-laid",
     "copies-laid",
+    "evidence-noted",
+    "evidence-laid",
     "tidying",
     # mails
     "mail-claimed",

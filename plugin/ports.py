@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from plugin.flow.events import Event
-from plugin.flow.model import Flow
+from plugin.flow.model import Flow, Instead
 
 READ_ONLY = "read-only"
 """The code of an OutOfReach: the host answers, and does not let this user write there (403)."""
@@ -477,6 +477,22 @@ class Seen:
     is_settled: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Laying:
+    """A result about to be put into a folder: under ``name`` or the next free one, recognised there by its bytes.
+
+    ``what`` tells the results of a flow apart. ``head``: that of the chain when it was made. ``instead``: as in
+    ``SignedCopy``.
+    """
+
+    what: str
+    folder: str
+    name: str
+    sha256: str
+    head: str
+    instead: Instead | None = None
+
+
 class Vault(Protocol):
     """What cannot be rebuilt from files."""
 
@@ -486,6 +502,15 @@ class Vault(Protocol):
 
     def note_seen(self, flow_id: str, originals: Mapping[int, Seen]) -> None: ...
     def forget_seen(self, flow_id: str) -> None: ...
+
+    def note_layings(self, flow_id: str, layings: Sequence[Laying]) -> None:
+        """Noted before the first of them is put, so that after a crash each is found and none is put twice. Again is
+        fine."""
+        ...
+
+    def layings(self, flow_id: str) -> Sequence[Laying]: ...
+
+    def forget_layings(self, flow_id: str) -> None: ...
 
     def note_trouble(self, flow_id: str, reason: str, person: str, now: datetime) -> None:
         """The first time counts."""

@@ -84,5 +84,7 @@ class Context:
     default_time_zone: str
     version: str
     habits: Habits = Habits()
+    check_address: str = ""
+    """Of the page where anybody can check a sealed PDF."""
     certifies: bool = False
     """Whether the organisation certifies at launch what nobody signed before."""

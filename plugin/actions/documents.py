@@ -9,13 +9,14 @@ from pdfops.errors import PdfError
 from pdfops.inspect import Inspection
 from pdfops.preview import ImageFormat
 from plugin.actions.context import Context
-from plugin.actions.names import next_name, safe_name
+from plugin.actions.names import names_like, safe_name
 from plugin.actions.papers import unusable
 from plugin.actions.revisions import join, kept_at_home
-from plugin.flow.errors import HostUnavailable, Invalid, NotFound, UnusableDocument
+from plugin.flow.errors import HostUnavailable, NotFound, UnusableDocument
 from plugin.ports import FileInfo, PreconditionFailed
 
-MAX_NAME_TRIES = 200
+MAX_RECORD_BYTES = 64_000_000
+"""What is larger is no evidence record."""
 PDF_START = b"%PDF-"
 
 
@@ -135,11 +136,11 @@ def put_new(ctx: Context, user: str, folder: str, name: str, data: bytes, wanted
     """Stores under ``name`` or the next free one; a file that already holds these very bytes is taken as ours.
 
     ``wanted``: the SHA-256 of ``data``, hex.
-    Raises: Invalid("name") when hundreds of such names are taken; HostUnavailable when it did not arrive whole.
+    Raises: HostUnavailable when it did not arrive whole, or no name is free.
     """
-    for number in range(1, MAX_NAME_TRIES):
-        path = join(folder, next_name(name, number))
-        there = ctx.files.stat(user, path) if number > 1 else None  # where one name is taken, more may be
+    for number, one in enumerate(names_like(name, wanted)):
+        path = join(folder, one)
+        there = ctx.files.stat(user, path) if number else None  # where one name is taken, more may be
         if there is None:
             try:
                 return _put(ctx, user, path, data, wanted)
@@ -147,7 +148,20 @@ def put_new(ctx: Context, user: str, folder: str, name: str, data: bytes, wanted
                 there = ctx.files.stat(user, path)
         if there is not None and there.size_bytes == len(data) and _hash_of(ctx, user, path) == wanted:
             return Stored(path, there.file_id)
-    raise Invalid("name", "no-free-name")
+    raise HostUnavailable("no-free-name")
+
+
+def find_put(ctx: Context, user: str, folder: str, name: str, sha256: str, size_bytes: int | None) -> Stored | None:
+    """What ``put_new`` has put there before, if it did. ``size_bytes``: None where it is not known any more."""
+    for one in names_like(name, sha256):
+        path = join(folder, one)
+        there = ctx.files.stat(user, path)
+        if there is None:
+            return None
+        fits = there.size_bytes == size_bytes if size_bytes is not None else there.size_bytes <= MAX_RECORD_BYTES
+        if fits and not there.is_folder and _hash_of(ctx, user, path) == sha256:
+            return Stored(path, there.file_id)
+    return None
 
 
 def _put(ctx: Context, user: str, path: str, data: bytes, wanted: str) -> Stored:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 from typing import Any
 
 import rfc8785
 
 from pdfops.lasting import is_self_issued
 from plugin.actions.context import Context
-from plugin.flow.model import Flow, Personal, Recipient
+from plugin.flow.model import Flow, Kind, Personal, Recipient
 from plugin.ports import Loaded
 
 EVIDENCE_FORMAT = 1
@@ -23,9 +24,18 @@ OUTSIDE = (
     "document."
 )
 
+APPROVALS = (
+    "Decisions about exactly the content whose SHA-256 is given; no signature was put into a document. Times are this "
+    "server's clock, in UTC."
+)
+LEFT_OUT = ("ip", "ip_source", "user_agent", "phone")
+"""What stands in the full record alone."""
 
-def evidence(ctx: Context, loaded: Loaded) -> dict[str, Any]:
+
+def evidence(ctx: Context, loaded: Loaded, *, beside: bool = False) -> dict[str, Any]:
     """The full record, signed: ``sig`` is Ed25519 over the canonical JSON (RFC 8785) of all but ``sig``.
+
+    ``beside``: for the copy beside the files, which others may read: without what is in ``LEFT_OUT``.
 
     ``key`` states the public key and is itself signed by the organisation's seal certificate. ``seal``: how seals are
     made when the record is; each document holds the certificates and timestamps of its own.
@@ -38,7 +48,8 @@ def evidence(ctx: Context, loaded: Loaded) -> dict[str, Any]:
         "made_at": _time(ctx.clock()),
         "provisional": not flow.state.is_ended,
         "organisation": ctx.identity.organisation,
-        "claim": SELF_MADE if is_self_made else OUTSIDE,
+        "claim": APPROVALS if flow.kind is Kind.VALIDATION else SELF_MADE if is_self_made else OUTSIDE,
+        "left_out": list(LEFT_OUT) if beside else [],
         "seal": {"self_made": is_self_made, "level": ctx.lasting.level if ctx.lasting else "b-b"},
         "flow": {
             "id": flow.id,
@@ -50,6 +61,10 @@ def evidence(ctx: Context, loaded: Loaded) -> dict[str, Any]:
             "ended_at": _time(flow.ended_at) if flow.ended_at else None,
             "time_zone": flow.time_zone,
             "copy_to_all": flow.copy_to_all,
+            "expires_at": _time(flow.expires_at) if flow.expires_at else None,
+            "ended_by": str(flow.ended_by) if flow.ended_by else None,
+            "end_reason": _clear(flow.end_reason),
+            "erased": sorted(flow.erased),
             "creator": {
                 "user": flow.creator.user.value,
                 "name": flow.creator.name.value,
@@ -57,6 +72,7 @@ def evidence(ctx: Context, loaded: Loaded) -> dict[str, Any]:
                 "origin": "host account",
             },
         },
+        "steps": [{"rule": step.rule, "n": step.n, "recipients": list(step.recipients)} for step in flow.steps],
         "documents": [_document(flow, n) for n in range(len(flow.documents))],
         "recipients": [_recipient(ctx, flow, r) for r in flow.recipients],
         "placements": [
@@ -72,7 +88,13 @@ def evidence(ctx: Context, loaded: Loaded) -> dict[str, Any]:
             for p in flow.placements
         ],
         "events": [
-            {"seq": r.seq, "at": _time(r.at), "type": r.type, "actor": r.actor, "data": clear(r.data)}
+            {
+                "seq": r.seq,
+                "at": _time(r.at),
+                "type": r.type,
+                "actor": r.actor,
+                "data": without(clear(r.data), LEFT_OUT) if beside else clear(r.data),
+            }
             for r in loaded.records
         ],
         "chain": {"head": loaded.head, "length": loaded.length},
@@ -94,6 +116,15 @@ def clear(value: Any) -> Any:
     return value
 
 
+def without(value: Any, names: Collection[str]) -> Any:
+    """The same without the members of these names, however deep they stand."""
+    if isinstance(value, dict):
+        return {name: without(member, names) for name, member in value.items() if name not in names}
+    if isinstance(value, list):
+        return [without(item, names) for item in value]
+    return value
+
+
 def _document(flow: Flow, n: int) -> dict[str, Any]:
     document = flow.documents[n]
     return {
@@ -108,6 +139,8 @@ def _document(flow: Flow, n: int) -> dict[str, Any]:
         "sha256_revisions": list(document.revisions),
         "sha256_final": document.signed.sha256 if document.signed else None,
         "signed_copy": document.signed.path.value if document.signed else None,
+        "signed_copy_instead": str(document.signed.instead) if document.signed and document.signed.instead else None,
+        "source": str(document.source),
     }
 
 
@@ -130,6 +163,9 @@ def _recipient(ctx: Context, flow: Flow, recipient: Recipient) -> dict[str, Any]
         "decided_at": _time(recipient.decided_at) if recipient.decided_at else None,
         "comment": _clear(recipient.comment),
         "reason": _clear(recipient.reason),
+        "replaces": recipient.replaces,
+        "has_delegated": recipient.has_delegated,
+        "reminders": recipient.reminders,
     }
 
 

@@ -1,35 +1,37 @@
-"""Everybody has decided: the signed copies are laid beside the originals and the flow ends.
+"""Everybody has decided: the signed copies are laid where the creator wanted them and the flow ends.
 
-May run any number of times, and after a crash anywhere: a copy that is there already is recognised by its bytes.
+May run any number of times, and after a crash anywhere. A copy that is there already is recognised by its bytes;
+where it is to be looked for is noted before it is put, since a folder may be gone or back by the next time.
 """
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain
 
-from plugin.actions.accounts import check_creators_account
 from plugin.actions.acting import MAX_TRIES, load
 from plugin.actions.context import Context
-from plugin.actions.documents import put_new
+from plugin.actions.documents import Stored, find_put, put_new
 from plugin.actions.names import signed_name
-from plugin.actions.revisions import fetch, kept_at_home
+from plugin.actions.places import Target, Targets, targets
+from plugin.actions.revisions import fetch
 from plugin.actions.together import together
 from plugin.failpoints import reach
 from plugin.flow.commands import Finish
 from plugin.flow.decide import decide
-from plugin.flow.errors import Conflict, ParapheurError
-from plugin.flow.model import CREATOR, Document, FlowState, Personal, SignedCopy
-from plugin.ports import ChainMoved, Loaded
+from plugin.flow.errors import Conflict, HostBusy, HostUnavailable, OutOfReach, ParapheurError
+from plugin.flow.model import CREATOR, Document, FlowState, Instead, Personal, SignedCopy
+from plugin.ports import READ_ONLY, ChainMoved, FileInfo, Laying, Loaded, PreconditionFailed
 
-Folders = Mapping[int, str]
-"""Document -> where its signed copy goes."""
+MAX_LOOKS = 3
+"""At an original that somebody writes at this very moment."""
 
 
-def finish(ctx: Context, flow_id: str, folders: Folders | None = None) -> Loaded:
-    """``folders``: as `folders_for_copies` has just found them.
+def finish(ctx: Context, flow_id: str, known: Targets | None = None) -> Loaded:
+    """``known``: as `targets_for_copies` has just found them.
 
     Raises: NotFound, Unavailable: then nothing was recorded, and it may be asked again.
     """
@@ -38,63 +40,115 @@ def finish(ctx: Context, flow_id: str, folders: Folders | None = None) -> Loaded
             loaded = load(ctx, flow_id)
             if loaded.flow.state is not FlowState.RUNNING or not loaded.flow.all_decided:
                 return loaded
-            finish_with, now = Finish(_copies(ctx, loaded, folders or {})), ctx.clock()
+            finish_with, now = Finish(_copies(ctx, loaded, known or {})), ctx.clock()
             reach("copies-laid")
             try:
                 loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, finish_with, now), "system", now)
             except ChainMoved:
                 continue
+            ctx.vault.forget_layings(flow_id)
             ctx.jobs.look_at(flow_id)
             return loaded
     raise Conflict("state-changed")
 
 
-def folders_for_copies(ctx: Context, loaded: Loaded) -> Folders:
+def targets_for_copies(ctx: Context, loaded: Loaded) -> Targets:
     """Can be asked while the last revisions are on their way: it is where the originals are that counts. Empty where
     it cannot be found out now: `finish` asks again."""
     try:
-        return {d.n: _folder_for_copy(ctx, loaded, d) for d in loaded.flow.documents}
+        return targets(ctx, loaded, loaded.flow.documents)
     except ParapheurError:
         return {}
 
 
-def _copies(ctx: Context, loaded: Loaded, folders: Folders) -> tuple[SignedCopy, ...]:
+def _copies(ctx: Context, loaded: Loaded, known: Targets) -> tuple[SignedCopy, ...]:
     """Side by side; but those of one name one after another, since they may meet in one folder."""
+    documents = tuple(document for document in loaded.flow.documents if document.revisions)
+    earlier = ctx.vault.layings(loaded.flow.id)
+    if any(document.n not in known for document in documents):
+        known = targets(ctx, loaded, documents)
+    layings = [_laying(loaded, d, known[d.n]) for d in documents if known[d.n].over is None]
+    ctx.vault.note_layings(loaded.flow.id, layings)
     same_name: dict[str, list[Document]] = {}
-    for document in loaded.flow.documents:
-        if document.revisions:
-            key = unicodedata.normalize("NFC", _name_of_copy(loaded, document)).casefold()
-            same_name.setdefault(key, []).append(document)
+    for document in documents:
+        key = unicodedata.normalize("NFC", _name_of_copy(loaded, document)).casefold()
+        same_name.setdefault(key, []).append(document)
 
-    def laid(documents: list[Document]) -> list[SignedCopy]:
-        return [_copy(ctx, loaded, document, folders.get(document.n)) for document in documents]
+    def laid(group: list[Document]) -> list[SignedCopy]:
+        return [_copy(ctx, loaded, document, known[document.n], earlier) for document in group]
 
-    done = together([partial(laid, documents) for documents in same_name.values()])
+    done = together([partial(laid, group) for group in same_name.values()])
     return tuple(sorted(chain.from_iterable(done), key=lambda copy: copy.n))
 
 
-def _copy(ctx: Context, loaded: Loaded, document: Document, folder: str | None) -> SignedCopy:
-    data = fetch(ctx, loaded, document, document.current_sha256)
-    name = _name_of_copy(loaded, document)
-    if folder is None:
-        folder = _folder_for_copy(ctx, loaded, document)
-    stored = put_new(ctx, loaded.place.owner, folder, name, data, document.current_sha256)
+def _copy(ctx: Context, loaded: Loaded, document: Document, target: Target, earlier: Sequence[Laying]) -> SignedCopy:
+    owner, data = loaded.place.owner, fetch(ctx, loaded, document, document.current_sha256)
+    for one in earlier:
+        if (one.what, one.sha256) != (_what(document), document.current_sha256):
+            continue
+        there = find_put(ctx, owner, one.folder, one.name, one.sha256, len(data))
+        if there is not None:
+            return _told(document, there, one.instead)
+    if target.over is not None:
+        done = _new_version(ctx, owner, target.over, document, data)
+        if isinstance(done, Stored):
+            reach("copy-laid")
+            return _told(document, done, None)
+        target = Target(target.folder, instead=done)
+        ctx.vault.note_layings(loaded.flow.id, [_laying(loaded, document, target)])
+    laying = _laying(loaded, document, target)
+    stored = put_new(ctx, owner, laying.folder, laying.name, data, laying.sha256)
     reach("copy-laid")
-    return SignedCopy(document.n, stored.file_id, Personal(CREATOR, stored.path), document.current_sha256)
+    return _told(document, stored, target.instead)
+
+
+def _new_version(ctx: Context, owner: str, original: FileInfo, document: Document, data: bytes) -> Stored | Instead:
+    """Puts ``data`` over the original, unless that would lose something: whatever the file holds is the beginning of
+    ``data``, as what was signed is, and what a host leaves that lost the connection half-way.
+
+    Raises: Unavailable.
+    """
+    for _ in range(MAX_LOOKS):
+        found = ctx.files.read_with_etag(owner, original.path)
+        if found is None:
+            return Instead.GONE
+        content, etag = found
+        if content == data:
+            return Stored(original.path, original.file_id)
+        if not data.startswith(content):
+            return Instead.CHANGED
+        try:
+            written = ctx.files.write(owner, original.path, data, if_match=etag)
+        except PreconditionFailed:
+            continue
+        except HostBusy:
+            return Instead.LOCKED
+        except OutOfReach as denied:
+            if denied.code != READ_ONLY:
+                raise
+            return Instead.READ_ONLY
+        stored = written.sha256
+        if stored is None:
+            there = ctx.files.read(owner, original.path)
+            stored = hashlib.sha256(there).hexdigest() if there is not None else ""
+        if stored != document.current_sha256:
+            raise HostUnavailable("half-written")
+        return Stored(original.path, original.file_id)
+    return Instead.CHANGED
+
+
+def _laying(loaded: Loaded, document: Document, target: Target) -> Laying:
+    name = _name_of_copy(loaded, document)
+    return Laying(_what(document), target.folder, name, document.current_sha256, loaded.head, target.instead)
+
+
+def _what(document: Document) -> str:
+    return f"copy:{document.n}"
+
+
+def _told(document: Document, stored: Stored, instead: Instead | None) -> SignedCopy:
+    return SignedCopy(document.n, stored.file_id, Personal(CREATOR, stored.path), document.current_sha256, instead)
 
 
 def _name_of_copy(loaded: Loaded, document: Document) -> str:
     return signed_name(document.name.value or "document.pdf", loaded.flow.language)
-
-
-def _folder_for_copy(ctx: Context, loaded: Loaded, document: Document) -> str:
-    """That of the original wherever it was moved to, unless the creator may not write there; then where it was at
-    launch, as long as that is there; else the creator's root."""
-    owner, at_launch = loaded.place.owner, document.folder.value or ""
-    original = None if document.kept_at_home else ctx.files.by_id(owner, document.file_id)
-    if original is not None and (original.folder == at_launch or not kept_at_home(ctx, owner, [original])[0]):
-        return original.folder
-    check_creators_account(ctx, loaded)
-    if document.kept_at_home:
-        return ""
-    return at_launch if at_launch and ctx.files.stat(owner, at_launch) is not None else ""

@@ -1,14 +1,16 @@
-"""Flows that need a hand: running ones in trouble, and all whose state file was not what was written."""
+"""Flows that need a hand: running ones in trouble, those that ended and whose evidence cannot be laid down, and all
+whose state file was not what was written."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from plugin.actions.waiting import REASONS
 from plugin.ports import DAMAGED, ERASING, QUARANTINED, RESTORED, Index, ListRow, Trouble, Vault
 
 OF_STATE_FILES = (QUARANTINED, RESTORED, DAMAGED)
 """They are somebody's doing, and told whether or not the flow has ended, until somebody has seen them."""
-_OF_ENDED_FLOWS = (*OF_STATE_FILES, ERASING)
+_OF_ENDED_FLOWS = (*OF_STATE_FILES, ERASING, *REASONS)
 
 
 def troubles(vault: Vault, index: Index) -> list[Trouble]:

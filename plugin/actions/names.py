@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 
 _SUFFIX = {"fr": "signé"}
+_RECORD = {"fr": "dossier de preuves"}
 _FORBIDDEN = set('\\/:*?"<>|')
 MAX_NAME_BYTES = 200
+MAX_NUMBER = 200
 _JOINERS = "\u200c\u200d"
 """Letters of Persian and of Indic scripts need them; every other format character can deceive."""
 
@@ -15,7 +18,7 @@ def signed_name(name: str, language: str) -> str:
     """``<stem> (signé).pdf`` in the creator's language, ``<stem> (signed).pdf`` in any other."""
     stem = name[:-4] if name.lower().endswith(".pdf") else name
     ending = f" ({_SUFFIX.get(language[:2], 'signed')}).pdf"
-    return shortened(stem, MAX_NAME_BYTES - len(ending.encode())) + ending
+    return (shortened(stem, MAX_NAME_BYTES - len(ending.encode())) + ending).lstrip()
 
 
 def shortened(text: str, limit_bytes: int) -> str:
@@ -23,7 +26,20 @@ def shortened(text: str, limit_bytes: int) -> str:
     return text.encode()[:limit_bytes].decode(errors="ignore").rstrip()
 
 
-def next_name(name: str, number: int) -> str:
+def evidence_name(title: str, language: str) -> str:
+    """``<title> (dossier de preuves).pdf`` in the creator's language, ``(evidence record)`` in any other."""
+    ending = f" ({_RECORD.get(language[:2], 'evidence record')}).pdf"
+    stem = " ".join("".join("-" if c in _FORBIDDEN else c for c in clean_line(title)).split()).strip(" .")
+    return (shortened(stem, MAX_NAME_BYTES - len(ending.encode())) + ending).lstrip()
+
+
+def names_like(name: str, sha256: str) -> Iterator[str]:
+    """The name, then the next ones; after hundreds of them one that is made of the content's hash, as no other is."""
+    yield from (next_name(name, number) for number in range(1, MAX_NUMBER))
+    yield next_name(name, sha256[:16])
+
+
+def next_name(name: str, number: int | str) -> str:
     """The first is the name itself, then `` 2``, `` 3`` before the ending."""
     if number == 1:
         return name

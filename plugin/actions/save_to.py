@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plugin.actions.context import Context
 from plugin.flow.errors import Invalid
-from plugin.flow.model import BESIDE, CREATOR, Personal, SaveMode, SaveTo
+from plugin.flow.model import CREATOR, Personal, SaveMode, SaveTo
 
 OURS = ".flows"
 
@@ -12,7 +12,7 @@ OURS = ".flows"
 def save_to(ctx: Context, user: str, mode: SaveMode, folder: str | None) -> SaveTo:
     """``folder``: a path of the user's. Raises: Invalid: field-missing, no-such-folder, folder-read-only."""
     if mode is not SaveMode.FOLDER:
-        return BESIDE if mode is SaveMode.BESIDE else SaveTo(mode, with_evidence=False)
+        return SaveTo(mode, with_evidence=True)
     if folder is None:
         raise Invalid("save.folder", "field-missing")
     parts = [part for part in folder.split("/") if part]
@@ -23,4 +23,4 @@ def save_to(ctx: Context, user: str, mode: SaveMode, folder: str | None) -> Save
         raise Invalid("save.folder", "no-such-folder")
     if not info.can_write:
         raise Invalid("save.folder", "folder-read-only")
-    return SaveTo(mode, with_evidence=False, folder_id=info.file_id, folder=Personal(CREATOR, info.path))
+    return SaveTo(mode, with_evidence=True, folder_id=info.file_id, folder=Personal(CREATOR, info.path))

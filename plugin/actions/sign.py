@@ -20,11 +20,13 @@ from pdfops.sandbox import Signed
 from pdfops.seal import SealOrder
 from plugin.actions.acting import act
 from plugin.actions.context import Context
-from plugin.actions.finish import Folders, finish, folders_for_copies
+from plugin.actions.finish import finish, targets_for_copies
 from plugin.actions.names import clean_line
 from plugin.actions.papers import UNATTESTED, unusable
+from plugin.actions.places import Targets
 from plugin.actions.revisions import add, fetch, take_back
 from plugin.actions.together import together
+from plugin.actions.waiting import COPIES, wait
 from plugin.failpoints import reach
 from plugin.flow.commands import Sign
 from plugin.flow.decide import decide
@@ -71,10 +73,10 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
         trace=trace,
     )
 
-    folders: Folders = {}
+    known: Targets = {}
 
     def seal_and_decide(loaded: Loaded) -> list[Event]:
-        nonlocal folders
+        nonlocal known
         now = ctx.clock()
         decide(loaded.flow, command, now)
         is_last = loaded.flow.is_last_to_decide(recipient)
@@ -86,10 +88,10 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
         made = together([partial(make, document) for document in loaded.flow.documents])
         lay = [partial(_laid, ctx, loaded, one, command) for one in made]
         check = [partial(_check, ctx, one) for one in made]
-        look = partial(folders_for_copies, ctx, loaded) if is_last else dict
+        look = partial(targets_for_copies, ctx, loaded) if is_last else dict
         side_by_side: list[Callable[[], Any]] = [*lay, *check, look]
         try:
-            *done, folders = together(side_by_side)
+            *done, known = together(side_by_side)
         except UnusableDocument:
             for one in made:
                 take_back(ctx, loaded, one.document, one.signed.sha256)
@@ -100,9 +102,10 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
     loaded = act(ctx, flow_id, recipient, trace, seal_and_decide, asks_for_jobs=False)
     try:
         if loaded.flow.all_decided and not loaded.flow.is_finished:
-            return finish(ctx, flow_id, folders)
+            return finish(ctx, flow_id, known)
     except ParapheurError as error:
-        log.warning("finish.later", flow=flow_id, reason=error.code)
+        if not wait(ctx, flow_id, COPIES, error):
+            log.warning("finish.later", flow=flow_id, reason=error.code)
     ctx.jobs.look_at(flow_id)  # not before: a job would compete with this request for the lease and the host
     return loaded
 

@@ -16,10 +16,12 @@ from plugin.actions.finish import finish
 from plugin.actions.launch import forget
 from plugin.actions.remind import remind
 from plugin.actions.revisions import tidy
+from plugin.actions.store_evidence import store_evidence
 from plugin.actions.suspend import look_after
+from plugin.actions.waiting import COPIES, EVIDENCE, try_to, wait_no_more
 from plugin.flow.errors import AccountOut, HostBusy, HostUnavailable, OutOfReach, ParapheurError
 from plugin.flow.model import By
-from plugin.flow.owed import ExpireWork, FinishWork, RemindWork, TidyWork, owed
+from plugin.flow.owed import EvidenceWork, ExpireWork, FinishWork, RemindWork, TidyWork, owed
 from plugin.patience import at_most
 from plugin.ports import ERASING, ChainBroken
 
@@ -51,13 +53,16 @@ def _serve(ctx: Context, flow_id: str) -> None:
     if ExpireWork() in works:
         loaded = expire(ctx, flow_id)
     if FinishWork() in works:
-        loaded = finish(ctx, flow_id)
+        loaded = try_to(ctx, flow_id, COPIES, finish) or loaded
     if any(isinstance(work, RemindWork) for work in works):
         loaded = remind(ctx, flow_id, None, By.SYSTEM)
     if TidyWork() in owed(loaded.flow, ctx.clock()):  # once all mails are recorded nobody comes back
         with ctx.flows.lease(flow_id):
             tidy(ctx, load(ctx, flow_id))
         ctx.vault.forget_seen(flow_id)
+    if EvidenceWork() in owed(loaded.flow, ctx.clock()):  # the mails of the end do not wait for it, but may name it
+        loaded = try_to(ctx, flow_id, EVIDENCE, store_evidence) or loaded
+    wait_no_more(ctx, loaded.flow, owed(loaded.flow, ctx.clock()))
     hush(ctx, loaded)
     deliver(ctx, flow_id)
 

@@ -16,6 +16,7 @@ from plugin.flow.tokens import link_token
 from plugin.i18n import known, translations, when
 from plugin.ports import Loaded, Mail
 from plugin.ports_bell import Notice
+from plugin.whereabouts import where_the_copies_are, where_the_evidence_is
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +191,14 @@ class Letters:
             subject = (_("%(who)s has refused to approve") if approving else _("%(who)s has refused to sign")) % who
             lead = _("“%(title)s” has ended with this refusal. Everything is kept; nothing is left for you to do.")
         reason = refuser.reason.value if refuser.reason is not None else None
+        lead %= {"title": title}
+        if person == CREATOR:
+            lead = f"{lead} {where_the_evidence_is(flow, words)}".rstrip()
         return Letter(
             subject=subject,
             preheader=title,
             greeting=self._greeting(flow, person, words),
-            lead=lead % {"title": title},
+            lead=lead,
             documents=_documents(flow, words),
             quotes=(reason,) if reason else (),
             button=_("Open the workflow"),
@@ -215,7 +219,7 @@ class Letters:
             lead = _("“%(title)s” is finished: everyone has signed.") % title
         button = _("Open the workflow")
         if work.person == CREATOR and flow.kind is not Kind.VALIDATION:
-            lead += " " + _where_the_copies_are(flow, words)
+            lead += " " + where_the_copies_are(flow, words)
         elif work.with_copies and flow.kind is not Kind.VALIDATION:
             lead += " " + words.ngettext(
                 "You can download the signed copy for 30 days.",
@@ -223,6 +227,8 @@ class Letters:
                 count,
             )
             button = words.ngettext("Download the signed copy", "Download the signed copies", count)
+        if work.person == CREATOR:
+            lead = f"{lead} {where_the_evidence_is(flow, words)}".rstrip()
         return Letter(
             subject=subject,
             preheader=title["title"],
@@ -275,23 +281,6 @@ class StampWording:
     def seal_name(self, language: str, name: str) -> str:
         words = translations(known(language) or "en")
         return words.gettext("Seal of the organisation, put for %(name)s") % {"name": name}
-
-
-def _where_the_copies_are(flow: Flow, words: Words) -> str:
-    count, at_home = len(flow.documents), sum(document.kept_at_home for document in flow.documents)
-    if at_home == 0:
-        return words.ngettext(
-            "The signed copy lies beside the original.", "The signed copies lie beside the originals.", count
-        )
-    if at_home == count:
-        return words.ngettext(
-            "The signed copy is at the top of your own files.",
-            "The signed copies are at the top of your own files.",
-            count,
-        )
-    return words.gettext(
-        "The signed copies lie beside the originals, or at the top of your own files where a folder takes none."
-    )
 
 
 def _documents(flow: Flow, words: Words) -> tuple[tuple[str, str], ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,9 +15,11 @@ from sqlalchemy.engine import Connection
 
 from plugin.adapters.chain import from_instant, instant
 from plugin.adapters.sql import Database, claims, heads, known_keys, opened, salts, troubles
-from plugin.ports import LaunchAttempt, Seen, StatePlace, Trouble
+from plugin.flow.model import Instead
+from plugin.ports import LaunchAttempt, Laying, Seen, StatePlace, Trouble
 
 _LAUNCH = "launch"
+_LAYING = "lay:"
 _SEEN = "original:"
 _IS_SEEN = claims.c.work.startswith(_SEEN)
 _LAUNCH_WITHIN = timedelta(hours=1)
@@ -193,6 +196,32 @@ class SqlVault:
         with self._database.vault_writing() as connection:
             connection.execute(sa.delete(claims).where(claims.c.flow_id == flow_id, _IS_SEEN))
 
+    # ---- results about to be put into folders: claims that nobody waits for -----------------------------------------
+    def note_layings(self, flow_id: str, layings: Sequence[Laying]) -> None:
+        known = {_written(one) for one in self.layings(flow_id)}
+        new = [text for text in map(_written, layings) if text not in known]
+        if not new:
+            return
+        with self._database.vault_writing() as connection:
+            for text in new:
+                work = f"{_LAYING}{hashlib.sha256(text.encode()).hexdigest()}"
+                values = {"until": "", "attempts": 0, "reason": text, "not_before": ""}
+                connection.execute(sa.insert(claims).values(flow_id=flow_id, work=work, **values))
+
+    def layings(self, flow_id: str) -> list[Laying]:
+        wanted = sa.select(claims.c.reason).where(claims.c.flow_id == flow_id, claims.c.work.startswith(_LAYING))
+        with self._database.vault() as connection:
+            found = connection.execute(wanted.order_by(claims.c.work)).scalars()
+            return [_laying(*json.loads(text)) for text in found]
+
+    def forget_layings(self, flow_id: str) -> None:
+        mine = (claims.c.flow_id == flow_id, claims.c.work.startswith(_LAYING))
+        with self._database.vault() as connection:
+            if connection.execute(sa.select(claims.c.work).where(*mine).limit(1)).first() is None:
+                return
+        with self._database.vault_writing() as connection:
+            connection.execute(sa.delete(claims).where(*mine))
+
     # ---- opened -----------------------------------------------------------------------------------------------------
     def mark_opened(self, flow_id: str, recipient: str, round_: int, now: datetime) -> None:
         key = (opened.c.flow_id == flow_id, opened.c.recipient == recipient, opened.c.round == round_)
@@ -299,6 +328,15 @@ class SqlVault:
 
 def _anchor(row: Any) -> Anchor:
     return Anchor(row.flow_id, row.head, row.length, row.fence, StatePlace(row.owner, row.path), row.file_id)
+
+
+def _written(one: Laying) -> str:
+    instead = str(one.instead) if one.instead is not None else None
+    return json.dumps([one.what, one.folder, one.name, one.sha256, one.head, instead])
+
+
+def _laying(what: str, folder: str, name: str, sha256: str, head: str, instead: str | None) -> Laying:
+    return Laying(what, folder, name, sha256, head, Instead(instead) if instead is not None else None)
 
 
 def _pause_s(attempts: int) -> int:

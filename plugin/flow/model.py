@@ -8,6 +8,7 @@ from datetime import datetime
 
 from plugin.flow.states import By as By
 from plugin.flow.states import FlowState as FlowState
+from plugin.flow.states import Instead as Instead
 from plugin.flow.states import Kind as Kind
 from plugin.flow.states import MailKind as MailKind
 from plugin.flow.states import RecipientState as RecipientState
@@ -46,12 +47,13 @@ class PageSize:
 
 @dataclass(frozen=True, slots=True)
 class SignedCopy:
-    """A result in the creator's folder."""
+    """A result in the creator's folder. ``instead``: why it is not where it was asked for."""
 
     n: int
     file_id: str
     path: Personal
     sha256: str
+    instead: Instead | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,18 @@ class SaveMode(StrEnum):
     FOLDER = "folder"
 
 
+class Instead(StrEnum):
+    """Why a result lies beside the original, though it was to go elsewhere."""
+
+    CHANGED = "changed"
+    """The original is no longer what was signed: it keeps its own content."""
+    GONE = "gone"
+    """There is no such file or folder any more."""
+    LOCKED = "locked"
+    """Somebody has it open, and nobody else may write it."""
+    READ_ONLY = "read-only"
+
+
 class By(StrEnum):
     """Who asked for it: the creator, an administrator, or nobody, since it was due."""
 

@@ -32,7 +32,7 @@ from plugin.web.schemas import (
     StepOut,
     SuspensionOut,
 )
-from plugin.web.warnings import warnings_of
+from plugin.web.warnings import waiting_of, warnings_of
 
 NOBODYS_READING = ("key", "salts", "trace", "account", "request", "request_key")
 """Members of events that say nothing of what happened, or more than the people of a flow need to know."""
@@ -84,6 +84,7 @@ def read_flow(loaded: Loaded, reader: Reader) -> FlowOut:
         warnings=warnings_of(flow, reader.uid) if reader.sees_all else [],
         suspension=suspension_of(flow),
         cancelled=cancelled_of(flow),
+        waiting=waiting_of(flow) if reader.sees_all else None,
         evidence=_evidence(flow, reader),
     )
 

@@ -379,6 +379,14 @@ class CancelledOut(Answer):
     reason: str | None
 
 
+class WaitingOut(Answer):
+    """Results that cannot be laid down now: it is tried again until they can."""
+
+    reason: str
+    since: str
+    sentence: str
+
+
 class FlowOut(Answer):
     """``steps`` hold who was replaced, too; ``observers`` are in none. ``remind_every``: in days."""
 
@@ -403,6 +411,7 @@ class FlowOut(Answer):
     warnings: list[str]
     suspension: SuspensionOut | None
     cancelled: CancelledOut | None
+    waiting: WaitingOut | None
     evidence: SignedOut | None
 
 

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from plugin.actions.acting import RECIPIENT_GONE
 from plugin.actions.reach import RECIPIENT_OUT
+from plugin.actions.waiting import (
+    BUSY,
+    COPIES,
+    EVIDENCE,
+    FULL,
+    MISSING,
+    NO_ACCESS,
+    NOT_MADE,
+    OUT,
+    waiting,
+)
 from plugin.flow.model import Flow, Kind, SourceState, SuspendReason
 from plugin.i18n import mark as _
 from plugin.i18n import translations
-from plugin.ports import DAMAGED, QUARANTINED, RESTORED
+from plugin.ports import DAMAGED, QUARANTINED, READ_ONLY, RESTORED
 from plugin.web.language import language
 from plugin.web.office import office
+from plugin.web.schemas import WaitingOut
+from plugin.whereabouts import why_elsewhere
 
 TO_CREATOR = {
     SuspendReason.CREATOR_OUT: _("Suspended: your account was out of service. It goes on by itself in a moment."),
@@ -50,9 +63,39 @@ OF_STATE_FILES = {
 }
 
 
-def warnings_of(flow: Flow, uid: str | None) -> list[str]:
+WHY_WAITING = {
+    FULL: _("There is no room left in {name}’s files."),
+    BUSY: _("A file is in use at the moment."),
+    READ_ONLY: _("Nothing may be written in the folder at the moment."),
+    NO_ACCESS: _("{name} has no access to the folder at the moment."),
+    OUT: _("The platform does not answer as it should."),
+    MISSING: _("A signed revision is missing beside its document."),
+    NOT_MADE: _("It could not be made or sealed."),
+}
+WHAT_WAITS = {
+    COPIES: _("Everyone has signed. The signed copies wait and are stored by themselves. {why}"),
+    EVIDENCE: _("The evidence record waits and is stored by itself. {why}"),
+}
+
+
+def waiting_of(flow: Flow) -> WaitingOut | None:
+    found = waiting(office().ctx.vault, flow)
+    if found is None:
+        return None
     words = translations(language()).gettext
-    found = []
+    why = words(WHY_WAITING[found.reason]).format(name=flow.creator.name.value or "")
+    sentence = words(WHAT_WAITS[found.work]).format(why=why)
+    since = found.since.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return WaitingOut(reason=found.reason, since=since, sentence=sentence)
+
+
+def warnings_of(flow: Flow, uid: str | None) -> list[str]:
+    catalogue = translations(language())
+    words = catalogue.gettext
+    found = why_elsewhere(flow, catalogue)
+    waits = waiting_of(flow)
+    if waits is not None:
+        found.append(waits.sentence)
     if flow.suspension is not None:
         sentences = TO_CREATOR if uid is not None and flow.creator.user.value == uid else TO_OTHERS
         found.append(words(sentences[flow.suspension.reason]).format(name=flow.creator.name.value or ""))

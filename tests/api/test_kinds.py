@@ -56,6 +56,12 @@ def room(world: World, size_bytes: int, uid: str = "alice") -> Iterator[None]:
         world.demo.host.area.room_bytes.clear()
 
 
+def in_hours(world: World, hours: int) -> Context:
+    """No pause lasts an hour."""
+    ctx: Context = world.office.ctx
+    return replace(ctx, clock=lambda: ctx.clock() + timedelta(hours=hours))
+
+
 def saved_in(who: Browser, file_id: str) -> str:
     answer = who.post("documents/inspect", {"file_ids": [file_id]})
     assert answer.status_code == 200, answer.text
@@ -221,11 +227,17 @@ def test_a_flow_waits_for_room_and_finishes_by_itself(world: World, alice: Brows
     with room(world, 450_000):
         answer = world.recipient("bob", flow_id).sign()
         assert (answer.status_code, answer.json()["state"]) == (200, "running")
-        sweep(world.office.ctx)
-        assert alice.get(f"flows/{flow_id}").json()["state"] == "running"
+        sweep(in_hours(world, 1))
+        read = alice.get(f"flows/{flow_id}", headers={"Accept-Language": "fr"}).json()
+        assert (read["state"], read["waiting"]["reason"]) == ("running", "host-full")
+        assert "Il n’y a plus de place dans les fichiers de Alice" in read["waiting"]["sentence"]
+        assert read["warnings"] == [read["waiting"]["sentence"]]
+        assert flow_id in {row["id"] for row in alice.get("flows?box=hand").json()["flows"]}
         assert "Avis (signé).pdf" not in world.names(folder)
-    sweep(world.office.ctx)
+    sweep(in_hours(world, 2))
     assert alice.get(f"flows/{flow_id}").json()["state"] == "completed"
     world.settled(flow_id)
     assert [name for name in world.names(folder) if "/" not in name] == [".flows", "Avis (signé).pdf", "Avis.pdf"]
+    assert alice.get(f"flows/{flow_id}").json()["waiting"] is None
+    assert flow_id not in {row["id"] for row in alice.get("flows?box=hand").json()["flows"]}
     assert world.read(f"{folder}/Avis.pdf") == original

@@ -165,7 +165,7 @@ def test_a_flow_waits_for_room_and_for_a_lock_and_then_finishes_by_itself(
 
 def waits(app: Installed, flow: Json, reason: str) -> bool:
     return any(
-        flow["id"] in line and f'"reason": "{reason}"' in line and "sweep.later" in line
+        flow["id"] in line and f'"reason": "{reason}"' in line and "results.wait" in line
         for line in app.log.splitlines()
     )
 

@@ -1,0 +1,95 @@
+"""The flow has ended: its evidence record is laid beside the results, as a sealed PDF with the signed record inside.
+
+Made twice it is never the same: it bears its time, and a signature. So what was made is noted by its hash before it is
+put, and whoever comes back after a crash looks for each of those first; only where none of them is there is one put.
+One that arrives late after all finds the name taken, or takes it and is then found by its hash. A vault that was lost
+between the two may leave a second one, under the next name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from plugin.actions.acting import MAX_TRIES, load
+from plugin.actions.context import Context
+from plugin.actions.documents import Stored, find_put, put_new
+from plugin.actions.evidence import evidence
+from plugin.actions.names import evidence_name
+from plugin.actions.places import folder_for_evidence, would_be_folder
+from plugin.dossier import dossier
+from plugin.failpoints import reach
+from plugin.flow.commands import StoreEvidence
+from plugin.flow.decide import decide
+from plugin.flow.errors import Conflict, HostUnavailable
+from plugin.flow.model import CREATOR, Personal, StoredEvidence
+from plugin.flow.owed import EvidenceWork, owed
+from plugin.i18n import known
+from plugin.ports import ChainMoved, Laying, Loaded
+
+WHAT = "evidence"
+
+
+def store_evidence(ctx: Context, flow_id: str) -> Loaded:
+    """Raises: NotFound, AccountOut, Unavailable; PdfError, NotARecord, where it cannot be made."""
+    with ctx.flows.lease(flow_id) as lease:
+        for _ in range(MAX_TRIES):
+            loaded = load(ctx, flow_id)
+            if EvidenceWork() not in owed(loaded.flow, ctx.clock()):
+                return loaded
+            command, now = StoreEvidence(_there_already(ctx, loaded) or _put(ctx, loaded)), ctx.clock()
+            reach("evidence-laid")
+            try:
+                loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, command, now), "system", now)
+            except ChainMoved:
+                continue
+            ctx.vault.forget_layings(flow_id)
+            return loaded
+    raise Conflict("state-changed")
+
+
+def _there_already(ctx: Context, loaded: Loaded) -> StoredEvidence | None:
+    for one in ctx.vault.layings(loaded.flow.id):
+        if one.what == WHAT:
+            found = find_put(ctx, loaded.place.owner, one.folder, one.name, one.sha256, None)
+            if found is not None:
+                return _told(found, one.sha256)
+    return None
+
+
+def _put(ctx: Context, loaded: Loaded) -> StoredEvidence:
+    folder = folder_for_evidence(ctx, loaded)
+    try:
+        return _put_into(ctx, loaded, folder)
+    except HostUnavailable as error:
+        there = ctx.files.stat(loaded.place.owner, folder)
+        if there is not None and there.can_write:
+            raise
+        other = would_be_folder(ctx, loaded)  # that of the copy is not there any more, or not to write in
+        if other == folder:
+            raise error from None
+    return _put_into(ctx, loaded, other)
+
+
+def _put_into(ctx: Context, loaded: Loaded, folder: str) -> StoredEvidence:
+    data, sha256 = _made(ctx, loaded)
+    name = evidence_name(loaded.flow.title.value or loaded.flow.id, loaded.flow.language)
+    ctx.vault.note_layings(loaded.flow.id, [Laying(WHAT, folder, name, sha256, loaded.head)])
+    reach("evidence-noted")
+    return _told(put_new(ctx, loaded.place.owner, folder, name, data, sha256), sha256)
+
+
+def _made(ctx: Context, loaded: Loaded) -> tuple[bytes, str]:
+    """The one that was made before, while nothing has happened since: somebody may have been erased."""
+    for one in ctx.vault.layings(loaded.flow.id):
+        kept = ctx.blobs.get(one.sha256) if (one.what, one.head) == (WHAT, loaded.head) else None
+        if kept is not None:
+            return kept, one.sha256
+    language = known(loaded.flow.language) or ctx.default_language
+    data = dossier(evidence(ctx, loaded, beside=True), language, ctx.check_address, ctx.workshop, ctx.signer)
+    sha256 = hashlib.sha256(data).hexdigest()
+    ctx.blobs.put(data, sha256)
+    return data, sha256
+
+
+def _told(stored: Stored, sha256: str) -> StoredEvidence:
+    return StoredEvidence(stored.file_id, Personal(CREATOR, stored.path), sha256)
