@@ -42,7 +42,7 @@ from pdfops.text import printable
 
 REGULAR, BOLD = "ParapheurText", "ParapheurTextBold"
 FILES: Final = {REGULAR: "SourceSansPro-Regular.ttf", BOLD: "SourceSansPro-Bold.ttf"}
-MARGIN_PT, FOOT_PT, QR_PT = 42.0, 46.0, 84.0
+MARGIN_PT, FOOT_PT, QR_PT, QR_ROOM_PT = 42.0, 46.0, 84.0, 100.0
 SEAL_W_PT, SEAL_H_PT = 250.0, 46.0
 INK, MUTE, LINE, GOOD = (HexColor(value) for value in ("#222222", "#5c5c5c", "#d5d9de", "#0b5a2b"))
 MAX_CELL: Final = 600
@@ -197,7 +197,7 @@ def _style(name: str, size: float, font: str = REGULAR, colour: Any = INK, leadi
 PLAIN, STRONG = _style("plain", 9), _style("strong", 9, BOLD)
 HEAD = _style("head", 8.5, BOLD, MUTE)
 MUTED, MUTE_SMALL = _style("muted", 9, REGULAR, MUTE), _style("small", 8.5, REGULAR, MUTE)
-CENTRED = ParagraphStyle("centred", MUTE_SMALL, alignment=TA_CENTER)
+CENTRED = ParagraphStyle("centred", MUTE_SMALL, alignment=TA_CENTER, rightIndent=QR_ROOM_PT - QR_PT)
 DIGEST = _style("digest", 7.6, REGULAR, INK, 10.5)
 GREEN = _style("green", 9, BOLD, GOOD)
 NAME, TOP, TITLE, PART = (
@@ -222,7 +222,7 @@ def _head(sheet: Sheet) -> Any:
         Table(facts, colWidths=[92, inner - QR_PT - 24 - 92], style=_tight()),
     ]
     right = [_square(sheet.address), Spacer(1, 3), _text(sheet.labels.check, CENTRED)]
-    return Table([[left, right]], colWidths=[inner - QR_PT - 16, QR_PT + 16], style=_tight())
+    return Table([[left, right]], colWidths=[inner - QR_ROOM_PT, QR_ROOM_PT], style=_tight())
 
 
 def _square(address: str) -> Any:
@@ -244,7 +244,7 @@ def _documents(sheet: Sheet) -> Any:
     rows = [[_text(labels.document, HEAD), _text(labels.digests, HEAD)]]
     for one in sheet.documents:
         name = [_text(one.name, STRONG), _text(one.details, PLAIN)]
-        digests = [_text(f"{labels.before}  {one.before}", DIGEST)]
+        digests = [_text(f"{labels.before}  {one.before}".strip(), DIGEST)]
         if one.after:
             digests.append(_text(f"{labels.after}  {one.after}", DIGEST))
         rows.append([name, digests])
@@ -253,7 +253,7 @@ def _documents(sheet: Sheet) -> Any:
 
 
 def _people(sheet: Sheet) -> Any:
-    return _rows(sheet.labels.people_heads, sheet.people, (0.07, 0.23, 0.32, 0.2, 0.18), strong=1)
+    return _rows(sheet.labels.people_heads, sheet.people, (0.1, 0.2, 0.24, 0.22, 0.24), strong=1)
 
 
 def _events(sheet: Sheet) -> Any:

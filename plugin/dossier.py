@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pdfops.evidence import DocumentRow, Labels, Sheet, draw
 from pdfops.fields import Place
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder
 from pdfops.signer import Signer
+from plugin.dossier_log import offset, row, shown, time_of, zone_of
 from plugin.i18n import mark as _
 from plugin.i18n import translations
 
@@ -41,6 +41,10 @@ CLOSING: Final = _(
     "server's key. Each document holds the certificates of its seals, with who vouches for them. Times are this "
     "server's clock."
 )
+CLOSING_APPROVALS: Final = _(
+    "Sealed by {organisation}: any change makes it invalid. The full record is attached as {file} and signed by the "
+    "server's key. Times are this server's clock."
+)
 DECISIONS: Final[Mapping[str, str]] = {
     "signed": _("signed"),
     "approved": _("approved"),
@@ -51,47 +55,7 @@ DECISIONS: Final[Mapping[str, str]] = {
     "skipped": _("not needed any more"),
     "replaced": _("replaced"),
 }
-EVENTS: Final[Mapping[str, str]] = {
-    "flow.launched": _("Workflow started, documents fixed"),
-    "recipient.invited": _("Turn began"),
-    "recipient.viewed": _("Documents read"),
-    "recipient.approved": _("Approved"),
-    "recipient.signed": _("Signed, sealed by the server"),
-    "recipient.refused": _("Refused"),
-    "recipient.skipped": _("Not needed any more"),
-    "recipient.reminded": _("Reminded"),
-    "recipient.replaced": _("Replaced by somebody else"),
-    "recipient.delegated": _("Handed over to somebody else"),
-    "link.renewed": _("New link"),
-    "flow.extended": _("Deadline extended"),
-    "flow.expired": _("Expired"),
-    "flow.cancelled": _("Cancelled"),
-    "source.changed": _("Original file looked at"),
-    "flow.restarted": _("Restarted with new content"),
-    "evidence.stored": _("Evidence record stored"),
-    "person.erased": _("Personal data erased"),
-    "key.rotated": _("New signing key"),
-    "flow.suspended": _("Suspended"),
-    "flow.resumed": _("Goes on"),
-    "flow.completed": _("Finished, copies stored"),
-    "mail.accepted": _("E-mail accepted by the mail server"),
-    "mail.failed": _("E-mail could not be delivered"),
-}
-MAILS: Final[Mapping[str, str]] = {
-    "invitation": _("invitation"),
-    "reminder": _("reminder"),
-    "expiring": _("deadline is near"),
-    "replaced": _("replacement"),
-    "delegated": _("handed over"),
-    "cancelled": _("cancellation"),
-    "expired": _("expiry"),
-    "refused": _("refusal"),
-    "completed": _("signed copy"),
-    "suspended": _("suspension"),
-    "resumed": _("resumption"),
-}
 MEANS: Final = (_("personal link by e-mail"), _("platform account"))
-KINDS_OF_INK: Final[Mapping[str, str]] = {"drawn": _("drawn"), "image": _("image"), "typed": _("typed")}
 
 
 class NotARecord(Exception):
@@ -106,13 +70,13 @@ def dossier(record: Mapping[str, Any], language: str, address: str, workshop: Wo
     gettext = translations(language).gettext
     try:
         sheet = _sheet(record, language, address[:MAX_ADDRESS])
-        made_at = _time(record["made_at"])
+        made_at = time_of(record["made_at"])
         drawn = draw(sheet, json.dumps(record, ensure_ascii=False, indent=1).encode(), RECORD_NAME)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError) as error:
         raise NotARecord from error
     lines = (
         gettext("Organisation's seal: {name}").format(name=sheet.organisation)[:80],
-        _shown(record["made_at"], _zone(record)),
+        shown(record["made_at"], zone_of(record)),
     )
     place = Place(FIELD, "organisation", drawn.page, *drawn.box, with_text=True)
     order = SealOrder(
@@ -128,24 +92,26 @@ def dossier(record: Mapping[str, Any], language: str, address: str, workshop: Wo
 
 def _sheet(record: Mapping[str, Any], language: str, address: str) -> Sheet:
     gettext = translations(language).gettext
-    flow, zone = record["flow"], _zone(record)
+    flow, zone = record["flow"], zone_of(record)
     names = {one["id"]: one["name"] or gettext("(erased)") for one in record["recipients"]}
     names["creator"] = flow["creator"]["name"] or gettext("(erased)")
-    kind = f"{gettext(KINDS.get(flow['kind'], flow['kind']))}, {_count(gettext, len(record['recipients']))}"
+    asked = [one for one in record["recipients"] if one["role"] != "observer" and one["state"] != "replaced"]
+    kind = f"{gettext(KINDS.get(flow['kind'], flow['kind']))}, {_count(gettext, len(asked))}"
+    signs = flow["kind"] != "validation"
     creator = ", ".join(text for text in (names["creator"], flow["creator"]["email"]) if text)
-    span = _shown(flow["created_at"], zone) + (f" – {_shown(flow['ended_at'], zone)}" if flow["ended_at"] else "")
+    span = shown(flow["created_at"], zone) + (f" – {shown(flow['ended_at'], zone)}" if flow["ended_at"] else "")
+    named = {one["n"]: one["name"] or gettext("(erased)") for one in record["documents"]}
     has_addresses = "ip" not in (record.get("left_out") or ())
     heads = [
-        gettext("Date and time ({zone})").format(zone=_offset(flow["created_at"], zone)),
+        gettext("Date and time ({zone})").format(zone=offset(flow["created_at"], zone)),
         gettext("Event"),
         gettext("Who"),
         gettext("IP address"),
         gettext("Details"),
     ]
-    events = [_event(one, names, zone, _offset(flow["created_at"], zone), gettext) for one in record["events"]]
-    for row in [heads, *events]:
-        if not has_addresses:
-            del row[ADDRESS]
+    events = [row(one, names, named, zone, offset(flow["created_at"], zone), gettext) for one in record["events"]]
+    for cells in [] if has_addresses else [heads, *events]:
+        del cells[ADDRESS]
     return Sheet(
         language=language,
         organisation=str(record["organisation"]),
@@ -155,44 +121,26 @@ def _sheet(record: Mapping[str, Any], language: str, address: str) -> Sheet:
             (gettext("Workflow"), str(flow["id"])),
             (gettext("Type"), kind),
             (gettext("Sender"), creator),
-            (gettext("Start and end"), f"{span} ({_offset(flow['created_at'], zone)})"),
+            (gettext("Start and end"), f"{span} ({offset(flow['created_at'], zone)})"),
         ),
         result=(gettext("Result"), gettext(STATES.get(flow["state"], flow["state"]))),
         is_good=flow["state"] == "completed",
         documents=tuple(_document(one, gettext, language) for one in record["documents"]),
-        people=tuple(
-            (
-                str(one["step"] + 1),
-                names[one["id"]],
-                one["email"] or one["user"] or "",
-                gettext("personal link by e-mail")
-                if one["origin"] == "declared by the sender"
-                else gettext("platform account"),
-                " ".join(
-                    text
-                    for text in (
-                        gettext(DECISIONS.get(one["state"], one["state"])),
-                        _shown(one["decided_at"], zone) if one["decided_at"] else "",
-                    )
-                    if text
-                ),
-            )
-            for one in record["recipients"]
-        ),
+        people=tuple(_person(one, record, names, zone, gettext) for one in record["recipients"]),
         events=tuple(map(tuple, events)),
-        closing=gettext(CLOSING_SELF_MADE if _is_self_made(record) else CLOSING).format(
-            organisation=record["organisation"], file=RECORD_NAME
-        ),
-        foot=gettext("Parapheur, record made on {when}").format(when=_shown(record["made_at"], zone)),
+        closing=gettext(
+            CLOSING_SELF_MADE if _is_self_made(record) else CLOSING if signs else CLOSING_APPROVALS
+        ).format(organisation=record["organisation"], file=RECORD_NAME),
+        foot=gettext("Parapheur, record made on {when}").format(when=shown(record["made_at"], zone)),
         across=gettext("PROVISIONAL") if record["provisional"] else "",
         address=address,
         labels=Labels(
             documents=gettext("Documents"),
             document=gettext("Document"),
-            digests=gettext("SHA-256 digest, before and after signing"),
-            before=gettext("Before"),
+            digests=gettext("SHA-256 digest, before and after signing") if signs else gettext("SHA-256 digest"),
+            before=gettext("Before") if signs else "",
             after=gettext("After"),
-            people=gettext("Signatories") if flow["kind"] == "signature" else gettext("Validators"),
+            people=gettext(_people(record)),
             people_heads=(gettext("Step"), gettext("Name"), gettext("Address"), gettext("Means"), gettext("Decision")),
             events=gettext("Log, each line chained to the previous one"),
             event_heads=tuple(heads),
@@ -202,8 +150,49 @@ def _sheet(record: Mapping[str, Any], language: str, address: str) -> Sheet:
     )
 
 
+def _people(record: Mapping[str, Any]) -> str:
+    roles = {one["role"] for one in record["recipients"]}
+    if roles == {"signatory"}:
+        return _("Signatories")
+    return _("Validators") if roles == {"validator"} else _("Recipients")
+
+
+def _person(
+    one: Mapping[str, Any], record: Mapping[str, Any], names: Mapping[str, str], zone: ZoneInfo, gettext: Any
+) -> tuple[str, ...]:
+    by = next((other["id"] for other in record["recipients"] if other.get("replaces") == one["id"]), None)
+    if one["state"] == "replaced" and by is not None:
+        handed_over = gettext("handed over to {name}") if one.get("has_delegated") else gettext("replaced by {name}")
+        decision = handed_over.format(name=names[by])
+    elif one["role"] == "observer":
+        decision = gettext("gets copies")
+    elif one["state"] == "waiting" and record["flow"]["ended_at"]:
+        decision = gettext("never asked")
+    else:
+        decision = gettext(DECISIONS.get(one["state"], one["state"]))
+    by_link = one["origin"] == "declared by the sender"
+    return (
+        _step(one["step"], record.get("steps") or [], gettext),
+        names[one["id"]],
+        one["email"] or one["user"] or "",
+        gettext("personal link by e-mail") if by_link else gettext("platform account"),
+        f"{decision} {shown(one['decided_at'], zone) if one['decided_at'] else ''}".rstrip(),
+    )
+
+
+def _step(number: int | None, steps: Sequence[Mapping[str, Any]], gettext: Any) -> str:
+    """With how many of a step are enough, where not all of them are needed."""
+    if number is None:
+        return "–"
+    step = steps[number] if number < len(steps) else {"rule": "all"}
+    if step["rule"] == "all":
+        return str(number + 1)
+    enough = 1 if step["rule"] == "any" else step["n"]
+    return f"{number + 1} " + str(gettext("({n} of {of})")).format(n=enough, of=len(step["recipients"]))
+
+
 def _count(gettext: Any, people: int) -> str:
-    return str(gettext("one person") if people == 1 else gettext("{n} people in order").format(n=people))
+    return str(gettext("one person") if people == 1 else gettext("{n} people").format(n=people))
 
 
 def _document(one: Mapping[str, Any], gettext: Any, language: str) -> DocumentRow:
@@ -218,52 +207,6 @@ def _document(one: Mapping[str, Any], gettext: Any, language: str) -> DocumentRo
         parts.insert(0, gettext("one page") if one["pages"] == 1 else gettext("{n} pages").format(n=one["pages"]))
     after = one["sha256_final"] or (one["sha256_revisions"][-1] if len(one["sha256_revisions"]) > 1 else "")
     return DocumentRow(one["name"] or gettext("(erased)"), ", ".join(parts), one["sha256_original"], after)
-
-
-def _event(one: Mapping[str, Any], names: Mapping[str, str], zone: ZoneInfo, start: str, gettext: Any) -> list[str]:
-    data = one["data"]
-    person = data.get("recipient") or data.get("person") or one["actor"].partition(":")[2]
-    actors = {"system": gettext("server"), "admin": gettext("administrator"), "creator": names["creator"]}
-    who = names.get(person) or actors.get(one["actor"]) or str(person or one["actor"])
-    trace = data.get("trace") or {}
-    details = ""
-    if one["type"].startswith("mail."):
-        mail = str(data.get("mail") or "-")
-        details = gettext(MAILS.get(mail, mail))
-    elif one["type"] == "recipient.signed":
-        kind = str(data.get("signature_kind") or "-")
-        ink = gettext(KINDS_OF_INK.get(kind, kind))
-        details = f"{ink}, " + gettext("consent given")
-    elif one["type"] == "recipient.refused":
-        details = data.get("reason") or gettext("(erased)")
-    elif one["type"] == "recipient.approved":
-        details = data.get("comment") or ""
-    name = gettext(EVENTS.get(one["type"], one["type"]))
-    return [_shown(one["at"], zone, other_than=start), name, who, trace.get("ip") or "–", details]
-
-
-def _zone(record: Mapping[str, Any]) -> ZoneInfo:
-    try:
-        return ZoneInfo(record["flow"]["time_zone"])
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")
-
-
-def _time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-def _shown(text: str, zone: ZoneInfo, other_than: str = "") -> str:
-    """With its own offset where that is ``other_than`` the one in the column's head."""
-    shown = f"{_time(text).astimezone(zone):%d/%m/%Y %H:%M:%S}"
-    offset = _offset(text, zone)
-    return f"{shown} ({offset})" if other_than and offset != other_than else shown
-
-
-def _offset(text: str, zone: ZoneInfo) -> str:
-    offset = _time(text).astimezone(zone).strftime("%z")
-    return f"UTC{offset[:3]}:{offset[3:]}"
 
 
 def _is_self_made(record: Mapping[str, Any]) -> bool:
