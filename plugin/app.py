@@ -24,6 +24,7 @@ from pdfops.sandbox import Workshop
 from pdfops.signer import make_organisation_certificate
 from plugin import failpoints
 from plugin.actions.context import Context, Habits, Identity, Limits
+from plugin.actions.erase import erase
 from plugin.actions.hands import seen, troubles
 from plugin.actions.rebuild import Report, rebuild
 from plugin.actions.suspend import look_after
@@ -62,10 +63,10 @@ from plugin.flow.errors import IndexMissing
 from plugin.flow.model import Kind
 from plugin.health import Health
 from plugin.patience import at_most, waits_at_most
-from plugin.ports import Platform, Progress, Trouble
+from plugin.ports import Loaded, Platform, Progress, Trouble
 from plugin.settings import Settings, StartRefused, from_environment
 from plugin.sweeper import Sweeper
-from plugin.web import api_flows, api_host, api_link, errors, headers, pages, service
+from plugin.web import api_flows, api_host, api_link, api_steering, errors, headers, pages, service
 from plugin.web.callers import origin_of
 from plugin.web.office import EXTENSION, Office, Secrets
 from plugin.web.openapi import spec
@@ -74,6 +75,10 @@ from plugin.web.verifying import verifying
 
 CONNECT_S = 3.0
 DEMO_ORGANISATION = "Demo organisation"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def create_app(
     settings: Settings,
     *,
     host_takes_writes: Callable[[], bool] | None = None,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Callable[[], datetime] = _now,
     with_jobs: bool = True,
 ) -> Product:
     """``host_takes_writes``: what else is asked of the host for the health page; the start is finished when it has
@@ -243,6 +248,7 @@ class Operator:
     rotate_keys: Callable[[], str]
     troubles: Callable[[], Sequence[Trouble]]
     seen: Callable[[str], int]
+    erase: Callable[[str, str], Loaded]
 
 
 @contextmanager
@@ -273,6 +279,7 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
             rotate_keys,
             partial(troubles, vault, index),
             partial(seen, vault),
+            partial(erase, store, _now),
         )
     finally:
         leases.close()
@@ -411,6 +418,7 @@ def _flask(office: Office, patience_s: float) -> Flask:
         api_flows.launches,
         api_host.api,
         api_link.api,
+        api_steering.api,
         pages.pages,
         verifying,
         service.service,

@@ -76,6 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     troubles.add_argument("--json", action="store_true", help="as JSON")
     troubles.add_argument("--seen", metavar="FLOW", help="its state file was looked at: not listed any more for that")
     troubles.set_defaults(run=_troubles)
+    erase = commands.add_parser("erase", help="make what is known of a person in a flow that has ended unreadable")
+    erase.add_argument("flow", help="the flow's id")
+    erase.add_argument("person", help="r1, r2, … as in the flow's recipients, or creator")
+    erase.set_defaults(run=_erase)
     add_commands(commands)
     keys = commands.add_parser("keys", help="the keys of this server").add_subparsers(required=True, metavar="WHAT")
     export = keys.add_parser("export", help="a backup of all keys, protected by a passphrase")
@@ -142,6 +146,12 @@ def _troubles(operator: Operator, chosen: argparse.Namespace) -> int:
         print(f"{one.since:%Y-%m-%d %H:%M} UTC  {one.flow_id}  {one.reason}{about}")
     if not found:
         print("no flow needs a hand")
+    return 0
+
+
+def _erase(operator: Operator, chosen: argparse.Namespace) -> int:
+    operator.erase(chosen.flow, chosen.person)
+    print("erased; copies, versions and backups of the file area may still hold the salt")
     return 0
 
 

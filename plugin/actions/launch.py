@@ -13,7 +13,7 @@ from plugin.actions.glyphs import Lettering, check_glyphs
 from plugin.actions.may_launch import check_may_launch
 from plugin.actions.names import clean_line, stem_of
 from plugin.actions.order import Asked, Order, Spot
-from plugin.actions.people import Found, display_name, find, text
+from plugin.actions.people import Found, display_name, find, text, text_of
 from plugin.actions.pinning import Pins, field_prefix, papers, pin, to_pin
 from plugin.actions.progress import CLAIM_TTL_S, Telling, claim_of
 from plugin.actions.revisions import kept_at_home, revision_folder
@@ -223,7 +223,7 @@ def _check_glyphs(ctx: Context, plan: Launch) -> None:
     check_glyphs(
         ctx,
         [
-            Lettering(f"placements[{n}].with_text", names[p.recipient], (p.reason.value or "") if p.reason else "")
+            Lettering(f"placements[{n}].with_text", names[p.recipient], text_of(p.reason))
             for n, p in enumerate(plan.placements)
             if p.with_text
         ],

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plugin.actions.context import Context
+from plugin.actions.glyphs import Lettering, check_glyphs
 from plugin.actions.names import clean_line
 from plugin.actions.order import Asked
 from plugin.flow.errors import Invalid
 from plugin.flow.events import AskedRecipient
-from plugin.flow.model import Personal, Role
+from plugin.flow.model import Flow, Personal, Role
 from plugin.ports import Person
 
 
@@ -61,6 +62,28 @@ def find(ctx: Context, asked: Asked, language: str, known: Person | None = None)
         message=asked.comment,
         account=ctx.accounts.id(asked.user) if asked.user is not None else None,
     )
+
+
+def roughly(asked: Asked) -> Found:
+    """Before the host was asked for him: enough to know whether somebody may come in at all."""
+    return Found(asked.user, asked.email, "", "", "", None, None)
+
+
+def find_newcomer(ctx: Context, flow: Flow, place: str, asked: Asked) -> Found:
+    """Somebody who takes the place of the recipient ``place``, and whose name its stamps can show.
+
+    Raises: Invalid no-such-user, glyph-missing; Unavailable.
+    """
+    found = find(ctx, asked, flow.language)
+    field = asked.field("user" if asked.user is not None else "last_name")
+    stamps = [p for p in flow.placements if p.recipient == place and p.with_text]
+    name = display_name(found.recipient(place, flow.recipient(place).role))
+    check_glyphs(ctx, [Lettering(field, name, text_of(p.reason)) for p in stamps])
+    return found
+
+
+def text_of(value: Personal | None) -> str:
+    return (value.value or "") if value is not None else ""
 
 
 def display_name(recipient: AskedRecipient) -> str:

@@ -8,19 +8,23 @@ from collections.abc import Callable
 
 from plugin.actions.acting import check_may_act, load
 from plugin.actions.approve import approve
+from plugin.actions.delegate import check_may_delegate, delegate
 from plugin.actions.refuse import refuse
 from plugin.actions.sign import InkPath, Signing, sign
 from plugin.actions.view import view
 from plugin.flow.decide import check_turn
-from plugin.flow.errors import Invalid, NotAvailableYet, NotFound
+from plugin.flow.errors import Conflict, Invalid, NotAvailableYet, NotFound, Refused
 from plugin.flow.events import Trace
+from plugin.flow.model import RecipientState
 from plugin.i18n import mark as _
 from plugin.i18n import translations
 from plugin.ports import Loaded
 from plugin.web.bodies import body, trace
 from plugin.web.language import language
 from plugin.web.office import office
+from plugin.web.orders import person_of
 from plugin.web.schemas import ApproveRequest, RefuseRequest, SignatureIn, SignRequest, ViewRequest
+from plugin.web.schemas_steering import DelegateRequest
 
 IMAGE_LIMIT = 2_000_000
 ONE = _("I have read the document. I agree to sign it electronically and be bound by this signature.")
@@ -86,6 +90,22 @@ def _sign(flow_id: str, recipient: str) -> Loaded:
     return sign(office().ctx, flow_id, recipient, signing, trace_)
 
 
+def _delegate(flow_id: str, recipient: str) -> Loaded:
+    """Whoever came by a link names an address: the platform's users are none of an outsider's business."""
+    ctx = office().ctx
+    is_done = check_may_delegate(ctx, flow_id, recipient)
+    try:
+        sent = body(DelegateRequest)
+        if sent.user is not None and load(ctx, flow_id).flow.recipient(recipient).is_external:
+            raise Invalid("user", "email-only")
+        asked = person_of(sent)
+    except Refused as error:
+        if is_done:
+            raise Conflict("replaced", state=str(RecipientState.REPLACED)) from error
+        raise
+    return delegate(ctx, flow_id, recipient, asked, trace(recipient, f"delegate {flow_id} {recipient}"))
+
+
 def _before(flow_id: str, recipient: str, act: str) -> tuple[Trace, Loaded | None]:
     trace_ = trace(recipient, f"{act} {flow_id} {recipient}")
     return trace_, check_may_act(office().ctx, flow_id, recipient, trace_)
@@ -118,4 +138,4 @@ def _image(encoded: str | None) -> bytes:
         raise Invalid("signature.png_base64", "bad-image") from error
 
 
-_ACTS: dict[str, Act] = {"view": _view, "approve": _approve, "refuse": _refuse, "sign": _sign}
+_ACTS: dict[str, Act] = {"view": _view, "approve": _approve, "refuse": _refuse, "sign": _sign, "delegate": _delegate}

@@ -15,10 +15,9 @@ from plugin.actions.hands import troubled_flows
 from plugin.actions.launch import launch
 from plugin.actions.papers import unusable
 from plugin.actions.progress import progress
-from plugin.actions.resume import resume
 from plugin.dossier import NotARecord, dossier
 from plugin.flow.decide import check_turn
-from plugin.flow.errors import NotAvailableYet, NotFound, Unavailable
+from plugin.flow.errors import NotFound, Unavailable
 from plugin.flow.model import Document, Flow, Recipient
 from plugin.flow.tokens import request_digest
 from plugin.i18n import translations
@@ -45,10 +44,10 @@ from plugin.web.schemas import (
     LaunchRequest,
     LinkFlowOut,
     RefuseRequest,
-    ResumeRequest,
     SignRequest,
     ViewRequest,
 )
+from plugin.web.schemas_steering import DelegateRequest
 
 api = Blueprint("flows", __name__, url_prefix="/api/v1/flows")
 launches = Blueprint("launches", __name__, url_prefix="/api/v1/launches")
@@ -132,10 +131,13 @@ def one(flow_id: str) -> Response:
 def as_recipient(flow_id: str) -> Response:
     """What this user reads as a recipient: the same shape as behind a link."""
     loaded, recipient = _as_recipient(flow_id)
-    ctx = office().ctx
+    return _as_he_reads(loaded, recipient.id)
+
+
+def _as_he_reads(loaded: Loaded, recipient_id: str) -> Response:
+    recipient, now = loaded.flow.recipient(recipient_id), office().ctx.clock()
     consent = consent_text(len(loaded.flow.documents), language(recipient.language))
-    read = read_for_recipient(loaded, recipient, user_token(g.uid), consent, ctx.clock())
-    return jsonify(read.model_dump())
+    return jsonify(read_for_recipient(loaded, recipient, user_token(g.uid), consent, now).model_dump())
 
 
 @api.get("/<flow_id>/documents/<int:n>")
@@ -210,32 +212,13 @@ def sign(flow_id: str) -> Response:
     return _act(flow_id, "sign")
 
 
-@api.post("/<flow_id>/resume")
+@api.post("/<flow_id>/delegate")
 @user_acting
-@spec.validate(json=ResumeRequest, resp=answers(HTTP_200=FlowOut), skip_validation=True)
-def go_on(flow_id: str) -> Response:
-    """For the creator and admins: a suspended flow goes on with the content pinned at launch."""
-    _, reader = readable(flow_id)
-    if not reader.sees_all:
-        raise NotFound
-    loaded = load_for(office().ctx, flow_id, g.uid)
-    actor = "creator" if loaded.flow.creator.user.value == g.uid else "admin"
-    return _flow_answer(resume(office().ctx, flow_id, body(ResumeRequest).choice, actor), reader)
-
-
-@api.post("/<flow_id>/<any(remind, cancel, extend):what>")
-@user_acting
-def later(flow_id: str, what: str) -> Response:
-    readable(flow_id)
-    raise NotAvailableYet(what)
-
-
-@api.put("/<flow_id>/recipients/<rid>", defaults={"what": "replace"})
-@api.post("/<flow_id>/recipients/<rid>/<any(unlock, link):what>")
-@user_acting
-def later_for_one(flow_id: str, rid: str, what: str) -> Response:
-    readable(flow_id)
-    raise NotAvailableYet(what)
+@spec.validate(json=DelegateRequest, resp=answers(HTTP_200=LinkFlowOut), skip_validation=True)
+def delegate(flow_id: str) -> Response:
+    """A recipient puts somebody in his own place, where the creator allowed it; nothing of it is his business then."""
+    _, own = _as_recipient(flow_id)
+    return _as_he_reads(act_of("delegate")(flow_id, own.id), own.id)
 
 
 def readable(flow_id: str) -> tuple[Loaded, Reader]:

@@ -20,6 +20,7 @@ from plugin.web.openapi import answers, spec
 from plugin.web.page_state import has_copies
 from plugin.web.reading import read_for_recipient
 from plugin.web.schemas import ApproveRequest, LinkFlowOut, RefuseRequest, SignRequest, ViewRequest
+from plugin.web.schemas_steering import DelegateRequest
 
 api = Blueprint("link", __name__, url_prefix="/s")
 
@@ -77,6 +78,13 @@ def refuse(held: Held) -> Response:
 @spec.validate(json=SignRequest, resp=answers(HTTP_200=LinkFlowOut), skip_validation=True)
 def sign(held: Held) -> Response:
     return _act(held, "sign")
+
+
+@api.post("/<token>/delegate")
+@link_acting
+@spec.validate(json=DelegateRequest, resp=answers(HTTP_200=LinkFlowOut), skip_validation=True)
+def delegate(held: Held) -> Response:
+    return _act(held, "delegate")
 
 
 @api.post("/<token>/<any(code, identity):what>")

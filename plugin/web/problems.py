@@ -31,6 +31,7 @@ SENTENCES: dict[str, str] = {
     "all-decided": _("Everybody has decided already: nothing can be changed any more."),
     "nobody-to-remind": _("At the moment it is nobody’s turn whom you could remind."),
     "reminded-recently": _("Reminded a moment ago: please wait an hour."),
+    "email-only": _("Give an e-mail address."),
     "delegation-not-allowed": _("The sender has not allowed to hand this over to somebody else."),
     "only-validations-restart": _("Signatures cannot be asked for again in the same workflow. Start a new one."),
     "flow-running": _("This person still takes part. Personal data can be erased once the workflow has ended."),

@@ -470,10 +470,6 @@ class FlowList(Answer):
     next_cursor: str | None
 
 
-class ResumeRequest(Model):
-    choice: Literal["continue", "restart", "cancel"]
-
-
 class LaunchProgress(Answer):
     """How far a launch is that was asked for with an Idempotency-Key. Bytes are those of the documents, and null where
     it is over in a moment; ``unknown``: none is on its way with that key, or it failed."""

@@ -29,6 +29,14 @@ CONTRACT = {
     "POST /api/v1/flows/{flow_id}/approve",
     "POST /api/v1/flows/{flow_id}/refuse",
     "POST /api/v1/flows/{flow_id}/sign",
+    "POST /api/v1/flows/{flow_id}/remind",
+    "POST /api/v1/flows/{flow_id}/cancel",
+    "POST /api/v1/flows/{flow_id}/extend",
+    "POST /api/v1/flows/{flow_id}/resume",
+    "POST /api/v1/flows/{flow_id}/delegate",
+    "PUT /api/v1/flows/{flow_id}/recipients/{rid}",
+    "POST /api/v1/flows/{flow_id}/recipients/{rid}/link",
+    "POST /api/v1/flows/{flow_id}/recipients/{rid}/erase",
     "GET /api/v1/files/{file_id}/flows",
     "GET /s/{token}/flow.json",
     "GET /s/{token}/documents/{n}",
@@ -37,6 +45,7 @@ CONTRACT = {
     "POST /s/{token}/approve",
     "POST /s/{token}/refuse",
     "POST /s/{token}/sign",
+    "POST /s/{token}/delegate",
 }
 
 
