@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/node:$(PATH)
 export REGISTRY IMAGE BUGS_URL WEBSITE_URL REPOSITORY_URL SCREENSHOTS_URL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt ui test-ui test-dav bench bench-nextcloud fuzz package lock clean
+.PHONY: help setup run test check fmt ui test-ui test-dav bench bench-nextcloud fuzz package states lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 12
@@ -22,13 +22,14 @@ test: setup ## the whole suite
 	@$(BIN)/python tools/needs.py
 	$(BIN)/pytest
 
-check: setup ## style, types, imports, translations, manifests and container files
+check: setup ## style, types, imports, translations, the page of states, manifests and container files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	cd plugin/ui && npm run --silent check
 	$(BIN)/python tools/i18n.py check
+	$(BIN)/python tools/states.py check
 	$(BIN)/python tools/manifest.py
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
@@ -58,6 +59,9 @@ fuzz: setup .venv/.fuzz ## 10,000 mutated documents, 5,000 images (FUZZ="--pdfs 
 
 package: .venv/.run $(UI) ## build/package: wheel, image context, both apps (REGISTRY=… IMAGE=… BUGS_URL=… and more: tools/package.py)
 	@$(BIN)/python tools/package.py
+
+states: .venv/.run ## docs/flow-states.md again, from the core
+	$(BIN)/python tools/states.py write
 
 lock: .venv/.dev ## the pinned requirements again, from pyproject.toml
 	$(BIN)/python tools/lock.py
