@@ -530,8 +530,8 @@ class Vault(Protocol):
         """It is still on its way: the hour begins anew."""
         ...
 
-    def give_up_launch(self, flow_id: str) -> None:
-        """It failed: from now on it is one of the cut-off ones."""
+    def give_up_launch(self, flow_id: str, again: datetime) -> None:
+        """It failed: from ``again`` on it is one of the cut-off ones."""
         ...
 
     def end_launch(self, flow_id: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from plugin.actions.context import Context
@@ -27,6 +27,9 @@ from plugin.flow.launch_rules import check_launch
 from plugin.flow.model import CREATOR, MILLION, Creator, Kind, Personal, Placement, Role
 from plugin.ports import FileInfo, LaunchAttempt, Loaded, Person, StatePlace
 from plugin.runtime import runtime
+
+COMES_LATE = timedelta(seconds=45)
+"""What a host was asked for and gave no answer to, it may still do: the sweep removes that as well."""
 
 TWIN_WAIT_S = 10.0
 TWIN_ASK_EVERY_S = 0.05
@@ -89,10 +92,13 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
         command = replace(plan, documents=tuple(one.document for one in pinned))
         place, now = StatePlace(user, f"{folders[0]}/flow.jsonl"), ctx.clock()
         loaded = ctx.flows.create(place, decide(None, command, now), now)
-    except Exception:
-        ctx.vault.give_up_launch(flow_id)
+    except Exception as failure:
+        may_come_late = isinstance(failure, Unavailable)
+        ctx.vault.give_up_launch(flow_id, ctx.clock() + (COMES_LATE if may_come_late else timedelta()))
         with contextlib.suppress(Unavailable):
-            forget(ctx, attempt)
+            _remove(ctx, attempt)
+            if not may_come_late:
+                ctx.vault.end_launch(flow_id)
         raise
     ctx.vault.note_seen(flow_id, {one.document.n: one.seen for one in pinned if one.seen is not None})
     ctx.vault.end_launch(flow_id)
@@ -213,9 +219,13 @@ def _millionths(fraction: float) -> int:
 
 def forget(ctx: Context, attempt: LaunchAttempt) -> None:
     """Nothing stays of a launch that failed or was cut off. Raises: Unavailable: the sweep tries again."""
+    _remove(ctx, attempt)
+    ctx.vault.end_launch(attempt.flow_id)
+
+
+def _remove(ctx: Context, attempt: LaunchAttempt) -> None:
     for folder in attempt.folders:
         ctx.files.delete(attempt.owner, folder)
-    ctx.vault.end_launch(attempt.flow_id)
 
 
 def _check_glyphs(ctx: Context, plan: Launch) -> None:

@@ -152,13 +152,13 @@ class SqlVault:
 
     def prolong_launch(self, flow_id: str, now: datetime) -> None:
         with self._database.vault_writing() as connection:
-            mine = (claims.c.flow_id == flow_id, claims.c.work == _LAUNCH, claims.c.until != "")
+            mine = (claims.c.flow_id == flow_id, claims.c.work == _LAUNCH, claims.c.attempts == 0)
             connection.execute(sa.update(claims).where(*mine).values(until=instant(now + _LAUNCH_WITHIN)))
 
-    def give_up_launch(self, flow_id: str) -> None:
+    def give_up_launch(self, flow_id: str, again: datetime) -> None:
         with self._database.vault_writing() as connection:
             mine = (claims.c.flow_id == flow_id, claims.c.work == _LAUNCH)
-            connection.execute(sa.update(claims).where(*mine).values(until=""))
+            connection.execute(sa.update(claims).where(*mine).values(until=instant(again), attempts=1))
 
     def end_launch(self, flow_id: str) -> None:
         self.release(flow_id, _LAUNCH)

@@ -73,11 +73,19 @@ def test_a_launch_counts_as_cut_off_once_it_failed_or_took_an_hour_or_was_of_an_
     for attempt in attempts:
         world.vault.begin_launch(attempt, NOW)
     assert world.vault.cut_off_launches(NOW) == []
-    world.vault.give_up_launch("a")
+    world.vault.give_up_launch("a", NOW)
     world.vault.end_launch("b")
     assert world.vault.cut_off_launches(NOW) == [attempts[0]]
     assert world.vault.cut_off_launches(NOW + 3600 * SECOND) == [attempts[0], attempts[2]]
     assert SqlVault(world.database, only_instance=True).cut_off_launches(NOW) == [attempts[0], attempts[2]]
+
+
+def test_what_a_failed_launch_may_still_get_is_looked_for_later(world: World) -> None:
+    attempt = LaunchAttempt("a", "alice", (".flows/a",))
+    world.vault.begin_launch(attempt, NOW)
+    world.vault.give_up_launch("a", NOW + 45 * SECOND)
+    assert world.vault.cut_off_launches(NOW + 44 * SECOND) == []
+    assert world.vault.cut_off_launches(NOW + 45 * SECOND) == [attempt]
 
 
 def test_a_launch_whose_first_line_was_acknowledged_is_never_cut_off(world: World) -> None:
@@ -89,7 +97,7 @@ def test_a_launch_whose_first_line_was_acknowledged_is_never_cut_off(world: Worl
 def test_a_launch_of_which_was_heard_is_not_cut_off(world: World) -> None:
     for name in "ab":
         world.vault.begin_launch(LaunchAttempt(name, "alice", (f".flows/{name}",)), NOW)
-    world.vault.give_up_launch("b")
+    world.vault.give_up_launch("b", NOW)
     for name in "ab":
         world.vault.prolong_launch(name, NOW + 3000 * SECOND)
     assert [attempt.flow_id for attempt in world.vault.cut_off_launches(NOW + 3600 * SECOND)] == ["b"]
