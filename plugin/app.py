@@ -35,6 +35,7 @@ from plugin.adapters.appapi import AppApi, AppApiPlatform
 from plugin.adapters.bell import HostBell
 from plugin.adapters.blobs import FolderBlobs
 from plugin.adapters.dav import DavFiles
+from plugin.adapters.dav_conditions import CarefulFiles
 from plugin.adapters.host_health import HostHealth
 from plugin.adapters.host_mail import ChosenMailer, Companion
 from plugin.adapters.host_probe import Probe
@@ -97,6 +98,7 @@ def create_app(
     host_takes_writes: Callable[[], bool] | None = None,
     clock: Callable[[], datetime] = _now,
     with_jobs: bool = True,
+    workshop: Workshop | None = None,
 ) -> Product:
     """``host_takes_writes``: what else is asked of the host for the health page; the start is finished when it has
     been true once.
@@ -107,7 +109,7 @@ def create_app(
     registration = Registration(settings.data / "registered-version", settings.app_version)
     api = AppApi(settings.app_secret.get_secret_value(), registration.to_send, settings.app_id)
     line = _line(settings, api, registration, host_takes_writes, clock)
-    files = DavFiles(settings.host_url, api, (CONNECT_S, settings.host_timeout_s), line=line)
+    files = CarefulFiles(settings.host_url, api, (CONNECT_S, settings.host_timeout_s), line=line)
     calls = partial(OcsCalls, settings.host_url, api, line=line)
     ocs_timeout_s = (CONNECT_S, min(15.0, settings.host_timeout_s))
     registry = OcsDirectory(settings.host_url, api, ocs_timeout_s, line=line)
@@ -129,7 +131,7 @@ def create_app(
         refill.begin()
         refill.ready()
     store = Store(files, database, keys, vault, index, leases, accounts)
-    workshop = Workshop(children=settings.pdf_children, fonts=settings.fonts)
+    workshop = workshop or Workshop(children=settings.pdf_children, fonts=settings.fonts)
 
     @at_most(FLOW_WAIT_S)
     def tend(flow_id: str) -> None:
@@ -187,6 +189,7 @@ def create_app(
         mailer.problem,
         lambda: _count_troubled(vault, index),
         lambda: seal_finding(signer, clock()),
+        files.finding,
         waits=host_takes_writes is not None,
     )
     if with_jobs:

@@ -58,6 +58,7 @@ class Health:
     mail: Callable[[], Finding | None]
     troubled_flows: Callable[[], int]
     seal: Callable[[], Finding | None]
+    conditions: Callable[[], Finding | None]
     waits: bool
 
     def checks(self) -> list[Check] | None:
@@ -73,6 +74,7 @@ class Health:
                 _check("version", found.version),
                 _check("clock", found.clock),
                 _check("index", index_finding(self.index)),
+                _check("conditions", self.conditions()),
                 _check("keys-exported", None if self.keys_are_exported() else KEYS),
                 # a host that is out says nothing of its apps
                 _check("seal", self.seal()),

@@ -18,9 +18,9 @@ from tests.counting import Asked, Call, CountingProxy
 from tests.world import Actor, Browser, Json, pdf, stamps
 
 OUTSIDE = "zoe@example.com"
-PEOPLE = ("GET user", "PROPFIND home")
+PEOPLE = ("GET user", "PROPFIND home", "PUT probe")
 """A platform user's record, and the id of his home, by which his account is known: each once a minute, whatever he or
-somebody else does with him. Not of the budget."""
+somebody else does with him; and whether the host heeds conditions, once a process. Not of the budget."""
 
 
 class Stage(Protocol):

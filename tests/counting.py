@@ -45,6 +45,8 @@ class Call:
 def _kind_of_file(name: str) -> str:
     if len(name) == 64:
         return "revision"
+    if name.startswith(".parapheur-probe-"):
+        return "probe"
     return {"flow.jsonl": "state", "salts.json": "salts", "": ""}.get(name, "path")
 
 

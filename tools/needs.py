@@ -15,6 +15,8 @@ NEEDS = {
     "qpdf": ("qpdf",),
     "php-cli": ("php",),
     "softhsm2": ("softhsm2-util",),
+    "apache2": ("/usr/sbin/apache2", "apache2"),
+    "rclone": ("rclone",),
     "fonts-dejavu-core": (),
 }
 

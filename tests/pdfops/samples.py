@@ -233,11 +233,11 @@ def organisation(name: str = "Mairie d'Étampes") -> KeySigner:
 @cache
 def p256() -> KeySigner:
     """A signer on the curve P-256."""
-    return KeySigner(*_p256_pems())
+    return KeySigner(*p256_pems())
 
 
 @cache
-def _p256_pems() -> tuple[bytes, bytes]:
+def p256_pems() -> tuple[bytes, bytes]:
     """Private key and certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "P-256")])
@@ -253,7 +253,7 @@ def _p256_pems() -> tuple[bytes, bytes]:
 @cache
 def stranger(is_p256: bool = False) -> SimpleSigner:
     """Somebody else's key (RSA-3072 unless told), used through pyHanko."""
-    key_pem, certificate_pem = _p256_pems() if is_p256 else make_organisation_certificate("Quelqu'un d'autre")
+    key_pem, certificate_pem = p256_pems() if is_p256 else make_organisation_certificate("Quelqu'un d'autre")
     key = serialization.load_pem_private_key(key_pem, None)
     der = key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
