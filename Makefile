@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/node:$(PATH)
 export REGISTRY IMAGE BUGS_URL WEBSITE_URL REPOSITORY_URL SCREENSHOTS_URL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt ui test-ui test-dav bench bench-nextcloud fuzz package states lock clean
+.PHONY: help setup run test check fmt ui test-ui test-dav test-faults bench bench-nextcloud fuzz package states lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 12
@@ -43,6 +43,10 @@ ui: $(UI) ## build the front end
 test-ui: setup ## the browser tests alone
 	@$(BIN)/python tools/needs.py
 	$(BIN)/pytest -m browser
+
+test-faults: setup ## kills at every point, a host that fails in every way, two processes at once (FAULTS="--kills N --seed N …"): an hour
+	@$(BIN)/python tools/needs.py
+	$(BIN)/python -m tests.faults $(FAULTS)
 
 test-dav: setup ## the file area alone
 	$(BIN)/pytest tests/dav tests/demo
