@@ -287,6 +287,9 @@ class Loaded:
     head: str
     length: int
     place: StatePlace
+    is_newer: bool = False
+    """A newer version wrote to it what this one does not know: ``flow`` and ``records`` tell what could be read, and
+    nothing is ever written to it, or to what lies beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +303,8 @@ class Lease:
 QUARANTINED, RESTORED, DAMAGED = "quarantined", "restored", "damaged"
 """Troubles of a flow's state file: foreign bytes were set aside; it was made again from its signed copy; it is not
 what was written, and nothing proves what was. They stay until somebody has seen them."""
+NEWER = "newer"
+"""A newer version had its hand in a flow: nothing is done to it until this server is updated."""
 ERASING = "erasing"
 """A person of a flow is being erased: noted before the line is written, ended once no salt of his is anywhere."""
 
@@ -310,8 +315,10 @@ class ChainMoved(Exception):
 
 class ChainBroken(Exception):
     """The state file is not what was written, and no signed copy proves what was. It was quarantined and reported.
-    ``reason`` is a stable code.
+    ``reason`` is a stable code; ``code`` is what people are told.
     """
+
+    code = "chain-broken"
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -342,6 +349,7 @@ class Flows(Protocol):
 
     def append(self, loaded: Loaded, lease: Lease, events: Sequence[Event], actor: str, now: datetime) -> Loaded:
         """PUT of the whole file under If-Match, head read back, index and vault updated: after it the events happened.
+        Raises Conflict flow-newer, where a newer version had its hand in it.
 
         A lost answer is resolved by reading back. ``events`` empty: nothing is done. An event's time is never before
         its predecessor's. Lines that follow from the act (invited, completed) carry the actor ``system``.

@@ -42,6 +42,7 @@ def act(
             reach("state-read")
             if trace is not None and is_repeat(loaded.flow.recipient(recipient), trace):
                 return loaded
+            check_known(loaded)
             check_turn(loaded.flow, recipient, ctx.clock())
             try:
                 loaded = ctx.flows.append(loaded, lease, decide_on(loaded), f"recipient:{recipient}", ctx.clock())
@@ -67,6 +68,7 @@ def steer(ctx: Context, flow_id: str, actor: str, decide_on: Callable[[Loaded], 
     with ctx.flows.lease(flow_id) as lease:
         for _ in range(MAX_TRIES):
             loaded = load(ctx, flow_id)
+            check_known(loaded)
             try:
                 loaded = ctx.flows.append(loaded, lease, decide_on(loaded), actor, ctx.clock())
             except ChainMoved:
@@ -83,13 +85,21 @@ def steer(ctx: Context, flow_id: str, actor: str, decide_on: Callable[[Loaded], 
 
 
 def load(ctx: Context, flow_id: str) -> Loaded:
-    """A flow as it stands now, with what its chain cannot tell: a suspension that could not be written down yet, and
-    accounts that were deleted, whose logins lead here no more. Raises: NotFound."""
+    """A flow as it stands now, with what its chain cannot tell: a suspension that could not be written down yet, that
+    not all of it is understood, and accounts that were deleted, whose logins lead here no more. Raises: NotFound."""
     loaded = ctx.flows.load(flow_id)
     if loaded is None:
         raise NotFound
+    if loaded.is_newer and loaded.flow.state is FlowState.RUNNING:
+        loaded = replace(loaded, flow=replace(loaded.flow, state=FlowState.SUSPENDED))
     troubles = ctx.vault.troubles(flow_id)
     return replace(loaded, flow=_troubled(loaded.flow, troubles)) if troubles else loaded
+
+
+def check_known(loaded: Loaded) -> None:
+    """Raises: Conflict flow-newer, where nothing may be done, since not all of it is understood."""
+    if loaded.is_newer:
+        raise Conflict("flow-newer")
 
 
 def _troubled(flow: Flow, troubles: Sequence[Trouble]) -> Flow:
@@ -173,5 +183,6 @@ def check_may_act(ctx: Context, flow_id: str, recipient: str, trace: Trace) -> L
     loaded = load(ctx, flow_id)
     if is_repeat(loaded.flow.recipient(recipient), trace):
         return loaded
+    check_known(loaded)
     check_turn(loaded.flow, recipient, ctx.clock())
     return None

@@ -3,7 +3,7 @@ reason has gone; begins anew; or ends."""
 
 from __future__ import annotations
 
-from plugin.actions.acting import MAX_TRIES, load, suspension_in
+from plugin.actions.acting import MAX_TRIES, check_known, load, suspension_in
 from plugin.actions.context import Context
 from plugin.actions.reach import check_reach
 from plugin.actions.restart import restart
@@ -19,9 +19,11 @@ def resume(ctx: Context, flow_id: str, choice: str, actor: str) -> Loaded:
 
     Raises: NotFound; as ``restart``; Conflict not-suspended, flow-ended, or the reason while it is still there;
     Unavailable."""
+    known = load(ctx, flow_id)
+    check_known(known)
     if choice == "restart":
         return restart(ctx, flow_id, By(actor))
-    flow = load(ctx, flow_id).flow
+    flow = known.flow
     if choice == "cancel":
         return _cancel(ctx, flow_id, By(actor))
     decide(flow, Resume(choice), ctx.clock())

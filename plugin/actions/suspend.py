@@ -26,6 +26,9 @@ def look_after(ctx: Context, flow_id: str) -> None:
     Raises: NotFound, ChainBroken, Unavailable: then nobody knows, and nothing was changed.
     """
     loaded = load(ctx, flow_id)
+    if loaded.is_newer:
+        ctx.flows.check(flow_id)
+        return
     suspension = suspension_in(ctx.vault.troubles(flow_id))
     if loaded.flow.state.is_ended:
         return

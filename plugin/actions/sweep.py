@@ -49,6 +49,8 @@ def look_at(ctx: Context, flow_id: str) -> None:
 
 def _serve(ctx: Context, flow_id: str) -> None:
     loaded = load(ctx, flow_id)
+    if loaded.is_newer:
+        return
     works = owed(loaded.flow, ctx.clock())
     if ExpireWork() in works:
         loaded = expire(ctx, flow_id)

@@ -28,7 +28,8 @@ _log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One verified state file. ``salts``: the vault's, or, where ``beside``, those that lie beside it, since the vault
-    has none. ``is_plain``: it ends where the vault says, or the vault knows nothing of it, and no salt is to go."""
+    has none. ``is_plain``: it ends where the vault says, or the vault knows nothing of it, no salt is to go, and no
+    newer version had its hand in it."""
 
     read: Read
     etag: str
@@ -143,11 +144,12 @@ class Batch:
         read = self._reader.read(flow_id, state, salts, place)
         chain = read.chain
         comes_back = bool(chain.erased & self._salts.get(flow_id, {}).keys())  # with an old vault; it must go again
+        is_plain = not comes_back and not read.loaded.is_newer
         if anchor is None:
-            return Candidate(read, etag, file_id, read.salts if beside else salts, beside, not comes_back)
+            return Candidate(read, etag, file_id, read.salts if beside else salts, beside, is_plain)
         if not chain.holds(anchor.head, anchor.length):
             raise ChainBroken("rolled-back" if chain.length < anchor.length else "forked")
-        is_plain = chain.head == anchor.head and not beside and not comes_back
+        is_plain = is_plain and chain.head == anchor.head and not beside
         return Candidate(read, etag, file_id, salts, False, is_plain)
 
     def take_in(self, chosen: Sequence[Candidate], progress: Progress) -> Mapping[str, str]:

@@ -9,8 +9,9 @@ import structlog
 
 from plugin.adapters.chain import Chain, PublicKeys, UnknownFormat, verified
 from plugin.adapters.host_copy import HostCopy
+from plugin.adapters.reader import Reader
 from plugin.adapters.vault import Anchor, SqlVault
-from plugin.ports import DAMAGED, QUARANTINED, RESTORED, ChainBroken, StatePlace
+from plugin.ports import DAMAGED, NEWER, QUARANTINED, RESTORED, ChainBroken, StatePlace
 
 _log = structlog.get_logger()
 
@@ -37,9 +38,10 @@ class Judge:
     look after this server."""
 
     def __init__(
-        self, host: HostCopy, vault: SqlVault, public_keys: PublicKeys, clock: Callable[[], datetime]
+        self, host: HostCopy, vault: SqlVault, public_keys: PublicKeys, reader: Reader, clock: Callable[[], datetime]
     ) -> None:
         self._host = host
+        self._reader = reader
         self._vault = vault
         self._public_keys = public_keys
         self._clock = clock
@@ -56,22 +58,32 @@ class Judge:
         """The host's chain, if it is the one that counts: it holds the vault's head, and ``mine``, the proven copy,
         does not outrank it. ``known``: what it may begin with and was verified before.
 
-        Raises: ChainBroken, with the host's bytes in quarantine; Unavailable, where they cannot be kept.
+        Raises: ChainBroken, with the host's bytes in quarantine; UnknownFormat, where one of the two is a newer
+        version's: then nothing was touched; Unavailable, where they cannot be kept.
         """
+        chain: Chain | None = None
         try:
             chain = verified(data, self._public_keys, flow_id, known)
             if anchor is not None:
                 check_anchor(chain, anchor)
             if mine is not None:
                 _check_rank(chain, mine)
-        except UnknownFormat:
-            raise
         except ChainBroken as error:
+            if any(one is not None and self._reader.is_newer(one) for one in (chain, mine)):
+                self.not_restored(flow_id, error.reason)
+                raise UnknownFormat(error.reason) from error
             self._quarantine(flow_id, place, data, error.reason)
             raise
         if mine is not None and not chain.holds(mine.head, mine.length):
             self._quarantine(flow_id, place, mine.log, "forked")
         return chain
+
+    def newer(self, flow_id: str) -> None:
+        _log.warning("flow.newer", flow_id=flow_id)
+        self._vault.note_trouble(flow_id, NEWER, "", self._clock())
+
+    def understood(self, flow_id: str) -> None:
+        self._vault.end_trouble(flow_id, NEWER, "")
 
     def restored(self, flow_id: str, reason: str) -> None:
         _log.warning("state.restored", flow_id=flow_id, reason=reason)

@@ -36,7 +36,9 @@ PublicKeys = Mapping[str, Ed25519PublicKey]
 
 
 class UnknownFormat(ChainBroken):
-    """Written by a newer version: intact, never to be rewritten, quarantined or restored over."""
+    """A newer version had its hand in it: never to be rewritten, quarantined or restored over, whatever is wrong."""
+
+    code = "flow-newer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Chain:
     lines: tuple[Line, ...]
     erased: frozenset[str] = frozenset()
     """Persons whose salts must be nowhere any more."""
+    format: int = FORMAT
+    """As the first line tells it; a greater one is a newer version's."""
 
     @property
     def head(self) -> str:
@@ -152,7 +156,7 @@ def verified(log: bytes, keys: PublicKeys, flow_id: str, known: Chain | None = N
     """Reads a state file and checks all of it; lines that ``known`` begins with were checked before.
 
     Raises: ChainBroken torn-line, bad-json, not-canonical, bad-line, bad-seq, bad-prev, bad-order, unknown-key,
-    bad-signature, bad-key, other-flow; UnknownFormat unknown-format.
+    bad-signature, bad-key, other-flow.
     """
     if not log.endswith(b"\n"):
         raise ChainBroken("torn-line")
@@ -166,11 +170,11 @@ def verified(log: bytes, keys: PublicKeys, flow_id: str, known: Chain | None = N
     kids = {line.kid for line in lines}
     erased: set[str] = set(known.erased) if lines and known is not None else set()
     for raw in rest[:-1].split(b"\n"):
-        lines.append(_line(raw, keys, lines[-1] if lines else None, flow_id, kids))
+        lines.append(_line(raw, keys, lines, flow_id, kids))
         kids.add(lines[-1].kid)
         if lines[-1].type == PersonErased.type:
             erased.add(str(lines[-1].data.get("person")))
-    return Chain(log, flow_id, tuple(lines), frozenset(erased))
+    return Chain(log, flow_id, tuple(lines), frozenset(erased), lines[0].data["format"])
 
 
 def flow_id_of(log: bytes) -> str | None:
@@ -182,9 +186,16 @@ def flow_id_of(log: bytes) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _line(raw: bytes, keys: PublicKeys, before: Line | None, flow_id: str, kids: Collection[str]) -> Line:
-    """``kids``: the keys that the lines before it brought in."""
+def _line(raw: bytes, keys: PublicKeys, earlier: Sequence[Line], flow_id: str, kids: Collection[str]) -> Line:
+    """``kids``: the keys that the lines before it brought in.
+
+    What is checked here holds in every format: a newer one may have more members and other actors, nothing less.
+    """
     obj = _parsed(raw)
+    before = earlier[-1] if earlier else None
+    first = earlier[0].data if earlier else obj["data"]
+    if _format(first) == FORMAT and not (obj.keys() == _MEMBERS and _ACTOR.fullmatch(obj["actor"])):
+        raise ChainBroken("bad-line")
     if obj["seq"] != (before.seq + 1 if before else 1):
         raise ChainBroken("bad-seq")
     if obj["prev"] != (before.hash if before else NO_PARENT):
@@ -223,7 +234,7 @@ def _parsed(raw: bytes) -> dict[str, Any]:
         obj = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ChainBroken("bad-json") from error
-    if not isinstance(obj, dict) or obj.keys() != _MEMBERS:
+    if not isinstance(obj, dict) or not obj.keys() >= _MEMBERS:
         raise ChainBroken("bad-line")
     try:
         _check_plain(obj)
@@ -233,7 +244,7 @@ def _parsed(raw: bytes) -> dict[str, Any]:
         raise ChainBroken("bad-line") from error
     texts = all(isinstance(obj[name], str) for name in ("at", "actor", "type", "prev", "kid", "sig"))
     numbers = all(isinstance(obj[name], int) for name in ("seq", "fence"))
-    if not (texts and numbers and isinstance(obj["data"], dict) and _ACTOR.fullmatch(obj["actor"])):
+    if not (texts and numbers and isinstance(obj["data"], dict)):
         raise ChainBroken("bad-line")
     return obj
 
@@ -249,12 +260,16 @@ def canonical(plain: dict[str, Any]) -> bytes:
 
 def _check_first(obj: Mapping[str, Any], flow_id: str) -> None:
     data = obj["data"]
-    if obj["type"] != Launched.type:
+    if obj["type"] != Launched.type or _format(data) < FORMAT:
         raise ChainBroken("bad-line")
-    if data.get("format") != FORMAT:
-        raise UnknownFormat("unknown-format")
     if data.get("flow_id") != flow_id:
         raise ChainBroken("other-flow")
+
+
+def _format(first: Mapping[str, Any]) -> int:
+    """0 for what is none."""
+    found = first.get("format")
+    return found if type(found) is int else 0
 
 
 def _check_key(obj: Mapping[str, Any]) -> None:

@@ -81,7 +81,7 @@ class SqlIndex:
             (ix_flow, [_flow_row(*row) for row in flows]),
             (ix_file, [made for row in flows for made in _file_rows(row.loaded.flow)]),
             (ix_link, [made for row in flows for made in self._link_rows(row.loaded.flow)]),
-            (ix_person, [made for row in flows for made in _person_rows(row.loaded.flow)]),
+            (ix_person, [made for row in flows for made in _person_rows(row.loaded)]),
         )
         for table, rows in each:
             if rows:
@@ -186,13 +186,14 @@ class SqlIndex:
 
 def _flow_row(loaded: Loaded, log: bytes, etag: str) -> dict[str, Any]:
     flow = loaded.flow
-    last, due = instant(loaded.records[-1].at), due_at(flow, loaded.records[-1].at)
+    last = instant(loaded.records[-1].at)
+    due = None if loaded.is_newer else due_at(flow, loaded.records[-1].at)
     names = [_clear(flow.title), _clear(flow.creator.name), *(_clear(d.name) for d in flow.documents)]
     return {
         "flow_id": flow.id,
         "owner": loaded.place.owner,
         "path": loaded.place.path,
-        "etag": etag,
+        "etag": "" if loaded.is_newer else etag,  # asked for again, until a version comes that knows what it says
         "log": log,
         "head": loaded.head,
         "length": loaded.length,
@@ -219,8 +220,9 @@ def _file_rows(flow: Flow) -> list[dict[str, Any]]:
     return rows + [{"flow_id": flow.id, "n": s.n, "what": "signed", "file_id": s.file_id} for s in signed]
 
 
-def _person_rows(flow: Flow) -> list[dict[str, Any]]:
-    running = flow.state is FlowState.RUNNING
+def _person_rows(loaded: Loaded) -> list[dict[str, Any]]:
+    flow = loaded.flow
+    running = flow.state is FlowState.RUNNING and not loaded.is_newer
     return [
         {
             "flow_id": flow.id,

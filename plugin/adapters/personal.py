@@ -23,6 +23,8 @@ from plugin.adapters.keys import Keys, b64url
 from plugin.flow.model import Personal
 
 SALT_BYTES = 32
+FORMAT = 1
+"""Of ``salts.json``."""
 _HEADER = b64url(b'{"alg":"dir","enc":"A256GCM"}')
 _TAG_BYTES = 16
 _MEMBERS = {"person", "jwe"}
@@ -110,7 +112,7 @@ def wrap_salts(keys: Keys, flow_id: str, salts: Salts) -> bytes:
     for person, salt in sorted(salts.items()):
         nonce = secrets.token_bytes(12)
         wrapped[person] = b64url(nonce + AESGCM(keys.salts_key).encrypt(nonce, salt, _bound(flow_id, person)))
-    return rfc8785.dumps({"format": 1, "flow_id": flow_id, "salts": wrapped}) + b"\n"
+    return rfc8785.dumps({"format": FORMAT, "flow_id": flow_id, "salts": wrapped}) + b"\n"
 
 
 def unwrap_salts(keys: Keys, flow_id: str, data: bytes) -> dict[str, bytes]:
@@ -118,6 +120,8 @@ def unwrap_salts(keys: Keys, flow_id: str, data: bytes) -> dict[str, bytes]:
     try:
         content = json.loads(data)
         entries = dict(content["salts"])
+        if (content["format"], content["flow_id"]) != (FORMAT, flow_id):
+            return {}
     except (ValueError, KeyError, TypeError):
         return {}
     salts = {}
@@ -128,6 +132,15 @@ def unwrap_salts(keys: Keys, flow_id: str, data: bytes) -> dict[str, bytes]:
         except (InvalidTag, ValueError, TypeError):
             continue
     return salts
+
+
+def is_newer(data: bytes | None) -> bool:
+    """A ``salts.json`` of a newer version."""
+    try:
+        found = json.loads(data or b"{}")["format"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return type(found) is int and found > FORMAT
 
 
 def persons_beside(data: bytes | None) -> set[str]:

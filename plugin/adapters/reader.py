@@ -10,8 +10,8 @@ from typing import Any
 
 from plugin.adapters.chain import KEY, Chain, Draft, Line, PublicKeys, UnknownFormat, verified
 from plugin.adapters.personal import Curtain, Salts, commitment, new_salt, persons_in
-from plugin.flow.codec import UnknownEvent, from_data, to_data
-from plugin.flow.events import Event, KeyRotated, Launched
+from plugin.flow.codec import UnknownEvent, from_data, is_understood, to_data
+from plugin.flow.events import FORMAT, Event, KeyRotated, Launched
 from plugin.flow.evolve import evolve
 from plugin.flow.model import CREATOR, Flow
 from plugin.ports import ChainBroken, Loaded, Record, StatePlace
@@ -34,6 +34,15 @@ class Read:
         return replace(self, loaded=replace(self.loaded, place=place))
 
 
+@dataclass(slots=True)
+class _Told:
+    """What the lines so far tell. ``is_newer``: there is something among them that this version does not know."""
+
+    flow: Flow | None
+    records: list[Record]
+    is_newer: bool
+
+
 class Reader:
     """Promise: ``read`` of bytes that go on from what was kept does the new lines only; of the same, a comparison."""
 
@@ -51,16 +60,22 @@ class Reader:
         if known is not None and known.salts == salts and chain.holds(known.chain.head, known.chain.length):
             if known.chain.head == chain.head and known.loaded.place == place:
                 return known
-            flow, records = known.loaded.flow, list(known.loaded.records)
+            told = _Told(known.loaded.flow, list(known.loaded.records), known.loaded.is_newer)
         else:
-            flow, records = None, []
-        for line in chain.lines[len(records) :]:
-            flow, record = self._step(flow, line, salts)
-            records.append(record)
-        if flow is None:
-            raise ChainBroken("bad-line")
-        loaded = Loaded(flow, tuple(records), chain.head, chain.length, place)
+            told = _Told(None, [], chain.format > FORMAT)
+        for line in chain.lines[len(told.records) :]:
+            self._step(told, line, salts)
+        if told.flow is None:
+            raise UnknownFormat("unknown-format") if told.is_newer else ChainBroken("bad-line")
+        loaded = Loaded(told.flow, tuple(told.records), chain.head, chain.length, place, told.is_newer)
         return Read(chain, loaded, dict(salts))
+
+    def is_newer(self, chain: Chain) -> bool:
+        """Whether a newer version had its hand in it."""
+        told = _Told(None, [], chain.format > FORMAT)
+        for line in chain.lines:
+            self._step(told, line, {})
+        return told.is_newer
 
     def kept(self, flow_id: str, head: str, salts: Salts, place: StatePlace) -> Read | None:
         """What was verified before, if it is exactly this."""
@@ -120,18 +135,25 @@ class Reader:
             drafts.append(Draft(actor if number == 0 else "system", event.type, hidden))
         return drafts, new
 
-    def _step(self, flow: Flow | None, line: Line, salts: Salts) -> tuple[Flow, Record]:
+    def _step(self, told: _Told, line: Line, salts: Salts) -> None:
+        """One line more. Of one that this version does not know the flow tells nothing, the records that it is there.
+
+        Raises: ChainBroken.
+        """
         plain = {name: member for name, member in line.data.items() if name not in _BOOKKEEPING}
         data = self._curtain.show(plain, salts)
+        told.records.append(Record(line.seq, line.at, line.type, line.actor, data))
         try:
             event = from_data(line.type, data)
-        except UnknownEvent as error:
-            raise UnknownFormat("unknown-event") from error
+        except UnknownEvent:
+            told.is_newer = True
+            return
+        told.is_newer = told.is_newer or not is_understood(line.type, data)
         try:
-            after = evolve(flow, event, line.at)
+            told.flow = evolve(told.flow, event, line.at)
         except (ValueError, KeyError, IndexError) as error:
-            raise ChainBroken("bad-line") from error
-        return after, Record(line.seq, line.at, line.type, line.actor, data)
+            if not told.is_newer:  # else it may follow from a line that is not known
+                raise ChainBroken("bad-line") from error
 
     def _known(self, flow_id: str) -> Read | None:
         with self._lock:

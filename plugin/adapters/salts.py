@@ -10,7 +10,7 @@ import structlog
 from plugin.adapters.chain import Chain
 from plugin.adapters.host_copy import HostCopy
 from plugin.adapters.keys import Keys
-from plugin.adapters.personal import commitment, persons_beside, unwrap_salts, wrap_salts
+from plugin.adapters.personal import commitment, is_newer, persons_beside, unwrap_salts, wrap_salts
 from plugin.adapters.reader import Read, Reader
 from plugin.adapters.sql import Database
 from plugin.adapters.vault import Anchor, SqlVault
@@ -75,9 +75,13 @@ class SaltKeeper:
 
     def check_beside(self, read: Read) -> None:
         """A missing or altered ``salts.json`` is reported and made again from the vault; where the vault lost every
-        salt, what lies there stays. Of whoever was erased nothing does."""
+        salt, what lies there stays. Of whoever was erased nothing does. Of a newer version's nothing is touched."""
+        if read.loaded.is_newer:
+            return
         flow_id, place, erased = read.loaded.flow.id, read.loaded.place, read.chain.erased
         data = self._host.salts(place)
+        if is_newer(data):
+            return
         beside = unwrap_salts(self._keys, flow_id, data or b"")
         wanted = read.salts or {person: salt for person, salt in beside.items() if person not in erased}
         if persons_beside(data) & erased:

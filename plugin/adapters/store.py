@@ -27,7 +27,7 @@ from plugin.adapters.salts import SaltKeeper
 from plugin.adapters.sql import Database
 from plugin.adapters.vault import Anchor, SqlVault
 from plugin.failpoints import reach
-from plugin.flow.errors import AccountOut, HostBusy, IndexMissing
+from plugin.flow.errors import AccountOut, Conflict, HostBusy, IndexMissing
 from plugin.flow.events import Event, Launched
 from plugin.flow.model import Flow
 from plugin.ports import ERASING, Accounts, ChainBroken, ChainMoved, Files, Lease, Loaded, StatePlace
@@ -50,7 +50,6 @@ class Store:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._host = HostCopy(files)
-        self._judge = Judge(self._host, vault, keys.public_keys, clock)
         self._accounts = accounts
         self._database = database
         self._keys = keys
@@ -58,6 +57,7 @@ class Store:
         self._index = index
         self._leases = leases
         self._reader = Reader(keys.public_keys, Curtain(keys))
+        self._judge = Judge(self._host, vault, keys.public_keys, self._reader, clock)
         self._salts = SaltKeeper(self._host, database, vault, keys, self._reader, clock)
 
     def lease(self, flow_id: str) -> AbstractContextManager[Lease]:
@@ -102,6 +102,8 @@ class Store:
             mine = self._verified_copy(copy, anchor) if anchor is not None and copy is not None else None
             if mine is None or anchor is None:
                 raise ChainBroken("unanchored" if anchor is None else "missing")
+            if mine.loaded.is_newer:
+                raise UnknownFormat("missing")
             place = StatePlace(anchor.place.owner, f".flows/{flow_id}/flow.jsonl")
             if place != anchor.place:
                 self._check_owner(place, mine.loaded.flow)
@@ -169,6 +171,8 @@ class Store:
         before = self._verified_copy(copy, anchor)
         if before is None:
             raise ChainMoved
+        if before.loaded.is_newer:
+            raise Conflict("flow-newer")
         if lease.fence < before.chain.fence:
             raise HostBusy("flow-busy")
         salts = dict(before.salts)
@@ -276,6 +280,8 @@ class Store:
             if anchor is None:
                 _log.warning("flow.unanchored", flow_id=flow_id)
             self._commit(read, Stored(etag, None), late)
+            if copy is not None and not copy.etag and not read.loaded.is_newer:
+                self._judge.understood(flow_id)
         return read
 
     def _proven(self, copy: Copy | None, anchor: Anchor | None) -> Read | None:
@@ -285,8 +291,6 @@ class Store:
             return None
         try:
             read = self._reader.read(copy.flow_id, copy.log, self._vault.salts(copy.flow_id), copy.place)
-        except UnknownFormat:
-            raise
         except ChainBroken:
             return None
         return read if anchor is None or read.chain.holds(anchor.head, anchor.length) else None
@@ -311,9 +315,9 @@ class Store:
 
     def _restored(self, flow_id: str, place: StatePlace, mine: Read | None, reason: str, etag: str | None) -> Read:
         """Puts the proven copy back. Raises: ChainBroken, where there is none."""
-        if mine is None:
+        if mine is None or mine.loaded.is_newer:
             self._judge.not_restored(flow_id, reason)
-            raise ChainBroken(reason)
+            raise ChainBroken(reason) if mine is None else UnknownFormat(reason)
         if etag is None:
             self._check_owner(place, mine.loaded.flow)
             place = self._host.home(place, mine.loaded.flow)
@@ -377,6 +381,8 @@ class Store:
                 is_forgotten = self._acknowledge(vault, read, stored, new_salts)
         if is_forgotten:
             self._salts.forgotten()
+        if loaded.is_newer:
+            self._judge.newer(flow_id)
 
     def _acknowledge(self, vault: Connection, read: Read, stored: Stored, new_salts: Mapping[str, bytes]) -> bool:
         """The vault's head moves on along a chain, never off it: whoever came too late, his lease long gone, finds

@@ -59,6 +59,24 @@ def from_data(event_type: str, data: Mapping[str, Any]) -> Event:
         raise UnknownEvent(event_type) from error
 
 
+def is_understood(event_type: str, data: Mapping[str, Any]) -> bool:
+    """Whether every member of data that ``from_data`` takes is one that this version knows."""
+    return _knows(BY_TYPE[event_type], data)
+
+
+def _knows(wanted: Any, value: Any) -> bool:
+    origin = typing.get_origin(wanted)
+    if origin is types.UnionType:
+        return _knows(next(arg for arg in typing.get_args(wanted) if arg is not type(None)), value)
+    if origin is tuple:
+        return all(_knows(typing.get_args(wanted)[0], item) for item in value)
+    if wanted is Personal or not is_dataclass(wanted):
+        return True
+    hints = _hints(typing.cast("type", wanted))
+    known = {f.name for f in fields(wanted)}
+    return all(name in known and _knows(hints[name], member) for name, member in value.items())
+
+
 @cache
 def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)

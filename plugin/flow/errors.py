@@ -7,7 +7,7 @@
     │   └── UnusableDocument    a document that cannot take part: ``file_id`` names it, ``code`` says why
     ├── Conflict              the state of the flow forbids it (409)
     │   └── not-your-turn · already-decided · replaced · flow-suspended · flow-ended · page-expired ·
-    │       documents-changed · state-changed · not-suspended · creator-out · creator-gone · no-access
+    │       documents-changed · state-changed · not-suspended · flow-newer · creator-out · creator-gone · no-access
     ├── NotFound              unknown, or not for this caller: both look alike (404)
     ├── Forbidden             a foreign origin (403): never what honest use can do
     └── Unavailable           try again later (503, Retry-After)

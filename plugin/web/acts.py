@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 
-from plugin.actions.acting import check_may_act, load
+from plugin.actions.acting import check_known, check_may_act, load
 from plugin.actions.approve import approve
 from plugin.actions.delegate import check_may_delegate, delegate
 from plugin.actions.refuse import refuse
@@ -49,7 +49,9 @@ def consent_text(documents: int, lang: str) -> str:
 
 def _view(flow_id: str, recipient: str) -> Loaded:
     ctx = office().ctx
-    check_turn(load(ctx, flow_id).flow, recipient, ctx.clock())
+    loaded = load(ctx, flow_id)
+    check_known(loaded)
+    check_turn(loaded.flow, recipient, ctx.clock())
     asked = body(ViewRequest)
     return view(ctx, flow_id, recipient, frozenset(asked.documents))
 

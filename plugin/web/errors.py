@@ -63,7 +63,7 @@ def _bad_body(error: BadBody) -> Response:
 
 def _broken(error: ChainBroken) -> Response:
     log.error("chain.broken", route=request.endpoint, reason=error.reason)
-    return problem(Conflict("chain-broken"), language())
+    return problem(Conflict(error.code), language())
 
 
 def _http(error: HTTPException) -> Response:

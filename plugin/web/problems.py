@@ -39,6 +39,10 @@ SENTENCES: dict[str, str] = {
     "source-gone": _("A file is not there any more. The sender chooses how it goes on."),
     "flow-suspended": _("This workflow is suspended."),
     "flow-ended": _("This workflow has ended."),
+    "flow-newer": _(
+        "A newer version of this server has written to this workflow. It can be read; it goes on once the server is "
+        "updated."
+    ),
     "not-suspended": _("This workflow is not suspended."),
     "creator-out": _("The sender’s account is disabled. The workflow goes on once it is enabled."),
     "creator-gone": _("The sender’s account was deleted. The workflow cannot go on."),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jwcrypto.jwe import JWE
 from jwcrypto.jwk import JWK
 
-from plugin.adapters.chain import Chain, Draft, UnknownFormat, canonical, from_instant, instant, verified, written
+from plugin.adapters.chain import Chain, Draft, canonical, from_instant, instant, verified, written
 from plugin.adapters.keys import ChainKey, Keys, b64url
 from plugin.adapters.personal import Curtain, commitment, new_salt
 from plugin.flow.codec import from_data, to_data
@@ -207,13 +207,6 @@ def test_values_that_a_state_file_may_not_hold_are_refused(world: World, log: by
     assert reason(world, line) == "bad-line"
     with pytest.raises(ValueError):  # noqa: PT011 - canonicalisation has a tree of its own
         written(None, [Draft("creator", "flow.launched", {"x": json.loads(value)})], world.keys.active, 1, NOW)
-
-
-def test_a_newer_format_is_told_apart_from_damage(world: World, log: bytes) -> None:
-    first = json.loads(log.splitlines()[0])
-    first["data"]["format"] = 2
-    with pytest.raises(UnknownFormat):
-        check(world, signed(world, first))
 
 
 def test_a_line_is_never_earlier_than_the_one_before(world: World) -> None:

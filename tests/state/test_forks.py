@@ -255,4 +255,3 @@ def test_a_late_writer_whose_line_the_other_went_on_from_does_not_turn_the_vault
     for world in replicas:
         assert [m.person for m in agrees(world).flow.mails] == ["slow", "fast"]
     assert quarantined(replicas.slow) == []
-    assert place().path == STATE

@@ -4,10 +4,8 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from plugin.adapters.chain import UnknownFormat
 from plugin.adapters.personal import unwrap_salts
 from plugin.adapters.sql import salts
-from plugin.flow import events
 from plugin.flow.decide import decide
 from plugin.flow.errors import Conflict
 from plugin.flow.events import MailFailed, RefusedByRecipient
@@ -151,20 +149,6 @@ def test_a_moved_folder_keeps_its_flow(world: World, offers_search: bool) -> Non
     assert loaded.place.path == f"Archive/2026/.flows/{FLOW_ID}/flow.jsonl"
     assert world.files.stat("alice", FOLDER) is None
     agrees(world)
-
-
-def test_a_flow_of_a_newer_version_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.launch()
-    append(world)
-    newer = world.state()
-    monkeypatch.delitem(events.BY_TYPE, "mail.accepted")
-    world.store._reader.forget(FLOW_ID)
-    with pytest.raises(UnknownFormat):
-        world.store.load(FLOW_ID)
-    with pytest.raises(UnknownFormat):
-        world.store.refresh(FLOW_ID)
-    assert world.state() == newer
-    assert not [i for i in world.files.list("alice", place().folder) if "quarantine" in i.name]
 
 
 def test_a_flow_that_the_vault_forgot_is_anchored_again_after_asking_the_host(world: World) -> None:
