@@ -51,8 +51,9 @@ test-faults: setup ## kills at every point, a host that fails in every way, two 
 test-dav: setup ## the file area alone
 	$(BIN)/pytest tests/dav tests/demo
 
-bench: setup ## what a signature costs, beside two peers and the limit
+bench: setup ## what a signature costs, beside two peers and the limit; how long the index of 10,000 flows takes to come back
 	$(BIN)/python -m tests.bench.seal_bench
+	$(BIN)/python -m tests.bench.rebuild_bench
 
 bench-nextcloud: setup ## the same on a real Nextcloud: NEXTCLOUD_URL=… as in docs/testing-nextcloud.md
 	$(BIN)/python -m tests.bench.nextcloud_bench

@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from plugin.adapters import chain as lines
+from plugin.adapters.index import Row
 from plugin.adapters.keys import Keys
 from plugin.adapters.personal import Curtain, wrap_salts
 from plugin.adapters.reader import Read, Reader
+from plugin.adapters.vault import Anchor
 from plugin.flow.events import (
     FORMAT,
     Approved,
@@ -35,7 +37,8 @@ from plugin.flow.events import (
     Viewed,
 )
 from plugin.flow.model import CREATOR, Creator, Kind, MailKind, Personal, Role, SignedCopy, SuspendReason
-from plugin.ports import StatePlace
+from plugin.ports import FileInfo, StatePlace
+from tests.state.world import World
 
 BEGUN = dt.datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=dt.UTC)
 USERS = ("alice", "bob", "carol")
@@ -65,6 +68,31 @@ def many(keys: Keys, numbers: range, seed: int = 1) -> Iterator[Made]:
     """The same numbers give the same people and acts; salts and nonces are new each time."""
     reader = Reader(keys.public_keys, Curtain(keys))
     return (_made(keys, reader, number, random.Random(seed * 1_000_003 + number)) for number in numbers)
+
+
+def fill(world: World, count: int) -> list[Made]:
+    """As if all of them had been made there."""
+    made = list(many(world.keys, range(count)))
+    for one in made:
+        owner, folder = one.place.owner, one.place.folder
+        world.files.make_folder(owner, folder)
+        world.files.plant(f"{folder}/salts.json", one.salts_file, owner)
+        world.files.plant(one.place.path, one.log, owner)
+    note(world, made, {user: world.files.find_by_name(user, "flow.jsonl") or [] for user in USERS})
+    return made
+
+
+def note(world: World, made: Sequence[Made], found: Mapping[str, Sequence[FileInfo]]) -> None:
+    """Into vault and index. ``found``: the state files as the host shows them, by owner."""
+    infos = {(user, info.path): info for user, there in found.items() for info in there}
+    rows = [(one, infos[one.place.owner, one.place.path]) for one in made]
+    with world.database.both_writing() as (vault, index):
+        for one, info in rows:
+            chain = one.read.chain
+            anchor = Anchor(chain.flow_id, chain.head, chain.length, chain.fence, one.place, info.file_id)
+            world.vault.put_anchor(vault, anchor)
+        world.vault.put_salts_of(vault, {one.read.chain.flow_id: one.read.salts for one in made})
+        world.index.put_all(index, [Row(one.read.loaded, one.log, info.etag) for one, info in rows])
 
 
 def _made(keys: Keys, reader: Reader, number: int, dice: random.Random) -> Made:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import itertools
 import os
 import random
@@ -21,20 +20,17 @@ import sqlalchemy as sa
 import structlog
 
 from plugin.actions.rebuild import Report, Watch, rebuild
-from plugin.adapters.index import Row
 from plugin.adapters.index_tables import ix_flow, ix_taken
 from plugin.adapters.refill import TTL_S
 from plugin.adapters.sql import heads, salts
-from plugin.adapters.vault import Anchor
 from plugin.flow.errors import HostMaintenance, HostUnavailable, IndexMissing, RebuildElsewhere
 from plugin.flow.events import PersonErased
 from plugin.flow.model import CREATOR, By
 from plugin.health import index_finding
 from plugin.logs import configure
 from plugin.ports import Progress, StatePlace
-from plugin.ticker import Ticker
 from tests.state.disk_host import DiskFiles
-from tests.state.many import BEGUN, FOLDERS, USERS, Made, flow_id, life, many
+from tests.state.many import BEGUN, FOLDERS, USERS, fill, flow_id, life
 from tests.state.past import forget_salt
 from tests.state.test_index import People, dump
 from tests.state.world import FaultyFiles, World, append
@@ -65,29 +61,6 @@ class Reads:
             self.paths.append(path)
             if len(self.paths) >= self.fails_at:
                 raise self.failure
-
-
-def fill(world: World, count: int) -> list[Made]:
-    """As if all of them had been made here."""
-    made = list(many(world.keys, range(count)))
-    rows = []
-    for one in made:
-        owner, folder = one.place.owner, one.place.folder
-        world.files.make_folder(owner, folder)
-        world.files.plant(f"{folder}/salts.json", one.salts_file, owner)
-        world.files.plant(one.place.path, one.log, owner)
-        info = world.files.stat(owner, one.place.path)
-        assert info is not None
-        rows.append((one, info))
-    with world.database.both_writing() as (vault, index):
-        for one, info in rows:
-            chain = one.read.chain
-            world.vault.put_anchor(
-                vault, Anchor(chain.flow_id, chain.head, chain.length, chain.fence, one.place, info.file_id)
-            )
-        world.vault.put_salts_of(vault, {one.read.chain.flow_id: one.read.salts for one in made})
-        world.index.put_all(index, [Row(one.read.loaded, one.log, info.etag) for one, info in rows])
-    return made
 
 
 def again(world: World, watch: Watch = lambda _: None, **how: Any) -> Report:
@@ -401,37 +374,6 @@ def test_the_log_tells_of_a_rebuild_in_a_few_lines_with_counts(crowd: World) -> 
     assert (events[0], events[1], events[-1]) == ("rebuild.begun", "rebuild.found", "rebuild.done")
     assert len(events) <= 13
     assert (logs[1]["flows"], logs[-1]["flows"], logs[-1]["resumed"]) == (COUNT, COUNT, 0)
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_on_a_terminal_one_line_is_updated_elsewhere_lines_are_few() -> None:
-    steps = [Progress(done, 10_000, 100 - done // 100 or None) for done in range(0, 10_001, 100)]
-    terminal, pipe, now = Terminal(), io.StringIO(), itertools.count()
-    for out in (terminal, pipe):
-        ticker = Ticker(out, monotonic=lambda: float(next(now)))
-        for step in steps:
-            ticker(step)
-        ticker.end()
-    assert terminal.getvalue().count("\n") == 1
-    assert terminal.getvalue().split("\r")[33].rstrip() == "3,200 of 10,000 flows, about 1 min 8 s left"
-    lines = pipe.getvalue().splitlines()
-    assert lines[0].startswith("0 of 10,000 flows")
-    assert lines[-1] == "10,000 of 10,000 flows"
-    assert len(lines) < len(steps) / 3
-    assert "\r" not in pipe.getvalue()
-
-
-def test_a_quiet_one_says_nothing() -> None:
-    out = Terminal()
-    ticker = Ticker(out, is_quiet=True)
-    ticker(Progress(1, 2, 3))
-    ticker.say("x")
-    ticker.end()
-    assert out.getvalue() == ""
 
 
 if __name__ == "__main__":
