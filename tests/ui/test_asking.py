@@ -178,6 +178,36 @@ def test_a_lost_answer_and_a_second_attempt_make_one_flow(people: People) -> Non
     assert len(found) == 1
 
 
+def test_a_launch_that_takes_long_says_how_far_it_is_and_outlives_a_proxy_that_gives_up(people: People) -> None:
+    alice = people.sit_down("alice")
+    people.foresee(504)
+    tries: list[str] = []
+    told = [{"state": "running", "done_bytes": 408_000_000, "total_bytes": 3_400_000_000, "flow_id": None}] * 2
+
+    def gives_up(route: Route) -> None:
+        tries.append(route.request.headers["idempotency-key"])
+        if len(tries) == 1:
+            route.fetch()  # it arrives all the same
+            route.fulfill(status=504, body="")
+        else:
+            route.continue_()
+
+    def far(route: Route) -> None:
+        route.fulfill(json=told.pop()) if told else route.continue_()
+
+    alice.route("**/api/v1/flows", gives_up)
+    alice.route("**/api/v1/launches/*", far)
+    alice.goto(new(people, "Budget 2026.xlsx", kind="validation"))
+    by(alice, "next").click()
+    acts.add_person(alice, "carol", option="Carol Nguyen")
+    by(alice, "next").click()
+    by(alice, "send").click()
+    expect(alice.get_by_text("12\u202f% de 3,4\u00a0Go lus")).to_be_visible()
+    expect(by(alice, "sent")).to_be_visible()
+    assert len(tries) == 2
+    assert tries[0] == tries[1]
+
+
 def test_a_launch_that_is_declined_names_the_field(people: People) -> None:
     alice = people.sit_down("alice")
     alice.goto(new(people, "Budget 2026.xlsx", kind="validation"))

@@ -70,3 +70,31 @@ def test_the_flows_of_a_file_are_in_the_wizard_too(people: People, look: Look) -
     alice.goto(f"{people.url}/apps/app_api/embedded/parapheur/workflow/new?fileIds={other}")
     expect(by(alice, "document")).to_have_count(1)
     expect(alice.locator("parapheur-panel h2")).to_have_count(0)
+
+
+@pytest.mark.parametrize("choice", ["continue", "restart", "cancel"])
+def test_the_creator_of_an_approval_chooses_what_becomes_of_a_changed_file(
+    people: People, look: Look, choice: str
+) -> None:
+    name = f"Devis {choice}.txt"
+    file_id = people.put(name, b"100")
+    flow = people.launch(kind="validation", documents=[{"file_id": file_id}], recipients=[{"user": "carol"}])
+    (people.demo.host.area._files / "alice" / name).write_bytes(b"200")
+    look_after(people.product.extensions[EXTENSION].ctx, flow["id"])
+    alice = people.sit_down("alice")
+    if choice == "restart":  # in the panel of the file
+        alice.goto(f"{people.url}/apps/app_api/embedded/parapheur/workflow/new?fileIds={file_id}")
+        expect(alice.locator("parapheur-panel")).to_contain_text(f"«\u00a0{name}\u00a0» a été modifié")
+        look(alice, "13-changed-panel")
+        by(alice, "restart").click()
+        expect(alice.locator("[data-test=flow][data-state=running]")).to_be_visible()
+        return
+    alice.goto(f"{people.url}/f/{flow['id']}")
+    expect(by(alice, "flow-state")).to_have_text("Suspendu")
+    expect(by(alice, "restart")).to_be_visible()
+    look(alice, "13-changed", phone=True)
+    by(alice, choice).click()
+    if choice == "cancel":
+        expect(by(alice, "cancel")).to_have_text("Oui, annuler ce flux de travail")
+        by(alice, "cancel").click()
+    expect(by(alice, "flow-state")).to_have_text("En cours" if choice == "continue" else "Annulé")

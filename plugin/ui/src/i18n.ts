@@ -43,6 +43,7 @@ export function megabytes(bytes: number): string {
 
 export function size(bytes: number): string {
   if (bytes < 1_000_000) return t("{n} kB", { n: number(Math.max(bytes ? 1 : 0, Math.round(bytes / 1000))) });
+  if (bytes >= 1_000_000_000) return t("{n} GB", { n: number(bytes / 1_000_000_000, 1) });
   return t("{n} MB", { n: megabytes(bytes) });
 }
 

@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { connect, sentence, type Api } from "./api";
 import { PageElement } from "./element";
+import "./go-on";
 import { icon } from "./icons";
 import { t, tn, when } from "./i18n";
 import { flowTag, river } from "./parts";
@@ -12,14 +13,13 @@ const isOpen = (flow: FileFlow) => flow.state === "running" || flow.state === "s
 
 /** The flows of one file, for the Informations panel. Looks again while one runs and the page is in sight. */
 export class Panel extends PageElement {
-  static override properties = { fileId: { attribute: "file-id" }, base: {}, wizard: {}, quiet: { type: Boolean }, flows: { state: true }, error: { state: true }, going: { state: true } };
+  static override properties = { fileId: { attribute: "file-id" }, base: {}, wizard: {}, quiet: { type: Boolean }, flows: { state: true }, error: { state: true } };
   fileId = "";
   base = "/";
   wizard = ""; // where a new flow begins; the file is added as ?fileIds=
   quiet = false; // shows itself only where the file has flows: on a page that is about something else
   flows: FileFlow[] | null = null;
   error = "";
-  going = ""; // the suspended flow that is asked to go on
   private me: Me | null = null;
   private api!: Api;
   private timer = 0;
@@ -63,19 +63,6 @@ export class Panel extends PageElement {
     }
   }
 
-  private async goOn(id: string): Promise<void> {
-    if (this.going) return;
-    this.going = id;
-    try {
-      await this.api.post(`api/v1/flows/${id}/resume`, { choice: "continue" });
-      await this.load();
-    } catch (error) {
-      this.error = sentence(error);
-    } finally {
-      this.going = "";
-    }
-  }
-
   private flow(flow: FileFlow): TemplateResult {
     const { detail } = flow;
     const mine = detail?.steps.flatMap((s) => s.recipients).find((r) => r.user === this.me?.user && (r.state === "invited" || r.state === "viewed"));
@@ -88,7 +75,7 @@ export class Panel extends PageElement {
       ${(detail?.warnings ?? []).map((text) => html`<p class="pf-note wait">${icon("alert")}${text}</p>`)}
       <div class="row wrap pn-acts">
         ${detail?.suspension && detail.suspension.reason !== "creator-gone" && (isCreator || this.me?.is_admin)
-          ? html`<button type="button" class="pf-btn primary full" data-test="continue" aria-disabled=${this.going === flow.id} aria-busy=${this.going === flow.id} @click=${() => void this.goOn(flow.id)}>${t("Continue now")}</button>` : nothing}
+          ? html`<parapheur-go-on flow=${flow.id} reason=${detail.suspension.reason} base=${this.base} @pf-went-on=${(event: Event) => { event.preventDefault(); void this.load(); }}></parapheur-go-on>` : nothing}
         ${mine && flow.state === "running" ? html`<a class="pf-btn primary full" data-test="open-flow" href="${this.base}f/${flow.id}">${icon(flow.kind === "validation" ? "check" : "sign")}${flow.kind === "validation" ? t("Decide now") : t("Sign now")}</a>` : nothing}
         ${flow.state === "completed" && copy && flow.kind !== "validation" ? html`<a class="pf-btn primary full" data-test="signed-copy" href="${this.base}api/v1/flows/${flow.id}/documents/${copy.n}" download>${icon("download")}${t("Signed copy")}</a>` : nothing}
         ${isCreator && !mine ? html`<a class="pf-btn" data-test="follow-flow" href="${this.base}f/${flow.id}">${icon("eye")}${t("See details")}</a>` : nothing}

@@ -96,6 +96,7 @@ export interface DocumentOut {
   sha256: string;
   current_sha256: string;
   signed: { file_id: string; path: string | null; sha256: string } | null;
+  source: { state: "same" | "moved" | "changed" | "gone"; path: string | null } | null;
 }
 
 export interface PlacementOut {
@@ -122,13 +123,20 @@ export interface FlowOut {
   documents: DocumentOut[];
   placements: PlacementOut[];
   warnings?: string[];
-  suspension?: { reason: "creator-out" | "creator-gone" | "no-access"; since: string } | null;
+  suspension?: { reason: "creator-out" | "creator-gone" | "no-access" | "source-changed" | "source-gone"; since: string } | null;
 }
 
 export interface LinkFlow extends FlowOut {
   me: { id: string; role: string; state: RecipientState; round: number; name: string; email: string | null; user: string | null; my_turn: boolean };
   csrf_token: string;
   consent: string;
+}
+
+export interface LaunchProgress {
+  state: "unknown" | "running" | "done";
+  done_bytes: number | null;
+  total_bytes: number | null;
+  flow_id: string | null;
 }
 
 export interface FlowSummary {

@@ -6,6 +6,7 @@ import { t, tn } from "../i18n";
 import type { FlowOut, InspectAnswer, Inspected, Kind, Me, TypeInfo } from "../types";
 import { documentsStep } from "./documents";
 import { declined, forget, fresh, isEmail, isSignature, launchBody, missing, newKey, onlyKind, recall, remember, stem, stepsOf, usable, type Draft, type Person, type StepName } from "./draft";
+import { launched } from "./launching";
 import { lackingText, type Placement } from "./placement";
 import "./placement";
 import { recapStep, sentScreen } from "./recap";
@@ -18,7 +19,7 @@ class Wizard extends PageElement {
   static override properties = {
     api: { attribute: false }, me: { attribute: false }, base: {}, files: {}, follow: {}, kind: {}, fileIds: { attribute: false },
     draft: { state: true }, types: { state: true }, documents: { state: true }, loading: { state: true }, uploading: { state: true }, over: { state: true },
-    problem: { state: true }, said: { state: true }, lifted: { state: true }, error: { state: true }, busy: { state: true }, sent: { state: true }, refused: { state: true },
+    problem: { state: true }, said: { state: true }, lifted: { state: true }, error: { state: true }, busy: { state: true }, doing: { state: true }, sent: { state: true }, refused: { state: true },
   };
   api!: Api;
   me!: Me;
@@ -40,6 +41,7 @@ class Wizard extends PageElement {
   lifted = "";
   error = "";
   busy = false;
+  doing = ""; // how far a launch is that takes its time
   sent: FlowOut | null = null;
 
   override connectedCallback(): void {
@@ -192,12 +194,13 @@ class Wizard extends PageElement {
       const keyFor = JSON.stringify(body);
       const key = (this.draft.keyFor === keyFor && this.draft.key) || newKey(); // what was changed since is another launch
       this.change({ key, keyFor });
-      this.sent = await this.api.post<FlowOut>("api/v1/flows", body, { "Idempotency-Key": key });
+      this.sent = await launched(this.api, body, key, (text) => { this.doing = text; });
       forget();
       void this.updateComplete.then(() => this.querySelector<HTMLElement>("h1")?.focus());
     } catch (error) {
       this.error = declined(error, this.draft, this.good);
     } finally {
+      this.doing = "";
       this.busy = false;
     }
   }
@@ -255,7 +258,7 @@ class Wizard extends PageElement {
         : html`<button type="button" class="pf-btn quiet" @click=${() => this.leave()}>${t("Cancel")}</button>`}
       <span class="grow"></span>
       ${this.error && step !== "recap" ? html`<span class="pf-err" role="alert">${icon("alert", "s16")}${this.error}<button type="button" class="pf-link" @click=${() => void this.inspect()}>${t("Try again")}</button></span>` : nothing}
-      <span class="sm ${why ? "lack" : "mute"} why row" id="pf-next-why">${why && step === "placement" ? icon("clock", "s16") : nothing}${why || (step === "recap" ? t("Once sent, documents are frozen.") : "")}</span>
+      <span class="sm ${why ? "lack" : "mute"} why row" id="pf-next-why">${why && step === "placement" ? icon("clock", "s16") : nothing}${why || (step === "recap" ? this.doing || t("Once sent, documents are frozen.") : "")}</span>
       ${why && step === "placement" ? html`<button type="button" class="pf-btn" data-test="next-missing" @click=${() => this.querySelector<Placement>("parapheur-placement")?.goToMissing()}>${t("Go to next missing stamp")}</button>` : nothing}
       <button type="button" class="pf-btn primary" data-test=${step === "recap" ? "send" : "next"} aria-disabled=${Boolean(why) || this.busy} aria-busy=${this.busy} aria-describedby="pf-next-why" @click=${() => !why && this.next()}>
         ${this.busy ? html`<span class="pf-spin"></span>` : step === "recap" ? icon("send") : nothing}${labels[step]}${step === "documents" ? icon("forward") : nothing}</button></footer>`;
