@@ -163,6 +163,23 @@ def approval(ledger: Ledger, stage: Stage, act: Callable[[Actor], Any], what: st
         assert act(colleague).status_code == 200
 
 
+def steering(ledger: Ledger, stage: Stage) -> None:
+    """What a creator does on the way costs no more than a decision."""
+    file_id = stage.put("Budget steering/a.txt", b"Oui ou non")
+    people = [{"email": OUTSIDE}, {"user": stage.colleagues[0]}]
+    order = {"kind": "validation", "documents": [{"file_id": file_id}], "recipients": people}
+    flow_id = launched(stage.creator, order)
+    for what, method, body in (
+        ("remind", "POST", {}),
+        ("extend", "POST", {"expires_at": "2027-05-01"}),
+        ("recipients/r1/link", "POST", {}),
+        ("recipients/r2", "PUT", {"email": "other@example.com"}),
+        ("cancel", "POST", {"reason": "Enough."}),
+    ):
+        with ledger.row(f"{method} {what}", 3):
+            assert stage.creator.send(method, f"flows/{flow_id}/{what}", json=body).status_code == 200
+
+
 def several_folders(ledger: Ledger, stage: Stage) -> None:
     """Each document's revisions lie beside it, so every folder gets one of its own."""
     ids = [stage.put(f"Budget folder {n}/{n}.pdf", pdf()) for n in range(3)]

@@ -10,7 +10,7 @@ import pytest
 
 from plugin.app import demo_sidecar
 from plugin.demo.server import Sidecar, Wiring, build
-from tests.budget import OUTSIDE, Ledger, approval, several_folders, signature
+from tests.budget import OUTSIDE, Ledger, approval, several_folders, signature, steering
 from tests.counting import CountingProxy
 from tests.world import Actor, Browser, Gate, World
 
@@ -78,4 +78,9 @@ def test_approving_and_refusing_ask_the_host_three_times_at_most(counted: tuple[
 
 def test_documents_of_several_folders_cost_no_more_to_launch(counted: tuple[Ledger, Embedded]) -> None:
     several_folders(*counted)
+    counted[0].check()
+
+
+def test_steering_a_flow_asks_the_host_no_more_often_than_deciding(counted: tuple[Ledger, Embedded]) -> None:
+    steering(*counted)
     counted[0].check()

@@ -12,6 +12,9 @@ import pytest
 import requests
 
 from plugin.cli import main
+from plugin.flow.commands import Suspend
+from plugin.flow.decide import decide
+from plugin.flow.model import SuspendReason
 from tests.api.test_races import at_once
 from tests.world import Actor, Browser, Json, World, pdf, stamps, until
 
@@ -364,6 +367,22 @@ def test_a_flow_that_is_not_suspended_has_nothing_to_choose(world: World, carol:
         refused = carol.post(f"flows/{flow['id']}/resume", {"choice": choice})
         assert (told(refused), refused.json()["state"]) == ((409, "not-suspended"), "running")
     assert told(carol.post(f"flows/{flow['id']}/resume", {"choice": "perhaps"})) == (422, "invalid")
+
+
+def test_a_suspended_flow_can_be_ended_without_a_reason(world: World, carol: Browser, flow: Json) -> None:
+    world.settled(flow["id"])
+    flows, now = world.office.ctx.flows, world.office.ctx.clock()
+    with flows.lease(flow["id"]) as lease:
+        loaded = flows.load(flow["id"])
+        flows.append(loaded, lease, decide(loaded.flow, Suspend(SuspendReason.SOURCE_GONE, now), now), "system", now)
+    link = world.link(flow["id"], "ext@")
+    assert told(link.act("refuse", {"reason": "Non."})) == (409, "flow-suspended")
+    for what in ("remind", "link"):
+        assert told(ACTS[what](carol, flow)) == (409, "flow-suspended")
+    first, again = (carol.post(f"flows/{flow['id']}/resume", {"choice": "cancel"}) for _ in range(2))
+    assert (first.json()["state"], first.json()["cancelled"]) == ("cancelled", {"by": "creator", "reason": None})
+    assert again.json()["state"] == "cancelled"
+    assert types(world, flow).count("flow.cancelled") == 1
 
 
 # ---- observers ----
