@@ -47,7 +47,7 @@ def _cancel(ctx: Context, flow_id: str, by: By) -> Loaded:
     with ctx.flows.lease(flow_id) as lease:
         for _ in range(MAX_TRIES):
             loaded, now = load(ctx, flow_id), ctx.clock()
-            if loaded.flow.state is not FlowState.SUSPENDED:
+            if loaded.flow.state is FlowState.RUNNING:
                 raise Conflict("not-suspended", state=str(loaded.flow.state))
             try:
                 loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, Cancel(None, by), now), str(by), now)

@@ -12,8 +12,8 @@ from plugin.actions.remind import remind
 from plugin.actions.renew import renew
 from plugin.actions.replace import replace
 from plugin.actions.resume import resume
-from plugin.flow.errors import Conflict, NotAvailableYet, NotFound
-from plugin.flow.model import By, Flow, FlowState
+from plugin.flow.errors import NotAvailableYet, NotFound
+from plugin.flow.model import By, Flow
 from plugin.ports import Loaded
 from plugin.web.bodies import body
 from plugin.web.callers import is_admin, user_acting
@@ -63,17 +63,8 @@ def give_time(flow_id: str) -> Response:
 @spec.validate(json=ResumeRequest, resp=answers(HTTP_200=FlowOut), skip_validation=True)
 def choose(flow_id: str) -> Response:
     """A suspended flow goes on with the content pinned at launch, begins again, or ends."""
-    flow, by = _steered(flow_id)
-    ctx, choice = office().ctx, body(ResumeRequest).choice
-    match choice:
-        case "continue":
-            return _answer(resume(ctx, flow_id, choice, str(by)))
-        case "cancel":
-            if flow.state is FlowState.RUNNING:
-                raise Conflict("not-suspended", state=str(flow.state))
-            return _answer(cancel(ctx, flow_id, None, by))
-        case "restart":
-            raise NotAvailableYet("choice")
+    _, by = _steered(flow_id)
+    return _answer(resume(office().ctx, flow_id, body(ResumeRequest).choice, str(by)))
 
 
 @api.put("/<flow_id>/recipients/<rid>")
