@@ -97,7 +97,8 @@ class Chain:
         """Person -> hex SHA-256 of his salt, from every line that brought somebody in; of two the first counts."""
         found: dict[str, str] = {}
         for line in self.lines:
-            found = {**line.data.get("salts", {}), **found}
+            for person, digest in line.data.get("salts", {}).items():
+                found.setdefault(person, digest)
         return found
 
 

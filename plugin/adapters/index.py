@@ -70,17 +70,25 @@ class SqlIndex:
         return Copy(flow_id, StatePlace(row.owner, row.path), row.etag, bytes(row.log), row.head)
 
     def put(self, connection: Connection, loaded: Loaded, log: bytes, etag: str) -> None:
-        """Every row of one flow, made new. ``log`` are the bytes that ``loaded`` was read from."""
+        """Every row of one flow, made new; but links, of which each costs an HMAC and follows from its recipient and
+        round alone, only where there are others than before. ``log`` are the bytes that ``loaded`` was read from."""
         self.put_all(connection, [Row(loaded, log, etag)])
 
     def put_all(self, connection: Connection, flows: Sequence[Row]) -> None:
         """The same for many flows: a few statements for all of them."""
+        flow_ids = [row.loaded.flow.id for row in flows]
+        there: dict[str, set[tuple[str, int]]] = {}
+        links = sa.select(ix_link.c.flow_id, ix_link.c.recipient, ix_link.c.round)
+        for flow_id, recipient, round_ in connection.execute(links.where(ix_link.c.flow_id.in_(flow_ids))).all():
+            there.setdefault(flow_id, set()).add((recipient, round_))
+        relinked = [row.loaded.flow for row in flows if there.get(row.loaded.flow.id) != _rounds(row.loaded.flow)]
         for table in _TABLES:
-            connection.execute(sa.delete(table).where(table.c.flow_id.in_([row.loaded.flow.id for row in flows])))
+            stale = flow_ids if table is not ix_link else [flow.id for flow in relinked]
+            connection.execute(sa.delete(table).where(table.c.flow_id.in_(stale)))
         each: Iterable[tuple[sa.Table, list[dict[str, Any]]]] = (
             (ix_flow, [_flow_row(*row) for row in flows]),
             (ix_file, [made for row in flows for made in _file_rows(row.loaded.flow)]),
-            (ix_link, [made for row in flows for made in self._link_rows(row.loaded.flow)]),
+            (ix_link, [made for flow in relinked for made in self._link_rows(flow)]),
             (ix_person, [made for row in flows for made in _person_rows(row.loaded)]),
         )
         for table, rows in each:
@@ -164,13 +172,12 @@ class SqlIndex:
     def _link_rows(self, flow: Flow) -> list[dict[str, Any]]:
         return [
             {
-                "token_hash": token_hash(link_token(self._link_key, flow.id, recipient.id, round_)),
+                "token_hash": token_hash(link_token(self._link_key, flow.id, recipient, round_)),
                 "flow_id": flow.id,
-                "recipient": recipient.id,
+                "recipient": recipient,
                 "round": round_,
             }
-            for recipient in flow.recipients
-            for round_ in range(1, recipient.round + 1)
+            for recipient, round_ in sorted(_rounds(flow))
         ]
 
     def _one(self, wanted: sa.Select[Any]) -> Any:
@@ -182,6 +189,11 @@ class SqlIndex:
         with self._database.index() as connection:
             check_ready(connection)
             return connection.execute(wanted).all()
+
+
+def _rounds(flow: Flow) -> set[tuple[str, int]]:
+    """(recipient, round): each has a link."""
+    return {(recipient.id, round_) for recipient in flow.recipients for round_ in range(1, recipient.round + 1)}
 
 
 def _flow_row(loaded: Loaded, log: bytes, etag: str) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Reader:
         """Raises: ChainBroken, UnknownFormat."""
         known = self._known(flow_id)
         chain = verified(log, self._public_keys, flow_id, known.chain if known else None)
-        salts = _committed(chain, salts)
+        salts = _committed(chain, salts, known)
         if known is not None and known.salts == salts and chain.holds(known.chain.head, known.chain.length):
             if known.chain.head == chain.head and known.loaded.place == place:
                 return known
@@ -80,7 +80,7 @@ class Reader:
     def kept(self, flow_id: str, head: str, salts: Salts, place: StatePlace) -> Read | None:
         """What was verified before, if it is exactly this."""
         known = self._known(flow_id)
-        if known is None or known.chain.head != head or known.salts != _committed(known.chain, salts):
+        if known is None or known.chain.head != head or known.salts != _committed(known.chain, salts, known):
             return None
         if known.loaded.place != place:
             known = known.at(place)
@@ -172,8 +172,17 @@ class Reader:
                 self._kept.popitem(last=False)
 
 
-def _committed(chain: Chain, salts: Salts) -> dict[str, bytes]:
-    """The salts that the chain vouches for, of persons who were not erased; another one is as good as none."""
-    promised = chain.commitments
-    mine = {person: salt for person, salt in salts.items() if person not in chain.erased}
-    return {person: salt for person, salt in mine.items() if promised.get(person) == commitment(salt)}
+def _committed(chain: Chain, salts: Salts, known: Read | None) -> dict[str, bytes]:
+    """The salts that the chain vouches for, of persons who were not erased; another one is as good as none.
+
+    Those that ``known``, another reading of this flow, was found to vouch for are not hashed again.
+    """
+    promised, erased = chain.commitments, chain.erased
+    vouched: Salts = {}
+    if known is not None and chain.holds(known.chain.head, known.chain.length):
+        vouched = known.salts
+    return {
+        person: salt
+        for person, salt in salts.items()
+        if person not in erased and (vouched.get(person) == salt or promised.get(person) == commitment(salt))
+    }

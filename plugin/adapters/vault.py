@@ -97,7 +97,7 @@ class SqlVault:
     def salts(self, flow_id: str) -> dict[str, bytes]:
         with self._database.vault() as connection:
             rows = connection.execute(sa.select(salts.c.person, salts.c.salt).where(salts.c.flow_id == flow_id))
-            return {row.person: bytes(row.salt) for row in rows}
+            return {person: bytes(salt) for person, salt in rows.all()}
 
     def put_salts(self, connection: Connection, flow_id: str, new: Mapping[str, bytes]) -> None:
         self.put_salts_of(connection, {flow_id: new})

@@ -281,8 +281,12 @@ def _mailed(flow: Flow, done: MailDone) -> Flow:
 
 
 def _change(flow: Flow, recipient_id: str, changes: dict[str, Any]) -> Flow:
-    recipients = tuple(replace(r, **changes) if r.id == recipient_id else r for r in flow.recipients)
-    return replace(flow, recipients=recipients)
+    people = flow.recipients
+    for place, recipient in enumerate(people):
+        if recipient.id == recipient_id:
+            changed = (*people[:place], replace(recipient, **changes), *people[place + 1 :])
+            return replace(flow, recipients=changed)
+    return flow
 
 
 def _without(value: Value, person: str) -> Value:

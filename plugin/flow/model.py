@@ -290,10 +290,6 @@ class Flow:
                 return number
         raise KeyError(recipient_id)
 
-    def step_is_done(self, step: Step) -> bool:
-        """As many have approved or signed as its rule asks for."""
-        return self._is_done(step, {r.id: r.state for r in self.recipients})
-
     def _is_done(self, step: Step, states: Mapping[str, RecipientState]) -> bool:
         found = [states[recipient] for recipient in step.recipients]
         done = sum(state in (RecipientState.APPROVED, RecipientState.SIGNED) for state in found)
@@ -302,9 +298,14 @@ class Flow:
         return done >= (step.n or 1)
 
     @property
-    def steps_done(self) -> int:
+    def done_steps(self) -> list[Step]:
+        """As many have approved or signed as their rules ask for."""
         states = {r.id: r.state for r in self.recipients}
-        return sum(1 for step in self.steps if self._is_done(step, states))
+        return [step for step in self.steps if self._is_done(step, states)]
+
+    @property
+    def steps_done(self) -> int:
+        return len(self.done_steps)
 
     @property
     def current_step(self) -> Step | None:

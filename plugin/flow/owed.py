@@ -11,6 +11,7 @@ from plugin.flow.model import (
     By,
     Flow,
     FlowState,
+    MailDone,
     MailKind,
     Personal,
     Recipient,
@@ -110,8 +111,11 @@ def _running(flow: Flow) -> Iterator[tuple[datetime | None, Work]]:
         for work in _one_a_person(flow, MailKind.EXPIRING, [(CREATOR, False), *((r, False) for r in told)]):
             if (work.mail, work.person, flow.deadlines) not in done:
                 yield warning, MailWork(work.mail, work.person, flow.deadlines)
+    mails_of: dict[str, list[MailDone]] = {}
+    for mail in flow.mails if flow.remind_every_days is not None else ():
+        mails_of.setdefault(mail.person, []).append(mail)
     for recipient in turn:
-        due = next_reminder(flow, recipient)
+        due = next_reminder(flow, recipient, mails_of.get(recipient.id, []))
         if due is not None:
             yield due, RemindWork(recipient.id, recipient.reminders + 1)
 
@@ -195,10 +199,12 @@ def _one_a_person(flow: Flow, mail: MailKind, persons: list[tuple[str, bool]]) -
     """One mail per event and person: the creator who also signs gets the creator's. Nobody who was erased."""
     seen: set[str] = set()
     works = []
+    held = {CREATOR: flow.creator.email, **{r.id: r.email for r in flow.recipients}}
     for person, with_copies in persons:
         if person in flow.erased:
             continue
-        address = (address_of(flow, person) or person).casefold()
+        email = held[person]
+        address = (email.value if email is not None and email.value else person).casefold()
         if address not in seen:
             seen.add(address)
             works.append(MailWork(mail, person, 0, with_copies))

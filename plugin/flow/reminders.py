@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from plugin.flow.model import Flow, MailKind, Recipient
+from plugin.flow.model import Flow, MailDone, MailKind, Recipient
 from plugin.flow.times import days_later
 
 WARN_BEFORE = timedelta(days=2)
@@ -19,16 +20,16 @@ def warns_at(flow: Flow) -> datetime | None:
     return flow.expires_at - min(WARN_BEFORE, (flow.expires_at - flow.deadline_since) / 4)
 
 
-def next_reminder(flow: Flow, recipient: Recipient) -> datetime | None:
+def next_reminder(flow: Flow, recipient: Recipient, mails: Sequence[MailDone] | None = None) -> datetime | None:
     """The creator's number of days after this person last heard of it, moved out of quiet days. None: never, as long
-    as the invitation was not handed over, or where another mail comes before."""
+    as the invitation was not handed over, or where another mail comes before. ``mails``: his, where they are known."""
     if flow.remind_every_days is None or recipient.invited_at is None or recipient.id in flow.erased:
         return None
     heard = [recipient.reminded_at] if recipient.reminded_at and recipient.reminded_at >= recipient.invited_at else []
     if flow.resumed_at is not None and flow.resumed_at >= recipient.invited_at:
         heard.append(flow.resumed_at)  # there is a mail that says so
     invited = is_warned = False
-    for mail in flow.mails:
+    for mail in flow.mails if mails is None else mails:
         if mail.person != recipient.id or not mail.accepted:
             continue
         if mail.mail is MailKind.INVITATION and mail.round == recipient.round:

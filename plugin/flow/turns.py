@@ -56,7 +56,8 @@ def invitations(flow: Flow) -> list[Event]:
     step = flow.current_step
     if step is None or flow.state is not FlowState.RUNNING:
         return []
-    waiting = [r for r in flow.recipients if r.id in step.recipients and r.state is RecipientState.WAITING]
+    members = frozenset(step.recipients)
+    waiting = [r for r in flow.recipients if r.state is RecipientState.WAITING and r.id in members]
     if not waiting:
         return []
     documents = shown_now(flow)
@@ -72,15 +73,12 @@ def with_what_follows(flow: Flow, event: Event, now: datetime) -> list[Event]:
     validation."""
     events = [event]
     after = evolve(flow, event, now)
-    for step in after.steps:
-        if not after.step_is_done(step):
-            continue
-        for recipient in step.recipients:
-            other = after.recipient(recipient)
-            if other.state is RecipientState.WAITING or other.state.is_open:
-                skipped = Skipped(other.id, other.round)
-                events.append(skipped)
-                after = evolve(after, skipped, now)
+    people = {r.id: r for r in after.recipients}
+    for other in (people[recipient] for step in after.done_steps for recipient in step.recipients):
+        if other.state is RecipientState.WAITING or other.state.is_open:
+            skipped = Skipped(other.id, other.round)
+            events.append(skipped)
+            after = evolve(after, skipped, now)
     if not after.all_decided:
         return [*events, *invitations(after)]
     if any(document.revisions for document in after.documents):
