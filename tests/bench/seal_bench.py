@@ -16,7 +16,8 @@ The ink is of one colour; in the row that says so it has soft edges of many shad
 Runs are interleaved, so that a busy machine is busy for all of them. Milliseconds are median/minimum, and so are the
 ratios to the limit. Memory is the peak of a process that sealed one such file. Every output of the run is put before
 pdfsig and pyHanko; unless both hold all of them for valid the exit code is 1. Then what checking and showing costs
-(`tests.bench.verify_bench`), then the whole request (`tests.bench.sign_bench`), and what others wait while bombs are
+(`tests.bench.verify_bench`), what the flow's rules and its state file cost (`tests.bench.core_bench`), then the whole
+request (`tests.bench.sign_bench`), and what others wait while bombs are
 refused (`tests.bench.bomb_bench`).
 """
 
@@ -41,7 +42,7 @@ from pdfops.fields import Place, prepare
 from pdfops.ink import normalise_ink
 from pdfops.sandbox import Workshop
 from pdfops.seal import SealOrder, seal
-from tests.bench import bomb_bench, sign_bench, verify_bench
+from tests.bench import bomb_bench, core_bench, sign_bench, verify_bench
 from tests.bench.peers import Pdfsig, Verdicts, plainly
 from tests.bench.timing import shown, timed
 from tests.pdfops import samples
@@ -179,6 +180,7 @@ def main() -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), flush=True)
     print(verdicts, flush=True)
     print("\n".join(verify_bench.lines(arguments.runs)), flush=True)
+    print("\n".join(core_bench.lines(arguments.runs)), flush=True)
     print(sign_bench.line(min(arguments.runs, sign_bench.RUNS)), flush=True)
     print(bomb_bench.line())
     if not verdicts.are_all_well:
