@@ -5,12 +5,15 @@ product is used here; it is written from what a user is promised.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 
-from plugin.flow.model import Role
+from plugin.flow.commands import Launch
+from plugin.flow.events import AskedStep
+from plugin.flow.model import Role, SaveMode, SaveTo
+from tests.flow.builders import NOW, order
 
 V, S, C = Role.VALIDATOR, Role.SIGNATORY, Role.OBSERVER
 YES = ("approved", "signed")
@@ -48,6 +51,25 @@ def shapes(draw: st.DrawFn) -> Shape:
         copies=draw(st.booleans()),
         delegation=draw(st.booleans()),
         evidence=draw(st.booleans()),
+    )
+
+
+def launch_of(shape: Shape) -> Launch:
+    roles = [role for role, count, _ in shape.steps for _ in range(count)]
+    asked = order([*roles, *[C] * shape.observers], shape.documents, copy_to_all=shape.copies)
+    ids = iter(r.id for r in asked.recipients)
+    return replace(
+        asked,
+        steps=tuple(
+            AskedStep("n" if needed else "all", tuple(next(ids) for _ in range(count)), needed or None)
+            for _, count, needed in shape.steps
+        ),
+        time_zone="UTC",
+        expires_at=NOW + timedelta(days=shape.days) if shape.days else None,
+        remind_every_days=shape.remind_every or None,
+        quiet_days=(6, 7) if shape.remind_every else (),
+        allow_delegation=shape.delegation,
+        save=SaveTo(SaveMode.BESIDE, with_evidence=shape.evidence),
     )
 
 

@@ -30,13 +30,11 @@ from plugin.flow.commands import (
     Suspend,
 )
 from plugin.flow.errors import Conflict, ParapheurError
-from plugin.flow.events import AskedRecipient, AskedStep, Event
+from plugin.flow.events import AskedRecipient, Event
 from plugin.flow.model import (
     CREATOR,
     By,
     Personal,
-    SaveMode,
-    SaveTo,
     SignedCopy,
     SourceState,
     StoredEvidence,
@@ -48,7 +46,6 @@ from tests.flow.builders import (
     Story,
     approving,
     document,
-    order,
     person,
     recipient,
     refusing,
@@ -57,7 +54,7 @@ from tests.flow.builders import (
     trace,
     viewing,
 )
-from tests.flow.model import C, Model, Person, S, Shape, V, shapes
+from tests.flow.model import Model, Person, S, Shape, V, shapes
 from tests.flow.promises import Promises
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -71,28 +68,11 @@ addresses = st.sampled_from(["x1@example.org", "x2@example.org", "r1@example.org
 class Flows(Promises):
     @initialize(shape=shapes())
     def launch(self, shape: Shape) -> None:
-        roles = [role for role, count, _ in shape.steps for _ in range(count)]
-        asked = order([*roles, *[C] * shape.observers], shape.documents, copy_to_all=shape.copies)
-        ids = iter(r.id for r in asked.recipients)
-        steps = tuple(
-            AskedStep("n" if needed else "all", tuple(next(ids) for _ in range(count)), needed or None)
-            for _, count, needed in shape.steps
-        )
+        asked = launch_of(shape)
         self.at = NOW
         self.shape = shape
         self.model = Model.of(shape, [(r.id, r.role, f"{r.id}@example.org") for r in asked.recipients], NOW)
-        self.story = Story(
-            replace(
-                asked,
-                steps=steps,
-                time_zone="UTC",
-                expires_at=self.model.deadline,
-                remind_every_days=shape.remind_every or None,
-                quiet_days=(6, 7) if shape.remind_every else (),
-                allow_delegation=shape.delegation,
-                save=SaveTo(SaveMode.BESIDE, with_evidence=shape.evidence),
-            )
-        )
+        self.story = Story(asked)
         self.told: list[tuple[str, str, int]] = []
 
     # ---- how commands are put ----
