@@ -146,8 +146,14 @@ def put_new(ctx: Context, user: str, folder: str, name: str, data: bytes, wanted
                 return _put(ctx, user, path, data, wanted)
             except PreconditionFailed:
                 there = ctx.files.stat(user, path)
-        if there is not None and there.size_bytes == len(data) and _hash_of(ctx, user, path) == wanted:
-            return Stored(path, there.file_id)
+                if there is None:  # taken, says the host, and not there: who believes the latter makes a second copy
+                    raise HostUnavailable from None
+        if there.size_bytes == len(data) and not there.is_folder:
+            found = _hash_of(ctx, user, path)
+            if found is None:
+                raise HostUnavailable
+            if found == wanted:
+                return Stored(path, there.file_id)
     raise HostUnavailable("no-free-name")
 
 
