@@ -65,10 +65,12 @@ def steer(ctx: Context, flow_id: str, actor: str, decide_on: Callable[[Loaded], 
 
     Raises: NotFound, Conflict, Invalid, Unavailable.
     """
+    reach("request-received")
     with ctx.flows.lease(flow_id) as lease:
         for _ in range(MAX_TRIES):
             loaded = load(ctx, flow_id)
             check_known(loaded)
+            reach("state-read")
             try:
                 loaded = ctx.flows.append(loaded, lease, decide_on(loaded), actor, ctx.clock())
             except ChainMoved:
@@ -79,6 +81,7 @@ def steer(ctx: Context, flow_id: str, actor: str, decide_on: Callable[[Loaded], 
                     raise
                 ctx.jobs.look_after(flow_id)
                 raise Conflict(str(reason)) from error
+            reach("act-appended")
             ctx.jobs.look_at(flow_id)
             return loaded
     raise Conflict("state-changed")

@@ -26,7 +26,7 @@ class Asking(Protocol):
 
 @dataclass(frozen=True)
 class Act:
-    """``name``: launch, view, approve, sign, refuse. ``by``: the position of a recipient; 0 for the creator."""
+    """``name``: launch, view, approve, sign, refuse, cancel. ``by``: the position of a recipient; 0: the creator."""
 
     name: str
     by: int = 0
@@ -35,9 +35,7 @@ class Act:
     @property
     def kind(self) -> str:
         """What it is called in a table."""
-        if self.name == "sign":
-            return "last sign" if self.is_last else "sign"
-        return self.name
+        return f"last {self.name}" if self.is_last and self.name in ("sign", "approve") else self.name
 
 
 @dataclass
@@ -117,8 +115,8 @@ class Case:
 
     def prepare(self, act: Act, sidecar: Asking) -> None:
         """Reads what the person sees before he acts, and keeps what he is going to send."""
-        if act.name == "launch":
-            self.bodies[act] = self.order
+        if act.by == 0:
+            self.bodies[act] = self.order if act.name == "launch" else {"reason": "Le projet est abandonné."}
             return
         seen = self._seen(act.by, sidecar)
         shown = {str(d["n"]): d["current_sha256"] for d in seen["documents"]}
@@ -138,10 +136,13 @@ class Case:
             return sidecar.ask(
                 "POST", "/api/v1/flows", CREATOR, self.bodies[act], X_CSRF_Token=token, Idempotency_Key=key
             )
-        user = self.recipients[act.by - 1].get("user", "")
+        user = self.recipients[act.by - 1].get("user", "") if act.by else CREATOR
         base = f"/api/v1/flows/{self.id}" if user else self._link(act.by)
         token = self._token(sidecar, user) if user else self._seen(act.by, sidecar)["csrf_token"]
-        return sidecar.ask("POST", f"{base}/{act.name}", user, self.bodies[act], X_CSRF_Token=token)
+        reply = sidecar.ask("POST", f"{base}/{act.name}", user, self.bodies[act], X_CSRF_Token=token)
+        if act.name == "cancel" and reply.code == "flow-ended":  # the same again: what he wanted is the case
+            return Reply(200, reply.body)
+        return reply
 
     def acknowledge(self, act: Act, reply: Reply) -> None:
         if act.name == "launch":
@@ -193,9 +194,12 @@ def _pdf(number: int) -> bytes:
     return samples.simple_pdf(1 + number % 2, text=f"Convention {number}")
 
 
+SHAPES = ("signed", "validated first", "in parallel", "refused", "cancelled", "approved")
+
+
 def made(number: int, dice: random.Random, host: Host, shape: str = "") -> Case:
-    """A flow of some shape: signed by two, after a validator perhaps; refused by the last; validated by two."""
-    shape = shape or dice.choices(("signed", "validated first", "refused", "approved"), (6, 2, 1, 2))[0]
+    """A flow of some shape: signed by two, after a validator perhaps, or by three; refused, cancelled, validated."""
+    shape = shape or dice.choices(SHAPES, (6, 2, 2, 1, 1, 2))[0]
     outside = {"email": f"zoe{number}@ailleurs.example", "first_name": "Zoé", "last_name": "D’Été", "language": "fr"}
     documents = dice.choices((1, 2, 3), (4, 3, 1))[0]
     if shape == "approved":
@@ -209,6 +213,12 @@ def made(number: int, dice: random.Random, host: Host, shape: str = "") -> Case:
     if shape == "validated first":
         recipients = [{"user": "carol", "role": "validator"}, *recipients]
         acts = [Act("approve", 1), Act("sign", 2), Act("sign", 3, True)]
+    if shape == "in parallel":
+        both = [{"user": user, "role": "signatory", "step": 0} for user in ("bob", "carol")]
+        recipients = [*both, {**outside, "role": "signatory", "step": 1}]
+        acts = [Act("sign", 2), Act("sign", 1), Act("sign", 3, True)]
     if shape == "refused":
         acts = [Act("sign", 1), Act("refuse", 2, True)]
+    if shape == "cancelled":
+        acts = [Act("sign", 1), Act("cancel", 0, True)]
     return Case(number, "signature", originals, recipients, [Act("launch"), *acts], host)

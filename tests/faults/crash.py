@@ -27,7 +27,8 @@ _AFTER = ("lease-taken", "state-put", "state-sent", "vault-updated", "index-upda
 _ANY = ("request-received", "lease-taken", "state-read", "state-put", "state-sent", "vault-updated", "index-updated")
 _ANY = (*_ANY, "act-appended", "effects-queued")
 _SIGN = ("document-read", "hashes-checked", "ink-made", "sealed", "revision-uploaded", "revision-checked", "decided")
-_END = ("copy-laid", "copies-laid", "tidying")
+_LAST = ("evidence-noted", "evidence-laid")
+_END = ("copy-laid", "copies-laid", "tidying", *_LAST)
 POINTS = {
     "launch": (
         *("launch-received", "document-read", "launch-noted", "revision-uploaded", "revision-checked"),
@@ -35,7 +36,9 @@ POINTS = {
     ),
     "view": _ANY,
     "approve": (*_ANY, *_MAILS),
-    "refuse": (*_ANY, *_MAILS),
+    "last approve": (*_ANY, *_LAST, *_MAILS),
+    "refuse": (*_ANY, *_LAST, *_MAILS),
+    "cancel": (*_ANY, *_MAILS),
     "sign": (*_ANY, *_SIGN, *_MAILS),
     "last sign": (*_ANY, *_SIGN, *_END, *_MAILS),
 }
@@ -110,7 +113,8 @@ class _Run:
         while len(deaths) < wanted and tries < wanted + 2 and self.tally.hosts[self.case.host.kind] < self.most:
             tries += 1
             is_in = act in self.case.done or self._is_in_chain(act)
-            points = (*_AFTER, *_END) if is_in and act.is_last else _AFTER if is_in else POINTS[act.kind]
+            behind = (*_AFTER, *(point for point in POINTS[act.kind] if point in _END))
+            points = behind if is_in else POINTS[act.kind]
             point = min(points, key=lambda p: (self.tally.of_point(p), self.dice.random()))
             if self.dice.random() < 0.5 and not unmet(self.tally):
                 point = self.dice.choice(points)
@@ -127,8 +131,7 @@ class _Run:
 
     def _is_in_chain(self, act: Act) -> bool:
         lines = oracle.chain(self.case)
-        who = f"recipient:r{act.by}"
-        return any(line["actor"] == who and line["type"] == oracle.DECIDED.get(act.name) for line in lines)
+        return any((line["type"], line["actor"]) == oracle.line_of(act) for line in lines)
 
     def _dies(self, act: Act, point: str, hits: int) -> bool:
         try:

@@ -18,6 +18,8 @@ from tests.state import independent_verifier
 
 Json = dict[str, Any]
 DECIDED = {"sign": "recipient.signed", "approve": "recipient.approved", "refuse": "recipient.refused"}
+LINES = {**DECIDED, "view": "recipient.viewed", "cancel": "flow.cancelled"}
+_ONCE = ("recipient.invited", "flow.launched", "flow.completed", "flow.cancelled", "evidence.stored")
 _REVISION = re.compile(r"[0-9a-f]{64}")
 
 
@@ -55,29 +57,30 @@ def check(case: Case) -> list[Json]:
     """At any moment at which nobody writes. Returns: the chain."""
     check_originals(case)
     lines = chain(case)
-    happened = Counter((line["type"], line["actor"]) for line in lines if line["type"] in DECIDED.values())
+    happened = Counter((line["type"], line["actor"]) for line in lines if line["type"] in LINES.values())
     for act in case.done:
         if act.name == "launch" and not lines:
             raise Violation("lost", case, "the launch was acknowledged, and there is no state file")
-        if act.name in DECIDED and (DECIDED[act.name], f"recipient:r{act.by}") not in happened:
+        if act.name in LINES and line_of(act) not in happened:
             raise Violation("lost", case, f"{act} was acknowledged")
-        if act.name == "view" and not any(
-            line["type"] == "recipient.viewed" and line["actor"] == f"recipient:r{act.by}" for line in lines
-        ):
-            raise Violation("lost", case, f"{act} was acknowledged")
-    asked = {(DECIDED[act.name], f"recipient:r{act.by}") for act in case.tried if act.name in DECIDED}
+    asked = {line_of(act) for act in case.tried if act.name in LINES}
     if set(happened) - asked:
         raise Violation("duplicated", case, f"nobody asked for {set(happened) - asked}")
     once = Counter(
         (line["type"], line["data"].get("recipient", ""))
         for line in lines
-        if line["type"] in (*DECIDED.values(), "recipient.invited", "flow.launched", "flow.completed")
+        if line["type"] in (*DECIDED.values(), *_ONCE)
     )
     if more := {what: times for what, times in once.items() if times > 1}:
         raise Violation("duplicated", case, str(more))
     _check_turns(case, lines)
     _check_fields(case, lines)
     return lines
+
+
+def line_of(act: Act) -> tuple[str, str]:
+    """What an act leaves in the chain: type, actor."""
+    return LINES.get(act.name, ""), f"recipient:r{act.by}" if act.by else "creator"
 
 
 def _check_turns(case: Case, lines: list[Json]) -> None:
@@ -107,7 +110,7 @@ def _check_fields(case: Case, lines: list[Json]) -> None:
             raise Violation("altered", case, f"revision {document['sha256']}")
         fields = [verdict.field for verdict in oracles.poppler(data)]
         wanted = [_field(case, document["n"], line["data"]["recipient"]) for line in signed]
-        if [int(name.rpartition("_")[2]) for name in fields] != wanted:
+        if sorted(int(name.rpartition("_")[2]) for name in fields) != sorted(wanted):
             raise Violation("duplicated", case, f"fields {fields}, events {wanted}")
     has_copies = any("(signé)" in name for name in _names(case))
     if has_copies and len(signed) < sum(r["role"] == "signatory" for r in case.recipients):
@@ -121,7 +124,8 @@ def _field(case: Case, document: int, recipient: str) -> int:
 
 def _names(case: Case) -> set[str]:
     """What lies beside the originals, and of this case in the creator's home."""
-    home = {path.name for path in case.host.root.joinpath(CREATOR).iterdir() if f"{case.number} (signé)" in path.name}
+    mine = re.compile(rf"(^|\D){case.number} \(")
+    home = {path.name for path in case.host.root.joinpath(CREATOR).iterdir() if mine.search(path.name)}
     return {path.name for path in case.on_disk.iterdir()} | home
 
 
@@ -141,7 +145,7 @@ class Owed:
 def owed(case: Case) -> Owed:
     """By what people did, as far as it was acknowledged."""
     decided = {f"r{act.by}" for act in case.done if act.name in DECIDED}
-    is_refused = any(act.name == "refuse" for act in case.done)
+    ends = {act.name for act in case.done} & {"refuse", "cancel"}
     took_part: set[str] = set()
     for step in case.steps:
         took_part |= set(step)
@@ -150,11 +154,13 @@ def owed(case: Case) -> Owed:
     if Act("launch") not in case.done:
         return Owed(frozenset(), frozenset(), "")
     invited = {("invitation", person) for person in took_part}
-    is_ended = is_refused or len(decided) == len(case.recipients)
+    is_ended = bool(ends) or len(decided) == len(case.recipients)
     if not is_ended:
         due = frozenset(mail for mail in invited if mail[1] not in decided)
         return Owed(due, frozenset(invited) - due, "")
-    kind, line = ("refused", "recipient.refused") if is_refused else ("completed", "flow.completed")
+    if "cancel" in ends:  # which the creator knows
+        return Owed(frozenset(("cancelled", person) for person in took_part), frozenset(invited), "flow.cancelled")
+    kind, line = ("refused", "recipient.refused") if ends else ("completed", "flow.completed")
     return Owed(frozenset((kind, person) for person in {CREATOR_ID, *took_part}), frozenset(invited), line)
 
 
@@ -170,8 +176,11 @@ def is_at_rest(case: Case, may_be_left: Callable[[str], bool] = lambda _path: Fa
     due = owed(case)
     if missing := due.mails - recorded:
         return f"not recorded: {sorted(missing)}"
-    if due.ended and not any(line["type"] == due.ended for line in lines):
+    said = {line["type"] for line in lines}
+    if due.ended and due.ended not in said:
         return f"no {due.ended}"
+    if due.ended not in ("", "flow.cancelled") and "evidence.stored" not in said:
+        return "no evidence.stored"
     if due.ended and (left := {path for path in strays(case, lines) if not may_be_left(path)}):
         return f"left over: {sorted(left)}"
     return ""
@@ -206,9 +215,22 @@ def check_ended(case: Case, *, may_come_twice: bool) -> int:
             if not oracles.all_well(data, len(signed)):
                 raise Violation("unproven", case, f"{copy}: {oracles.poppler(data)}")
             expected.add(copy)
+    for line in lines:
+        if line["type"] == "evidence.stored":
+            expected.add(_check_evidence(case, line["data"]))
     if (found := _names(case) - {".flows", ".DAV"}) != expected:
         raise Violation("duplicated", case, f"there is {sorted(found ^ expected)}")
     return _check_mails(case, may_come_twice)
+
+
+def _check_evidence(case: Case, data: Json) -> str:
+    """Returns: its name."""
+    name = f"Affaire {case.number} (dossier de preuves).pdf"
+    laid = [folder / name for folder in (case.on_disk, case.place) if (folder / name).exists()]
+    record = laid[0].read_bytes() if laid else b""
+    if hashlib.sha256(record).hexdigest() != data["sha256"] or not oracles.all_well(record, 1):
+        raise Violation("lost", case, "the evidence record")
+    return name
 
 
 def _check_mails(case: Case, may_come_twice: bool) -> int:
