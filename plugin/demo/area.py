@@ -23,6 +23,7 @@ from typing import BinaryIO
 from plugin.demo.database import Database
 from plugin.demo.disk import copy_content, hash_of, remove, sync_folder
 from plugin.demo.people import PEOPLE
+from plugin.demo.versions import Versions
 
 Parts = tuple[str, ...]
 """A decoded path below a user's root; () is the root itself."""
@@ -89,6 +90,7 @@ class Area:
     def __init__(self, root: Path, database: Database) -> None:
         self._files = root / "files"
         self._incoming = root / "incoming"
+        self.versions = Versions(root / "versions")
         shutil.rmtree(self._incoming, ignore_errors=True)
         for folder in (self._files, self._incoming, *(self._files / uid for uid in PEOPLE)):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -179,6 +181,8 @@ class Area:
             self._free(owner, parts)
             self._take_room(owner, spooled.stat().st_size - (before.size_bytes if before is not None else 0))
             spooled.chmod(0o600)
+            if before is not None and not any(part.startswith(".") for part in parts):
+                self.versions.keep(owner, before.file_id, path)
             spooled.replace(path)
             sync_folder(path.parent)
             node = self._refresh(owner, parts)

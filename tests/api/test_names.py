@@ -5,13 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import email
 import email.policy
+import hashlib
+import unicodedata
+from types import SimpleNamespace
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from plugin.actions.names import signed_name
+from plugin.actions.documents import find_put, put_new
+from plugin.actions.names import evidence_name, names_like, signed_name
 from plugin.adapters.mail import SmtpMailer, SmtpServer
-from plugin.ports import Mail
+from plugin.ports import FileInfo, Mail, Written
+from tests.fakes import MemoryFiles
 from tests.world import World, pdf
 
 NAMES = [
@@ -45,6 +53,70 @@ def test_a_long_name_keeps_its_ending_in_the_signed_copy() -> None:
     made = signed_name("é" * 126 + ".pdf", "fr")
     assert made.endswith(" (signé).pdf")
     assert len(made.encode()) <= 200
+
+
+ODD = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="/\0") | st.sampled_from(" .()%#?*:'\u0301é\u200d"),
+    min_size=1,
+    max_size=120,
+)
+
+
+@settings(max_examples=2_000, deadline=None)
+@given(ODD, st.sampled_from(["fr", "en"]))
+def test_whatever_a_file_or_a_title_is_called_the_results_bear_names_that_a_folder_takes(
+    name: str, language: str
+) -> None:
+    for made, ending in (
+        (signed_name(name, language), " (signé).pdf" if language == "fr" else " (signed).pdf"),
+        (evidence_name(name, language), " (dossier de preuves).pdf" if language == "fr" else " (evidence record).pdf"),
+    ):
+        assert f" {made}".endswith(ending)
+        assert len(made.encode()) <= 200
+        assert made == made.strip()
+        assert not made.startswith(".") or name.startswith(".")
+        assert "/" not in made
+        for following in list(names_like(made, "ab" * 32))[-3:]:
+            assert following.endswith(".pdf")
+            assert len(following.encode()) <= 250
+
+
+class Folding(MemoryFiles):
+    """A host to which names are the same in any case and normal form, as on a disk of a Mac or of Windows."""
+
+    def _info(self, user: str, path: str | None) -> FileInfo | None:
+        return super()._info(user, self._same(user, path) if path is not None else None)
+
+    def write(self, user: str, path: str, data: bytes, **more: Any) -> Written:
+        return super().write(user, self._same(user, path), data, **more)
+
+    def read_with_etag(self, user: str, path: str) -> tuple[bytes, str] | None:
+        return super().read_with_etag(user, self._same(user, path))
+
+    def _same(self, user: str, path: str) -> str:
+        return next((known for known in self._area(user) if folded(known) == folded(path)), path)
+
+
+def folded(path: str) -> str:
+    return unicodedata.normalize("NFD", path.casefold())
+
+
+@pytest.mark.parametrize(
+    "taken", ["Été (signé).pdf", "E\u0301te\u0301 (signe\u0301).pdf", "ÉTÉ (SIGNÉ).PDF", "été (signé).pdf"]
+)
+@pytest.mark.parametrize("host", [MemoryFiles, Folding])
+def test_no_name_that_the_host_takes_for_the_same_is_overwritten(host: type[MemoryFiles], taken: str) -> None:
+    files = host()
+    files.write("alice", taken, b"mine")
+    ctx: Any = SimpleNamespace(files=files)
+    digests = [hashlib.sha256(data).hexdigest() for data in (b"one", b"two")]
+    first = put_new(ctx, "alice", "", "Été (signé).pdf", b"one", digests[0])
+    second = put_new(ctx, "alice", "", "Été (signé).pdf", b"two", digests[1])
+    assert files.read("alice", taken) == b"mine"
+    assert [files.read("alice", stored.path) for stored in (first, second)] == [b"one", b"two"]
+    assert put_new(ctx, "alice", "", "Été (signé).pdf", b"one", digests[0]) == first
+    assert find_put(ctx, "alice", "", "Été (signé).pdf", digests[1], None) == second
+    assert len(files.list("alice", "")) == 3
 
 
 @pytest.mark.parametrize("length", [10, 60, 80, 120, 240])

@@ -21,6 +21,7 @@ from plugin.actions.sweep import look_at, sweep
 from plugin.flow.errors import HostFull, HostUnavailable
 from plugin.ports import Files
 from tests.api.test_kinds import held, in_hours, read_only, room
+from tests.api.test_races import at_once
 from tests.world import Browser, Json, World, pdf, until
 
 HERE = {"mode": "beside"}
@@ -169,6 +170,7 @@ def test_as_a_new_version_the_original_is_the_signed_copy(world: World, alice: B
     content = world.read(f"{folder}/Bail.pdf")
     assert signed["sha256"] == sha(content)
     assert content.startswith(pdf())
+    assert world.demo.host.area.versions.of("alice", int(file_id)) == [pdf()]
     assert flow["warnings"] == []
     assert "La copie signée est la dernière version de l’original." in told(world, flow_id)
     assert [f["id"] for f in alice.get(f"files/{file_id}/flows").json()["flows"]] == [flow_id]
@@ -299,6 +301,27 @@ class HalfWriting:
         return self._files.write(user, path, data, **more)
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_after_a_crash_a_version_is_not_laid_beside_as_well_unless_somebody_wrote_over_it(
+    world: World, alice: Browser, changed: bool
+) -> None:
+    folder = world.folder()
+    flow_id = saved(world, alice, VERSION, [world.put(f"{folder}/Bail.pdf", pdf())])
+    world.settled(flow_id)
+    ctx = replace(world.office.ctx, jobs=Idle())
+    with world.handed(jobs=Idle(), flows=NeverFinishing(ctx.flows)):
+        assert world.recipient("bob", flow_id).sign().json()["state"] == "running"
+    if changed:
+        assert world.dav("alice", "PUT", f"{folder}/Bail.pdf", data=pdf(3)).status_code == 204
+    look_at(replace(ctx, clock=later(ctx, 1)), flow_id)
+    flow = ended(world, alice, flow_id)
+    signed = flow["documents"][0]["signed"]
+    assert signed["path"] == f"{folder}/{'Bail (signé).pdf' if changed else 'Bail.pdf'}"
+    assert sha(world.read(signed["path"])) == signed["sha256"]
+    assert shown(world, folder) == [RECORD, *(["Bail (signé).pdf"] if changed else []), "Bail.pdf"]
+    assert (world.read(f"{folder}/Bail.pdf") == pdf(3)) is changed
+
+
 # ---- into a chosen folder -------------------------------------------------------------------------------------------
 def test_into_a_chosen_folder_wherever_it_was_moved_to(world: World, alice: Browser) -> None:
     folder, chosen = world.folder(), world.folder()
@@ -356,6 +379,26 @@ def test_however_many_names_are_taken_one_is_found(world: World, alice: Browser)
     signed = ended(world, alice, flow_id)["documents"][0]["signed"]
     assert signed["path"] == f"{folder}/Bail (signé) {signed['sha256'][:16]}.pdf"
     assert sum(path.read_bytes() == b"taken" for path in place.glob("*.pdf")) == 199
+
+
+@pytest.mark.parametrize("save", ["beside", "version"])
+def test_two_flows_that_finish_on_one_file_at_the_same_moment_get_two_names(
+    world: World, alice: Browser, save: str
+) -> None:
+    folder = world.folder()
+    file_id = world.put(f"{folder}/Bail.pdf", pdf())
+    flow_ids = [saved(world, alice, {"mode": save}, [file_id]) for _ in range(3)]
+    bobs = [world.recipient("bob", flow_id) for flow_id in flow_ids]
+    for bob in bobs:
+        bob.flow()
+    answers = at_once(*(bob.sign for bob in bobs))
+    assert [answer.json()["state"] for answer in answers] == ["completed"] * 3
+    copies = [ended(world, alice, flow_id)["documents"][0]["signed"] for flow_id in flow_ids]
+    names = {"Bail (signé).pdf", "Bail (signé) 2.pdf", "Bail.pdf" if save == "version" else "Bail (signé) 3.pdf"}
+    assert {copy["path"] for copy in copies} == {f"{folder}/{name}" for name in names}
+    assert all(sha(world.read(copy["path"])) == copy["sha256"] for copy in copies)
+    records = [name for name in shown(world, folder) if "dossier de preuves" in name]
+    assert len(records) == 3
 
 
 # ---- waiting --------------------------------------------------------------------------------------------------------
@@ -480,6 +523,51 @@ def test_after_a_crash_nothing_is_laid_twice_whatever_happened_to_its_place(
     assert everything.count(RECORD) <= 1
     assert flow["state"] == "completed"
     assert [line["type"] for line in world.lines(flow_id)].count("evidence.stored") == 1
+
+
+class DyingAtTheRecord:
+    """The file area; the process dies when the record is put, before or after it arrives."""
+
+    def __init__(self, files: Files, *, arrives: bool) -> None:
+        self._files, self._arrives = files, arrives
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+    def write(self, user: str, path: str, *args: Any, **more: Any) -> Any:
+        if path.endswith(RECORD) and not self._arrives:
+            raise Died
+        done = self._files.write(user, path, *args, **more)
+        if path.endswith(RECORD):
+            raise Died
+        return done
+
+
+@pytest.mark.parametrize("arrives", [False, True])
+def test_a_record_on_its_way_when_the_process_dies_is_there_once(world: World, alice: Browser, arrives: bool) -> None:
+    """Even where nothing is cached any more, and what is made anew has other bytes."""
+    folder = world.folder()
+    flow_id = saved(world, alice, HERE, [world.put(f"{folder}/Bail.txt", b"Bail")], kind="validation")
+    world.settled(flow_id)
+    ctx = replace(world.office.ctx, jobs=Idle())
+    with world.handed(jobs=Idle()):
+        assert world.recipient("bob", flow_id).approve().json()["state"] == "completed"
+    dying = DyingAtTheRecord(ctx.files, arrives=arrives)
+    with pytest.raises(Died):
+        look_at(replace(ctx, clock=later(ctx, 1), files=dying), flow_id)
+    look_at(replace(ctx, clock=later(ctx, 2), blobs=Forgetful()), flow_id)
+    flow = ended(world, alice, flow_id)
+    assert shown(world, folder) == [RECORD, "Bail.txt"]
+    assert flow["evidence"]["sha256"] == sha(world.read(f"{folder}/{RECORD}"))
+
+
+class Forgetful:
+    """The ``Blobs`` port: a cache that holds nothing."""
+
+    def get(self, sha256: str) -> None: ...
+
+    def put(self, data: bytes, sha256: str | None = None) -> str:
+        return sha256 or sha(data)
 
 
 def later(ctx: Context, hours: int) -> Callable[[], Any]:
