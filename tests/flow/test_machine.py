@@ -54,7 +54,7 @@ from tests.flow.builders import (
     trace,
     viewing,
 )
-from tests.flow.model import Model, Person, S, Shape, V, shapes
+from tests.flow.model import Model, Person, S, Shape, V, launch_of, shapes
 from tests.flow.promises import Promises
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
