@@ -64,17 +64,28 @@ def is_understood(event_type: str, data: Mapping[str, Any]) -> bool:
     return _knows(BY_TYPE[event_type], data)
 
 
-def _knows(wanted: Any, value: Any) -> bool:
-    origin = typing.get_origin(wanted)
-    if origin is types.UnionType:
-        return _knows(next(arg for arg in typing.get_args(wanted) if arg is not type(None)), value)
-    if origin is tuple:
-        return all(_knows(typing.get_args(wanted)[0], item) for item in value)
-    if wanted is Personal or not is_dataclass(wanted):
-        return True
-    hints = _hints(typing.cast("type", wanted))
-    known = {f.name for f in fields(wanted)}
-    return all(name in known and _knows(hints[name], member) for name, member in value.items())
+def _knows(cls: type, data: Mapping[str, Any]) -> bool:
+    members = _members(cls)
+    for name, value in data.items():
+        if name not in members:
+            return False
+        inner = members[name]
+        if inner is not None and not all(_knows(inner, one) for one in (value if type(value) is list else (value,))):
+            return False
+    return True
+
+
+@cache
+def _members(cls: type) -> Mapping[str, type | None]:
+    """Name -> the class of the objects in it, alone or in a list; None where there are none."""
+    hints = _hints(cls)
+    return {f.name: _inner(hints[f.name]) for f in fields(cls)}
+
+
+def _inner(wanted: Any) -> type | None:
+    if typing.get_origin(wanted) in (types.UnionType, tuple):
+        return next((found for found in map(_inner, typing.get_args(wanted)) if found is not None), None)
+    return wanted if is_dataclass(wanted) and wanted is not Personal else None  # type: ignore[return-value]
 
 
 @cache

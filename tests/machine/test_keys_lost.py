@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine.machine import DEMO, ROOT, Server, case, free_port, parapheur, people
+from tests.machine.machine import DEMO, ROOT, Server, case, free_port, parapheur, people, until
 from tests.state import independent_verifier
 
 pytestmark = pytest.mark.machine
@@ -108,3 +108,9 @@ def test_keys_rotate_beside_a_running_server_counts_from_its_next_start(server: 
         at = [line["type"] for line in proven.lines].index("key.rotated")
         assert proven.lines[at + 1]["actor"].startswith("recipient:")
         assert {line["kid"] for line in proven.lines[at:]} == {kid}
+        until(lambda: one.read(alice)["state"] == "completed", 30, "it is finished")
+        record = alice.json(f"/api/v1/flows/{one.id}/evidence")
+        assert record["kid"] == kid
+        assert [event["data"] for event in record["events"] if event["type"] == "key.rotated"] == [{}]
+        shown = alice.get(f"/api/v1/flows/{one.id}/evidence?format=pdf")
+        assert (shown.status_code, shown.content[:5]) == (200, b"%PDF-")

@@ -78,6 +78,9 @@ def test_an_erased_person_reads_none_and_the_chain_still_verifies(decided: World
     proven = independent_verifier.check(decided.state(), FLOW_ID)
     found = independent_verifier.unwrapped(proven, salts_file(decided), decided.keys.secret)
     assert (set(found), proven.erased) == ({"creator", "r2"}, {"r1"})
+    opened = list(independent_verifier.personal(proven, found, decided.keys.secret))
+    assert {value for _, person, value in opened if person == "r1"} == {None}
+    assert {TITLE, *NAME.split()} < {value for _, person, value in opened if person != "r1"}
 
 
 def test_what_is_written_later_of_an_erased_person_holds_nothing_of_him(decided: World) -> None:
