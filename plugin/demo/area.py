@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from plugin.demo.database import Database
-from plugin.demo.disk import copy_content, hash_of, remove, sync_folder
+from plugin.demo.disk import as_stored, copy_content, hash_of, remove, sync_folder
 from plugin.demo.people import PEOPLE
 from plugin.demo.versions import Versions
 
@@ -98,6 +98,8 @@ class Area:
         self._locks = {uid: threading.RLock() for uid in PEOPLE}
         self.held: set[tuple[str, str]] = set()
         """(owner, path) of what is open in somebody's editor: it can be read, and is not changed by anybody else."""
+        self.folds_case = False
+        """Whether names that differ only in case are the same, as on many disks and shares."""
         self.room_bytes: dict[str, int] = {}
         """What each owner's quota leaves; whoever is not in it has room without end."""
 
@@ -112,7 +114,7 @@ class Area:
         if row is not None:
             return row
         with self._locks[owner]:
-            return self._refresh(owner, checked(parts))
+            return self._refresh(owner, self._named(owner, parts))
 
     def children(self, owner: str, parts: Parts) -> list[Node]:
         try:
@@ -122,7 +124,7 @@ class Area:
         found: list[Node] = []
         for name in names:
             with suppress(AreaError):  # a name from outside that could not be asked for either
-                node = self.node(owner, (*checked(parts), name))
+                node = self.node(owner, (*self._named(owner, parts), name))
                 found += [node] if node is not None else []
         return found
 
@@ -169,7 +171,7 @@ class Area:
 
     def put(self, owner: str, parts: Parts, spooled: Path, condition: Condition = NO_CONDITION) -> tuple[Node, bool]:
         """Make the spooled bytes the file's content; says whether the file is new. ``spooled`` is gone afterwards."""
-        parts = checked(parts)
+        parts = self._named(owner, parts)
         path = self._on_disk(owner, parts)
         with self._locks[owner]:
             before = self.node(owner, parts)
@@ -192,7 +194,7 @@ class Area:
         return node, before is None
 
     def make_folder(self, owner: str, parts: Parts) -> Node:
-        parts = checked(parts)
+        parts = self._named(owner, parts)
         with self._locks[owner]:
             if self.node(owner, parts) is not None:
                 raise AreaError(405)
@@ -205,7 +207,7 @@ class Area:
         return node
 
     def delete(self, owner: str, parts: Parts, condition: Condition = NO_CONDITION) -> None:
-        parts = checked(parts)
+        parts = self._named(owner, parts)
         with self._locks[owner]:
             node = self.node(owner, parts)
             if node is None:
@@ -223,7 +225,7 @@ class Area:
 
     def move(self, owner: str, source: Parts, target: Parts, *, overwrite: bool) -> bool:
         """Rename; ids and file ETags stay. Says whether the target is new."""
-        source, target = checked(source), checked(target)
+        source, target = self._named(owner, source), self._named(owner, target)
         with self._locks[owner]:
             node, is_new = self._way_is_free(owner, source, target, overwrite)
             if not node.can_write:
@@ -247,7 +249,7 @@ class Area:
     def copy(self, owner: str, source: Parts, target: Parts, *, overwrite: bool) -> bool:
         """Copy a file or a whole folder; the copies have ids of their own. The bytes of a file travel before the lock
         is taken: they are those that it had at the beginning, and so is the ETag."""
-        source, target = checked(source), checked(target)
+        source, target = self._named(owner, source), self._named(owner, target)
         fresh = self.incoming()
         try:
             with self._locks.get(owner, threading.RLock()):
@@ -272,13 +274,17 @@ class Area:
             remove(fresh)
 
     # -- inside -------------------------------------------------------------------------------------------------------
+    def _named(self, owner: str, parts: Parts) -> Parts:
+        """The path in NFC; where case is folded, by the names that are there."""
+        return as_stored(self._files / owner, checked(parts)) if self.folds_case else checked(parts)
+
     def _root(self, owner: str) -> Path:
         if owner not in self._locks:
             raise AreaError(404)
         return self._files / owner
 
     def _on_disk(self, owner: str, parts: Parts) -> Path:
-        return self._root(owner).joinpath(*checked(parts))
+        return self._root(owner).joinpath(*self._named(owner, parts))
 
     def _parent_takes_writes(self, owner: str, parts: Parts, before: Node | None) -> None:
         if not parts:
@@ -317,13 +323,15 @@ class Area:
 
     def _row(self, owner: str, parts: Parts, status: os.stat_result) -> Node | None:
         """The stored row when it still describes what lies on disk."""
-        row = self._database.row("SELECT * FROM nodes WHERE owner = ? AND path = ?", owner, "/".join(checked(parts)))
+        row = self._database.row(
+            "SELECT * FROM nodes WHERE owner = ? AND path = ?", owner, "/".join(self._named(owner, parts))
+        )
         is_folder = stat.S_ISDIR(status.st_mode)
         if row is None or bool(row["is_folder"]) != is_folder or row["inode"] != status.st_ino:
             return None
         if not is_folder and (row["size_bytes"], row["mtime_ns"]) != (status.st_size, status.st_mtime_ns):
             return None
-        return _node(owner, checked(parts), int(row["file_id"]), str(row["etag"]), status)
+        return _node(owner, self._named(owner, parts), int(row["file_id"]), str(row["etag"]), status)
 
     def _refresh(self, owner: str, parts: Parts, known_etag: str | None = None) -> Node | None:
         """Write the row for what lies on disk now; under the lock. ``known_etag``: of a file's content."""

@@ -61,3 +61,13 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def as_stored(root: Path, parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The path below ``root`` by the names that lie there, as far as they differ in case alone."""
+    named: tuple[str, ...] = ()
+    for part in parts:
+        above = root.joinpath(*named)
+        others = above.iterdir() if above.is_dir() and not (above / part).exists() else ()
+        named += (next((there.name for there in others if there.name.casefold() == part.casefold()), part),)
+    return named

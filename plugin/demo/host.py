@@ -17,13 +17,13 @@ from typing import Final
 import structlog
 from cheroot.wsgi import Server
 
-from plugin.demo.area import Area
 from plugin.demo.database import Database
 from plugin.demo.dav import MOUNT, Dav
 from plugin.demo.mailbox import Mailbox
 from plugin.demo.ocs import Ocs
 from plugin.demo.people import PEOPLE, Accounts
 from plugin.demo.sessions import Sessions
+from plugin.demo.shares import SharingArea
 from plugin.demo.wire import Environ, StartResponse, answer, raw_path
 
 _THREADS: Final = 24
@@ -44,7 +44,7 @@ class EmbeddedHost:
         root = data / "host"
         root.mkdir(exist_ok=True, mode=0o700)
         self._database = Database(root / "host.sqlite")
-        self.area = Area(root, self._database)
+        self.area = SharingArea(root, self._database)
         self.sessions = Sessions(self._database)
         self.mailbox = Mailbox(self._database)
         self.accounts = Accounts()
