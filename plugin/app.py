@@ -53,6 +53,7 @@ from plugin.adapters.people import KeptPeople
 from plugin.adapters.refill import Refill
 from plugin.adapters.registration import Registration
 from plugin.adapters.seals import seal_finding, seal_of
+from plugin.adapters.shelf import SqlShelf
 from plugin.adapters.sql import Database
 from plugin.adapters.store import Store
 from plugin.adapters.vault import SqlVault
@@ -65,9 +66,10 @@ from plugin.flow.model import Kind
 from plugin.health import Health
 from plugin.patience import at_most, waits_at_most
 from plugin.ports import Loaded, Platform, Progress, Trouble
+from plugin.ports_shelf import Shelf
 from plugin.settings import Settings, StartRefused, from_environment
 from plugin.sweeper import Sweeper
-from plugin.web import api_flows, api_host, api_link, api_steering, errors, headers, pages, service
+from plugin.web import api_flows, api_host, api_link, api_shelf, api_steering, errors, headers, pages, service
 from plugin.web.callers import origin_of
 from plugin.web.office import EXTENSION, Office, Secrets
 from plugin.web.openapi import spec
@@ -207,7 +209,7 @@ def create_app(
         database.close()
 
     platform = AppApiPlatform(calls(ocs_timeout_s))
-    office = _office(settings, ctx, keys, platform, checker, health.checks, line.heard)
+    office = _office(settings, ctx, keys, platform, SqlShelf(database), checker, health.checks, line.heard)
     return Product(_flask(office, settings.host_timeout_s), ctx, run_rebuild, close)
 
 
@@ -383,6 +385,7 @@ def _office(
     ctx: Context,
     keys: Keys,
     platform: Platform,
+    shelf: Shelf,
     checker: Checker,
     checks: Callable[[], list[Check] | None],
     heard: Callable[[str], None],
@@ -399,6 +402,7 @@ def _office(
         trust_origin_ip=settings.trust_origin_ip,
         public_keys={"keys": keys.public_jwks},
         platform=platform,
+        shelf=shelf,
         checker=checker,
         checks=checks,
         heard=heard,
@@ -422,6 +426,7 @@ def _flask(office: Office, patience_s: float) -> Flask:
         api_host.api,
         api_link.api,
         api_steering.api,
+        api_shelf.api,
         pages.pages,
         verifying,
         service.service,

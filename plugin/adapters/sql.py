@@ -78,6 +78,19 @@ troubles = sa.Table(
     sa.Column("person", sa.Text, primary_key=True),
     sa.Column("since", sa.Text),
 )
+shelf = sa.Table(
+    "shelf",
+    vault_tables,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text),
+    sa.Column("account", sa.Text),
+    sa.Column("name", sa.Text),
+    sa.Column("shared_with", sa.Text),
+    sa.Column("body", sa.Text),
+    sa.Column("created_at", sa.Text),
+    sa.Column("updated_at", sa.Text),
+)
 known_keys = sa.Table("known_keys", vault_tables, sa.Column("kid", sa.Text, primary_key=True))
 
 

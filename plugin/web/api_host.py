@@ -9,7 +9,7 @@ from pdfops.preview import ImageFormat
 from plugin.actions.acting import load_for
 from plugin.actions.documents import Examined, examine, page_image, put_beside, starts_as_pdf
 from plugin.actions.may_launch import in_groups, too_large_to_approve
-from plugin.flow.errors import NotAvailableYet, NotFound, Refused
+from plugin.flow.errors import NotFound, Refused
 from plugin.flow.model import Kind
 from plugin.i18n import mark as _
 from plugin.i18n import translations
@@ -270,17 +270,3 @@ def flows_of_file(file_id: int) -> Response:
             )
         )
     return jsonify(FileFlows(flows=shown).model_dump())
-
-
-@api.get("/<any(drafts, templates):what>")
-@api.get("/<any(drafts, templates):what>/<path:rest>")
-@user
-def later_kept(what: str, rest: str = "") -> Response:
-    raise NotAvailableYet(what)
-
-
-@api.post("/<any(drafts, templates):what>")
-@api.route("/<any(drafts, templates):what>/<path:rest>", methods=["PUT", "DELETE"])
-@user_acting
-def later(what: str, rest: str = "") -> Response:
-    raise NotAvailableYet(what)

@@ -12,6 +12,7 @@ from flask import current_app
 from plugin.actions.context import Context
 from plugin.checking import Checker
 from plugin.ports import Platform
+from plugin.ports_shelf import Shelf
 from plugin.recent import Recent
 from plugin.web.schemas import Check
 
@@ -43,6 +44,7 @@ class Office:
     public_keys: Mapping[str, Any]
     """The JWK set of the chain keys."""
     platform: Platform
+    shelf: Shelf
     checker: Checker
     checks: Callable[[], list[Check] | None]
     """What works and what does not; None before the start is finished."""

@@ -77,6 +77,8 @@ SENTENCES: dict[str, str] = {
     "bad-time": _("Give a date, or a time with its time zone, as in 2026-01-31T18:00:00+01:00."),
     "no-such-time-zone": _("There is no such time zone."),
     "folder-without-mode": _("A folder is chosen only where the results are to go to another folder."),
+    "no-such-group": _("You are not in this group."),
+    "too-many-kept": _("You can keep %(limit)s of these at most. Throw one away first."),
     "no-such-folder": _("There is no such folder."),
     "folder-read-only": _("You may only read in this folder. Choose another one."),
     "only-observers": _("Somebody has to approve or to sign."),

@@ -30,6 +30,7 @@ VALUES: dict[str, Any] = {
     "what": None,
     "rest": "x",
     "rid": "r1",
+    "kept_id": "01890000-0000-4000-8000-000000000000",
     "name": "sign.js",
 }
 

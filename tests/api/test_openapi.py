@@ -38,6 +38,11 @@ CONTRACT = {
     "POST /api/v1/flows/{flow_id}/recipients/{rid}/link",
     "POST /api/v1/flows/{flow_id}/recipients/{rid}/erase",
     "GET /api/v1/files/{file_id}/flows",
+    *(
+        f"{verb} /api/v1/{what}{one}"
+        for what in ("drafts", "templates")
+        for verb, one in (("GET", ""), ("POST", ""), *((verb, "/{kept_id}") for verb in ("GET", "PUT", "DELETE")))
+    ),
     "GET /s/{token}/flow.json",
     "GET /s/{token}/documents/{n}",
     "GET /s/{token}/documents/{n}/pages/{page}",
