@@ -12,7 +12,7 @@ export class Declined extends Error {
 export interface Api {
   url(path: string): string;
   get<T>(path: string): Promise<T>;
-  post<T>(path: string, body?: unknown, headers?: Record<string, string>): Promise<T>;
+  post<T>(path: string, body?: unknown, headers?: Record<string, string>, method?: string): Promise<T>;
   upload<T>(path: string, body: Blob, type: string): Promise<T>;
 }
 
@@ -54,10 +54,10 @@ export function connect(base: string, tokenPath: string, firstToken = ""): Api {
   async function freshToken(): Promise<void> {
     token = (await call<{ csrf_token: string }>(url(tokenPath), {})).csrf_token;
   }
-  async function send<T>(path: string, body: BodyInit, type: string, more: Record<string, string> = {}): Promise<T> {
+  async function send<T>(path: string, body: BodyInit, type: string, more: Record<string, string> = {}, method = "POST"): Promise<T> {
     if (!token) await freshToken();
     const attempt = () =>
-      call<T>(url(path), { method: "POST", body, headers: { ...more, "Content-Type": type, "X-CSRF-Token": token } });
+      call<T>(url(path), { method, body, headers: { ...more, "Content-Type": type, "X-CSRF-Token": token } });
     try {
       return await attempt();
     } catch (error) {
@@ -69,7 +69,7 @@ export function connect(base: string, tokenPath: string, firstToken = ""): Api {
   return {
     url,
     get: (path) => call(url(path), {}),
-    post: (path, body = {}, headers = {}) => send(path, JSON.stringify(body), "application/json", headers),
+    post: (path, body = {}, headers = {}, method = "POST") => send(path, JSON.stringify(body), "application/json", headers, method),
     upload: (path, body, type) => send(path, body, type),
   };
 }

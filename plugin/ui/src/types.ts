@@ -78,10 +78,12 @@ export interface RecipientOut {
   message: string | null;
   comment: string | null;
   reason: string | null;
+  replaces?: string | null;
   delivery: { state: "queued" | "accepted" | "failed"; at: string | null; reason: string | null } | null;
 }
 
 export interface StepOut {
+  rule: "all" | "any" | { n: number };
   recipients: RecipientOut[];
 }
 
