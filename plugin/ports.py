@@ -420,7 +420,7 @@ class Index(Protocol):
 
     def link(self, token_hash: str) -> LinkRow | None: ...
     def flows_of_file(self, file_id: str) -> Sequence[str]:
-        """Newest first; also flows whose signed copy this file is."""
+        """Newest first; also flows whose signed copy or evidence record this file is."""
         ...
 
     def flow_of_request(self, creator: str, request_key: str) -> str | None:

@@ -229,7 +229,10 @@ def _flow_row(loaded: Loaded, log: bytes, etag: str) -> dict[str, Any]:
 def _file_rows(flow: Flow) -> list[dict[str, Any]]:
     rows = [{"flow_id": flow.id, "n": d.n, "what": "original", "file_id": d.file_id} for d in flow.documents]
     signed = [d.signed for d in flow.documents if d.signed is not None]
-    return rows + [{"flow_id": flow.id, "n": s.n, "what": "signed", "file_id": s.file_id} for s in signed]
+    rows += [{"flow_id": flow.id, "n": s.n, "what": "signed", "file_id": s.file_id} for s in signed]
+    if flow.evidence is not None:
+        rows.append({"flow_id": flow.id, "n": 0, "what": "evidence", "file_id": flow.evidence.file_id})
+    return rows
 
 
 def _person_rows(loaded: Loaded) -> list[dict[str, Any]]:

@@ -218,6 +218,26 @@ def test_without_room_nothing_is_launched_and_it_is_said_why(world: World, alice
     assert alice.get(f"files/{file_id}/flows").json() == {"flows": []}
 
 
+@pytest.mark.parametrize("act", ["approve", "refuse", "sign"])
+def test_without_room_for_its_line_an_act_is_refused_and_counts_once_there_is(
+    world: World, alice: Browser, act: str
+) -> None:
+    file_id = world.put(f"{world.folder()}/Avis.pdf", pdf())
+    asked = world.signature if act == "sign" else world.validation
+    flow_id = asked(alice, [file_id], [{"user": "bob"}, {"user": "carol"}])["id"]
+    world.settled(flow_id)
+    bob = world.recipient("bob", flow_id)
+    bob.flow()
+    before = world.state_file(flow_id)
+    with room(world, 10):
+        answer = getattr(bob, act)()
+        assert (answer.status_code, answer.json()["code"]) == (503, "host-full")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert world.state_file(flow_id) == before
+    assert getattr(bob, act)().status_code == 200
+    assert [line["actor"] for line in world.lines(flow_id)].count("recipient:r1") == 1
+
+
 def test_a_flow_waits_for_room_and_finishes_by_itself(world: World, alice: Browser) -> None:
     folder = world.folder()
     original = samples.sized_pdf(300_000)
@@ -237,7 +257,12 @@ def test_a_flow_waits_for_room_and_finishes_by_itself(world: World, alice: Brows
     sweep(in_hours(world, 2))
     assert alice.get(f"flows/{flow_id}").json()["state"] == "completed"
     world.settled(flow_id)
-    assert [name for name in world.names(folder) if "/" not in name] == [".flows", "Avis (signé).pdf", "Avis.pdf"]
+    assert [name for name in world.names(folder) if "/" not in name] == [
+        ".flows",
+        "Avis (dossier de preuves).pdf",
+        "Avis (signé).pdf",
+        "Avis.pdf",
+    ]
     assert alice.get(f"flows/{flow_id}").json()["waiting"] is None
     assert flow_id not in {row["id"] for row in alice.get("flows?box=hand").json()["flows"]}
     assert world.read(f"{folder}/Avis.pdf") == original

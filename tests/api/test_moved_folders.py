@@ -61,6 +61,7 @@ def test_a_folder_renamed_before_somebody_signs_takes_the_flow_along(
     world.settled(flow_id)
     assert [name for name in world.names(again) if "/" not in name] == [
         ".flows",
+        "Bail 0 (dossier de preuves).pdf",
         "Bail 0 (signé).pdf",
         "Bail 0.pdf",
         "Bail 1 (signé).pdf",
@@ -82,7 +83,7 @@ def test_a_document_moved_out_alone_leaves_its_revisions_where_they_are(world: W
     assert world.recipient("bob", flow_id).sign().status_code == 200
     assert world.recipient("carol", flow_id).sign().json()["state"] == "completed"
     world.settled(flow_id)
-    assert world.names(elsewhere) == ["Bail 0 (signé).pdf", "Bail 0.pdf"]
+    assert world.names(elsewhere) == ["Bail 0 (dossier de preuves).pdf", "Bail 0 (signé).pdf", "Bail 0.pdf"]
     assert len(hidden(world, folder, flow_id)) == 4  # the state file, its salts, two revisions
 
 

@@ -109,7 +109,11 @@ def test_a_flow_that_could_not_be_finished_is_finished_later_with_one_copy(world
     world.settled(flow_id)
     assert types(world, flow_id).count("recipient.signed") == 1
     assert types(world, flow_id).count("flow.completed") == 1
-    assert [name for name in world.names(folder) if name.endswith(".pdf")] == ["Bail (signé).pdf", "Bail.pdf"]
+    assert [name for name in world.names(folder) if name.endswith(".pdf")] == [
+        "Bail (dossier de preuves).pdf",
+        "Bail (signé).pdf",
+        "Bail.pdf",
+    ]
 
 
 class _GoneWhenFinishing:

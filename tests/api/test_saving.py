@@ -92,6 +92,7 @@ def test_the_evidence_record_lies_beside_the_signed_copy_and_the_mail_says_where
     assert "La copie signée se trouve à côté de l’original." in mail
     assert f"Le dossier de preuves est enregistré sous « {folder}/{RECORD} »." in mail.replace("\u00a0", " ")
     assert world.office.ctx.vault.layings(flow_id) == []
+    assert [f["id"] for f in alice.get(f"files/{flow['evidence']['file_id']}/flows").json()["flows"]] == [flow_id]
 
 
 def test_the_copy_beside_the_files_names_no_address_of_the_net_and_no_browser(world: World, alice: Browser) -> None:

@@ -5,6 +5,7 @@ More of them: ``PARAPHEUR_KILLS=500 pytest -s tests/machine/test_kills.py``; ano
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -230,6 +231,7 @@ def _check(server: Server, cases: list[Case], alice: Person) -> int:
     until(lambda: all(_is_told(one, alice) for one in cases), 60, "every mail is recorded")
     until(lambda: not _any_strays(server, cases), 30, "orphans are swept")
     for one in cases:
+        _check_record(one, alice)
         events = one.events(alice)
         invited = [e for e in events if e["type"] == "recipient.invited"]
         assert len(invited) == 2, one.number
@@ -247,8 +249,10 @@ def _check(server: Server, cases: list[Case], alice: Person) -> int:
 
 
 def _is_told(one: Case, alice: Person) -> bool:
-    """The creator and both signatories, of the end."""
-    return [e["type"] for e in one.events(alice)[-4:]] == ["flow.completed", *["mail.accepted"] * 3]
+    """The creator and both signatories, of the end; and the record lies where it is to be looked for."""
+    types = [e["type"] for e in one.events(alice)]
+    last = [kind for kind in types if kind != "evidence.stored"][-4:]
+    return last == ["flow.completed", *["mail.accepted"] * 3] and types.count("evidence.stored") == 1
 
 
 def _check_documents(server: Server, one: Case, alice: Person) -> None:
@@ -261,9 +265,21 @@ def _check_documents(server: Server, one: Case, alice: Person) -> None:
         copies[document["signed"]["path"].rpartition("/")[2]] = copy
         assert copy.startswith(original)
         assert oracles.all_well(copy, 2), (one.number, name, oracles.poppler(copy))
-    assert alice.names(one.folder) == {*one.originals, *copies}
+    assert {name for name in alice.names(one.folder) if not _is_record(name)} == {*one.originals, *copies}
     assert len(copies) == len(one.originals)
     assert _signed(one, alice) == Counter({"r1": 1, "r2": 1})
+
+
+def _is_record(name: str) -> bool:
+    return "dossier de preuves" in name
+
+
+def _check_record(one: Case, alice: Person) -> None:
+    """One, whose bytes are those that the chain names."""
+    (name,) = (name for name in alice.names(one.folder) if _is_record(name))
+    stored = one.read(alice)["evidence"]
+    assert stored["path"] == f"{one.folder}/{name}"
+    assert hashlib.sha256(alice.download(stored["path"])).hexdigest() == stored["sha256"]
 
 
 def _any_strays(server: Server, cases: list[Case]) -> set[str]:

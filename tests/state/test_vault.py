@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from plugin.adapters.vault import SqlVault
-from plugin.ports import LaunchAttempt, Seen
+from plugin.flow.model import Instead
+from plugin.ports import LaunchAttempt, Laying, Seen
 from tests.state.world import FLOW_ID, FOLDER, NOW, World
 
 SECOND = dt.timedelta(seconds=1)
@@ -127,3 +128,19 @@ def test_what_an_original_was_is_kept_until_it_is_forgotten(world: World) -> Non
     assert world.vault.attempts("f") == {}
     world.vault.forget_seen("f")
     assert (world.vault.seen("f"), world.vault.seen("g")) == ({}, {0: second})
+
+
+def test_results_about_to_be_put_are_noted_once_and_are_nobodys_work(world: World) -> None:
+    one = Laying("copy:0", "Étés/2026", "Bail (signé).pdf", "ab" * 32, "cd" * 32)
+    other = Laying("evidence", "", "Bail (dossier de preuves).pdf", "ef" * 32, "cd" * 32, Instead.READ_ONLY)
+    world.vault.note_layings("f", [one, other])
+    world.vault.note_layings("f", [one])
+    world.vault.note_layings("g", [one])
+    assert set(world.vault.layings("f")) == {one, other}
+    assert len(world.vault.layings("f")) == 2
+    assert world.vault.attempts("f") == {}
+    assert world.vault.postponed(NOW) == set()
+    assert world.vault.cut_off_launches(NOW + 7_200 * SECOND) == []
+    world.vault.forget_layings("f")
+    assert world.vault.layings("f") == []
+    assert world.vault.layings("g") == [one]
