@@ -159,7 +159,7 @@ class _Run:
             if time.monotonic() - begun > STUCK_AFTER_S:
                 self.tally.stuck.append(f"case {self.case.number} ({self.case.id}) {act} after {deaths}: {left}")
                 raise oracle.Violation("stuck", self.case, left)
-            pause.wait(0.02)
+            pause.wait(0.05)
         took = time.monotonic() - begun
         for point in deaths:
             self.tally.slowest_s[point] = max(self.tally.slowest_s.get(point, 0.0), took)

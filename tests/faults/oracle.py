@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from tests.faults.cases import CREATOR, Act, Case
@@ -40,10 +41,21 @@ def chain(case: Case) -> list[Json]:
     if not log:
         return []
     try:
-        independent_verifier.verify(log, case.id)
+        return _lines(log, case.id)
     except independent_verifier.Bad as bad:
         raise Violation("unproven", case, repr(bad)) from bad
+
+
+@lru_cache(maxsize=64)
+def _lines(log: bytes, flow_id: str) -> list[Json]:
+    independent_verifier.verify(log, flow_id)
     return [json.loads(line) for line in log.splitlines()]
+
+
+@lru_cache(maxsize=64)
+def _signed_fields(data: bytes) -> list[int]:
+    """The numbers of the fields that bear a signature, as pdfsig finds them."""
+    return sorted(int(verdict.field.rpartition("_")[2]) for verdict in oracles.poppler(data))
 
 
 def check_originals(case: Case) -> None:
@@ -108,9 +120,9 @@ def _check_fields(case: Case, lines: list[Json]) -> None:
         data = (case.flow_folder / document["sha256"]).read_bytes()
         if hashlib.sha256(data).hexdigest() != document["sha256"]:
             raise Violation("altered", case, f"revision {document['sha256']}")
-        fields = [verdict.field for verdict in oracles.poppler(data)]
+        fields = _signed_fields(data)
         wanted = [_field(case, document["n"], line["data"]["recipient"]) for line in signed]
-        if sorted(int(name.rpartition("_")[2]) for name in fields) != sorted(wanted):
+        if fields != sorted(wanted):
             raise Violation("duplicated", case, f"fields {fields}, events {wanted}")
     has_copies = any("(signé)" in name for name in _names(case))
     if has_copies and len(signed) < sum(r["role"] == "signatory" for r in case.recipients):
