@@ -262,7 +262,7 @@ def _ended(case: Case, both: list[Replica], tally: Tally) -> None:
     while left := oracle.is_at_rest(case):
         assert time.monotonic() < end, left
         Event().wait(0.05)
-    oracle.check_ended(case, may_come_twice=False)
+    oracle.check_ended(case)
     oracle.documents_are_reachable(
         case, lambda n: both[1].ask("GET", f"/api/v1/flows/{case.id}/documents/{n}", oracle.CREATOR).body
     )

@@ -45,8 +45,6 @@ POINTS = {
 """Act -> where it can be cut off. A new act is a line here and one in cases.made."""
 _SEVERAL = {"lease-taken", "revision-uploaded", "revision-checked", "copy-laid", "mail-handed-over", "index-updated"}
 """What one act reaches more than once."""
-HANDED_OVER_NOT_RECORDED = {"mail-handed-over", "lease-taken", "state-put"}
-"""Only who dies there may have a mail twice."""
 
 
 @dataclass
@@ -98,8 +96,7 @@ class _Run:
                 self.case.prepare(act, self.sidecar)
                 deaths = self._cut_off(act)
                 self._recover(act, deaths)
-            may_come_twice = any(self.case.kills[point] for point in HANDED_OVER_NOT_RECORDED)
-            self.tally.mails_twice += oracle.check_ended(self.case, may_come_twice=may_come_twice)
+            self.tally.mails_twice += oracle.check_ended(self.case, self.sidecar.starts)
             oracle.documents_are_reachable(self.case, self._download)
         except oracle.Violation as violation:
             what = f"{violation} after {dict(self.case.kills)}"

@@ -78,7 +78,7 @@ class _Run:
                 self._prepare(act)
                 self._under_faults(act)
                 self._recover(act)
-            oracle.check_ended(self.case, may_come_twice=False)
+            oracle.check_ended(self.case)
             oracle.documents_are_reachable(self.case, self._download)
             self._count_traces()
         except oracle.Violation as violation:

@@ -165,6 +165,7 @@ class Sidecar:
         self.settings = settings
         self.clock_speed = clock_speed
         self.log = log
+        self.starts: list[datetime] = []
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
 
@@ -177,6 +178,7 @@ class Sidecar:
     def start(self, failpoint: str = "") -> None:
         """Raises: Died, where it met its failpoint while starting."""
         self.kill()
+        self.starts.append(datetime.now(UTC))
         self._pipe, theirs = _context.Pipe()
         self._process = _context.Process(
             target=_serve, args=(theirs, self.settings, failpoint, str(self.log), self.clock_speed), daemon=True

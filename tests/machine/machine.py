@@ -82,6 +82,8 @@ class Server:
         self.command = command
         self.process: subprocess.Popen[bytes] | None = None
         self.family: set[Process] = set()
+        self.environment: dict[str, str] = {}
+        """What it is started with beside the usual."""
         self._said = data.with_name(f"{data.name}.out")
         self._log = data.with_name(f"{data.name}.err")
 
@@ -103,7 +105,8 @@ class Server:
         return took
 
     def launch(self, *more: str) -> None:
-        environment = {**os.environ, "PORT": str(self.port), "DATA": str(self.data), "PYTHONUNBUFFERED": "1"}
+        own = {"PORT": str(self.port), "DATA": str(self.data), "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, **own, **self.environment}
         with self._said.open("ab") as said, self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.command, *more], cwd=ROOT, env=environment, stdout=said, stderr=log, start_new_session=True
