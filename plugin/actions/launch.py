@@ -224,8 +224,11 @@ def forget(ctx: Context, attempt: LaunchAttempt) -> None:
 
 
 def _remove(ctx: Context, attempt: LaunchAttempt) -> None:
+    """What stayed would be taken for a flow when the index is made again, so "gone already" alone is not believed."""
     for folder in attempt.folders:
         ctx.files.delete(attempt.owner, folder)
+        if ctx.files.stat(attempt.owner, folder) is not None:
+            raise HostUnavailable
 
 
 def _check_glyphs(ctx: Context, plan: Launch) -> None:

@@ -9,9 +9,10 @@ import requests
 
 from plugin.adapters.appapi import AppApi
 from plugin.adapters.dav_conditions import CarefulFiles
+from plugin.app import create_app
 from plugin.ports import PreconditionFailed
 from tests.faults import hosts
-from tests.faults.sidecar import SECRET
+from tests.faults.sidecar import SECRET, HereWorkshop, settings_for
 
 HEEDS = {"embedded": True, "wsgidav": True, "apache": True, "rclone": False}
 
@@ -51,3 +52,18 @@ def test_the_server_without_conditions_would_have_overwritten_it(tmp_path: Path)
         answer = session.put(address, data=b"second", headers={"If-None-Match": "*"}, timeout=10)
         assert answer.status_code == 201
         assert (host.root / "alice" / "new.txt").read_bytes() == b"second"
+
+
+@pytest.mark.parametrize("kind", ["embedded", "rclone"])
+def test_the_health_page_says_which_host_ignores_conditions(kind: str, tmp_path: Path) -> None:
+    with hosts.running(kind, tmp_path) as host:
+        settings = settings_for(tmp_path / "data", host.url, host.within.smtp_port)
+        product = create_app(settings, workshop=HereWorkshop(), with_jobs=False)
+        try:
+            product.ctx.files.write("alice", "new.txt", b"first", only_new=True)
+            checks = product.app.test_client().get("/healthz").json["checks"]  # type: ignore[index]
+        finally:
+            product.close()
+    said = next(check for check in checks if check["name"] == "conditions")
+    assert said["state"] == ("ok" if HEEDS[kind] else "degraded")
+    assert HEEDS[kind] or said["reason"].startswith("host-ignores-conditions: ")

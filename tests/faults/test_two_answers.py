@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,9 +12,11 @@ import pytest
 
 from plugin.actions.context import Context
 from plugin.actions.documents import put_new
+from plugin.actions.launch import forget
 from plugin.flow.errors import HostUnavailable
-from plugin.ports import FileInfo
+from plugin.ports import FileInfo, LaunchAttempt
 from tests.fakes import MemoryFiles
+from tests.state.world import NOW, World
 
 COPY = b"signed by everybody"
 SHA256 = hashlib.sha256(COPY).hexdigest()
@@ -29,10 +33,21 @@ class Forgetful(MemoryFiles):
     def read(self, user: str, path: str) -> bytes | None:
         return None if self._forgets("read") else super().read(user, path)
 
+    def delete(self, user: str, path: str) -> None:
+        if not self._forgets("delete"):
+            super().delete(user, path)
+
     def _forgets(self, what: str) -> bool:
         forgets = self.forgets == what
         self.forgets = "" if forgets else self.forgets
         return forgets
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize("what", ["stat", "read"])
@@ -46,3 +61,18 @@ def test_a_copy_that_is_there_already_is_found_again_although_the_host_forgot_it
         lay()
     assert lay() == first
     assert [info.name for info in files.list("alice", "")] == ["Bail (signé).pdf"]
+
+
+def test_what_a_launch_left_is_forgotten_only_once_it_is_gone(world: World) -> None:
+    files, attempt = Forgetful(), LaunchAttempt("a", "alice", (".flows/a",))
+    ctx = cast("Context", SimpleNamespace(files=files, vault=world.vault))
+    world.vault.begin_launch(attempt, NOW)
+    world.vault.give_up_launch("a", NOW)
+    files.make_folder("alice", ".flows/a")
+    files.forgets = "delete"
+    with pytest.raises(HostUnavailable):
+        forget(ctx, attempt)
+    assert world.vault.cut_off_launches(NOW) == [attempt]
+    forget(ctx, attempt)
+    assert world.vault.cut_off_launches(NOW) == []
+    assert files.list("alice", ".flows") == []
