@@ -48,7 +48,7 @@ ONLY: Final = {
     "409": "PUT|MKCOL",
 }
 """Methods that can meet it; all others any."""
-DEAF_S: Final = 1.5
+DEAF_S: Final = 3.2
 
 
 @dataclass(frozen=True)
