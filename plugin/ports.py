@@ -551,6 +551,11 @@ class Vault(Protocol):
         first line counts."""
         ...
 
+    def counted_launches(self) -> Sequence[LaunchAttempt]:
+        """Those whose first line counts and that were not ended all the same: a crash came in between, or is on its
+        way."""
+        ...
+
     def mark_opened(self, flow_id: str, recipient: str, round_: int, now: datetime) -> None:
         """First opening wins."""
         ...

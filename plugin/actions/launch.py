@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
+
 from plugin.actions.context import Context
 from plugin.actions.glyphs import Lettering, check_glyphs
 from plugin.actions.may_launch import check_may_launch
@@ -25,11 +27,13 @@ from plugin.flow.errors import HostBusy, HostUnavailable, Invalid, Unavailable, 
 from plugin.flow.events import AskedRecipient, AskedStep, PinnedDocument
 from plugin.flow.launch_rules import check_launch
 from plugin.flow.model import CREATOR, MILLION, Creator, Kind, Personal, Placement, Role
-from plugin.ports import FileInfo, LaunchAttempt, Loaded, Person, StatePlace
+from plugin.ports import ChainBroken, FileInfo, LaunchAttempt, Loaded, Person, StatePlace
 from plugin.runtime import runtime
 
 COMES_LATE = timedelta(seconds=45)
 """What a host was asked for and gave no answer to, it may still do: the sweep removes that as well."""
+
+log = structlog.get_logger()
 
 TWIN_WAIT_S = 10.0
 TWIN_ASK_EVERY_S = 0.05
@@ -50,6 +54,9 @@ def launch(ctx: Context, user: str, order: Order) -> Loaded:
         claimed = ctx.vault.claim(user, key, ctx.clock(), CLAIM_TTL_S)
         try:
             again = ctx.index.flow_of_request(user, order.request_key)
+            if again is None and claimed:
+                take_in(ctx, user)
+                again = ctx.index.flow_of_request(user, order.request_key)
             loaded = ctx.flows.load(again) if again is not None else None
             if loaded is not None:
                 return loaded
@@ -215,6 +222,19 @@ def _placement(
 def _millionths(fraction: float) -> int:
     """Far outside stays outside: no overflow for absurd numbers."""
     return round(max(-10.0, min(10.0, fraction)) * MILLION)
+
+
+def take_in(ctx: Context, owner: str | None = None) -> None:
+    """A launch whose first line counts is a flow, though a crash kept its row out of the index: nobody would look for
+    it, and the same request again would make another one. ``owner``: None for everybody's. Raises: Unavailable."""
+    for attempt in ctx.vault.counted_launches():
+        if owner in (None, attempt.owner):
+            try:
+                ctx.flows.refresh(attempt.flow_id)
+            except ChainBroken as error:
+                log.warning("launch.not_taken_in", flow=attempt.flow_id, reason=error.reason)
+            ctx.vault.end_launch(attempt.flow_id)
+            ctx.jobs.look_at(attempt.flow_id)
 
 
 def forget(ctx: Context, attempt: LaunchAttempt) -> None:

@@ -13,7 +13,7 @@ from plugin.actions.context import Context
 from plugin.actions.deliver import deliver
 from plugin.actions.expire import expire
 from plugin.actions.finish import finish
-from plugin.actions.launch import forget
+from plugin.actions.launch import forget, take_in
 from plugin.actions.remind import remind
 from plugin.actions.revisions import tidy
 from plugin.actions.store_evidence import store_evidence
@@ -70,7 +70,12 @@ def _serve(ctx: Context, flow_id: str) -> None:
 
 
 def clear_launches(ctx: Context) -> None:
-    """Whoever launched got no answer, and nobody was invited: what a cut-off launch had made is removed."""
+    """Whoever launched got no answer, and nobody was invited: what a cut-off launch had made is removed, unless its
+    first line counts: then it is a flow like others."""
+    try:
+        take_in(ctx)
+    except ParapheurError as error:
+        log.warning("launch.not_taken_in", reason=error.code)
     for attempt in ctx.vault.cut_off_launches(ctx.clock()):
         try:
             forget(ctx, attempt)

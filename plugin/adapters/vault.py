@@ -22,6 +22,8 @@ _LAUNCH = "launch"
 _LAYING = "lay:"
 _SEEN = "original:"
 _IS_SEEN = claims.c.work.startswith(_SEEN)
+_COUNTS = claims.c.flow_id.in_(sa.select(heads.c.flow_id))
+"""The first line of a launch was acknowledged."""
 _LAUNCH_WITHIN = timedelta(hours=1)
 _PAUSES_S = (5, 10, 20, 40, 60)
 _LONG_PAUSE_S = 600
@@ -164,14 +166,15 @@ class SqlVault:
         self.release(flow_id, _LAUNCH)
 
     def cut_off_launches(self, now: datetime) -> list[LaunchAttempt]:
-        launches = claims.c.work == _LAUNCH
+        return self._launches(claims.c.until <= instant(now), ~_COUNTS)
+
+    def counted_launches(self) -> list[LaunchAttempt]:
+        return self._launches(_COUNTS)
+
+    def _launches(self, *which: sa.ColumnElement[bool]) -> list[LaunchAttempt]:
+        wanted = sa.select(claims).where(claims.c.work == _LAUNCH, *which).order_by(claims.c.flow_id)
         with self._database.vault() as connection:
-            if connection.execute(sa.select(claims.c.work).where(launches).limit(1)).first() is None:
-                return []
-        with self._database.vault_writing() as connection:
-            there = claims.c.flow_id.in_(sa.select(heads.c.flow_id))
-            connection.execute(sa.delete(claims).where(launches, there))
-            rows = connection.execute(sa.select(claims).where(launches, claims.c.until <= instant(now))).all()
+            rows = connection.execute(wanted).all()
         return [
             LaunchAttempt(row.flow_id, owner, tuple(folders))
             for row in rows

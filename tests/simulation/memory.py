@@ -207,25 +207,25 @@ class MemoryVault(SqlVault):
             assert (attempt.flow_id, _LAUNCH) not in self._tables.claims
             self._put_claim(change, attempt.flow_id, _LAUNCH, Claim(instant(now + _LAUNCH_WITHIN), 0, reason, ""))
 
-    def give_up_launch(self, flow_id: str) -> None:
+    def give_up_launch(self, flow_id: str, again: datetime) -> None:
         with self._database.vault_writing() as change:
             claim = self._tables.claims.get((flow_id, _LAUNCH))
             if claim is not None:
-                self._put_claim(change, flow_id, _LAUNCH, replace(claim, until=""))
+                self._put_claim(change, flow_id, _LAUNCH, replace(claim, until=instant(again), attempts=1))
 
     def cut_off_launches(self, now: datetime) -> list[LaunchAttempt]:
-        claims = self._tables.claims
+        return self._launches(lambda flow_id, claim: flow_id not in self._tables.heads and claim.until <= instant(now))
+
+    def counted_launches(self) -> list[LaunchAttempt]:
+        return self._launches(lambda flow_id, _claim: flow_id in self._tables.heads)
+
+    def _launches(self, is_wanted: Callable[[str, Claim], bool]) -> list[LaunchAttempt]:
         with self._database.vault():
-            mine = sorted(flow_id for flow_id, work in claims if work == _LAUNCH)
-            if not mine:
-                return []
-        with self._database.vault_writing() as change:
-            mine = sorted(flow_id for flow_id, work in claims if work == _LAUNCH)
-            for flow_id in mine:
-                if flow_id in self._tables.heads:
-                    self._drop_claim(change, flow_id, _LAUNCH)
-            left = [f for f in mine if (f, _LAUNCH) in claims and claims[f, _LAUNCH].until <= instant(now)]
-            reasons = [(flow_id, json.loads(claims[flow_id, _LAUNCH].reason)) for flow_id in left]
+            mine = sorted(
+                ((f, c) for (f, work), c in self._tables.claims.items() if work == _LAUNCH and is_wanted(f, c)),
+                key=lambda one: one[0],
+            )
+            reasons = [(flow_id, json.loads(claim.reason)) for flow_id, claim in mine]
         return [LaunchAttempt(flow_id, owner, tuple(folders)) for flow_id, (owner, *folders) in reasons]
 
     # ---- opened, troubles -------------------------------------------------------------------------------------------
