@@ -107,7 +107,7 @@ export class Steer extends PageElement {
           t("Extend"), this.day ? "" : t("Choose a day first."), () => void this.send("extend", { expires_at: this.day }));
       case "cancel":
         return this.dialog(t("Cancel this workflow?"), html`<p>${t("Nobody can decide any more. Whoever was asked is told, with your reason.")}</p>
-          ${this.area(t("Reason (required)"), "reason", "steer-reason", t("Your reason will appear in the evidence."))}`,
+          ${this.area(t("Why (required)"), "reason", "steer-reason", t("Your reason will appear in the evidence."))}`,
           t("Cancel this workflow"), this.reason.trim() ? "" : t("Write a reason first."), () => void this.send("cancel", { reason: this.reason }), "danger solid");
       case "link":
         return this.dialog(t("A new link"), html`<p>${t("A new e-mail goes out; the link before acts no more.")}</p>${this.person("link")}`,
