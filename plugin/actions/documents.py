@@ -165,7 +165,10 @@ def find_put(ctx: Context, user: str, folder: str, name: str, sha256: str, size_
         if there is None:
             return None
         fits = there.size_bytes == size_bytes if size_bytes is not None else there.size_bytes <= MAX_RECORD_BYTES
-        if fits and not there.is_folder and _hash_of(ctx, user, path) == sha256:
+        found = _hash_of(ctx, user, path) if fits and not there.is_folder else ""
+        if found is None:  # there, says the host, and not to be read: who believes the latter makes a second copy
+            raise HostUnavailable
+        if found == sha256:
             return Stored(path, there.file_id)
     return None
 

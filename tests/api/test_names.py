@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from plugin.actions.documents import find_put, put_new
 from plugin.actions.names import evidence_name, names_like, signed_name
 from plugin.adapters.mail import SmtpMailer, SmtpServer
+from plugin.flow.errors import HostUnavailable
 from plugin.ports import FileInfo, Mail, Written
 from tests.fakes import MemoryFiles
 from tests.world import World, pdf
@@ -117,6 +118,24 @@ def test_no_name_that_the_host_takes_for_the_same_is_overwritten(host: type[Memo
     assert put_new(ctx, "alice", "", "Été (signé).pdf", b"one", digests[0]) == first
     assert find_put(ctx, "alice", "", "Été (signé).pdf", digests[1], None) == second
     assert len(files.list("alice", "")) == 3
+
+
+class TwoMinds(MemoryFiles):
+    """A host that tells of a file and then knows nothing of it."""
+
+    def read_with_etag(self, user: str, path: str) -> tuple[bytes, str] | None:
+        return None
+
+
+def test_what_a_host_tells_of_and_does_not_show_is_not_taken_for_something_else() -> None:
+    files = TwoMinds()
+    digest = hashlib.sha256(b"one").hexdigest()
+    files.write("alice", "a.pdf", b"one")
+    ctx: Any = SimpleNamespace(files=files)
+    with pytest.raises(HostUnavailable):
+        find_put(ctx, "alice", "", "a.pdf", digest, None)
+    with pytest.raises(HostUnavailable):
+        put_new(ctx, "alice", "", "a.pdf", b"one", digest)
 
 
 @pytest.mark.parametrize("length", [10, 60, 80, 120, 240])
