@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from pdfops.errors import PdfError
@@ -130,12 +131,15 @@ def put_beside(ctx: Context, user: str, file_id: str | None, name: str, data: by
 class Stored:
     path: str
     file_id: str
+    sha256: str
 
 
-def put_new(ctx: Context, user: str, folder: str, name: str, data: bytes, wanted: str) -> Stored:
+def put_new(
+    ctx: Context, user: str, folder: str, name: str, data: bytes, wanted: str, or_any: Collection[str] = ()
+) -> Stored:
     """Stores under ``name`` or the next free one; a file that already holds these very bytes is taken as ours.
 
-    ``wanted``: the SHA-256 of ``data``, hex.
+    ``wanted``: the SHA-256 of ``data``, hex; ``or_any``: those of what may have been put in its stead before.
     Raises: HostUnavailable when it did not arrive whole, or no name is free.
     """
     for number, one in enumerate(names_like(name, wanted)):
@@ -148,12 +152,13 @@ def put_new(ctx: Context, user: str, folder: str, name: str, data: bytes, wanted
                 there = ctx.files.stat(user, path)
                 if there is None:  # taken, says the host, and not there: who believes the latter makes a second copy
                     raise HostUnavailable from None
-        if there.size_bytes == len(data) and not there.is_folder:
+        fits = there.size_bytes == len(data) or (bool(or_any) and there.size_bytes <= MAX_RECORD_BYTES)
+        if fits and not there.is_folder:
             found = _hash_of(ctx, user, path)
             if found is None:
                 raise HostUnavailable
-            if found == wanted:
-                return Stored(path, there.file_id)
+            if found in (wanted, *or_any):
+                return Stored(path, there.file_id, found)
     raise HostUnavailable("no-free-name")
 
 
@@ -169,7 +174,7 @@ def find_put(ctx: Context, user: str, folder: str, name: str, sha256: str, size_
         if found is None:  # there, says the host, and not to be read: who believes the latter makes a second copy
             raise HostUnavailable
         if found == sha256:
-            return Stored(path, there.file_id)
+            return Stored(path, there.file_id, found)
     return None
 
 
@@ -179,11 +184,11 @@ def _put(ctx: Context, user: str, path: str, data: bytes, wanted: str) -> Stored
     if (written.sha256 or _hash_of(ctx, user, path)) != wanted:
         raise HostUnavailable("half-written")
     if written.file_id is not None:
-        return Stored(path, written.file_id)
+        return Stored(path, written.file_id, wanted)
     there = ctx.files.stat(user, path)
     if there is None:
         raise HostUnavailable("half-written")
-    return Stored(path, there.file_id)
+    return Stored(path, there.file_id, wanted)
 
 
 def _limit_mb(ctx: Context) -> int:

@@ -114,7 +114,7 @@ def _new_version(ctx: Context, owner: str, original: FileInfo, document: Documen
             return Instead.GONE
         content, etag = found
         if content == data:
-            return Stored(original.path, original.file_id)
+            return Stored(original.path, original.file_id, document.current_sha256)
         if not data.startswith(content):
             return Instead.CHANGED
         try:
@@ -133,7 +133,7 @@ def _new_version(ctx: Context, owner: str, original: FileInfo, document: Documen
             stored = hashlib.sha256(there).hexdigest() if there is not None else ""
         if stored != document.current_sha256:
             raise HostUnavailable("half-written")
-        return Stored(original.path, original.file_id)
+        return Stored(original.path, original.file_id, document.current_sha256)
     return Instead.CHANGED
 
 

@@ -52,7 +52,7 @@ def _there_already(ctx: Context, loaded: Loaded) -> StoredEvidence | None:
         if one.what == WHAT:
             found = find_put(ctx, loaded.place.owner, one.folder, one.name, one.sha256, None)
             if found is not None:
-                return _told(found, one.sha256)
+                return _told(found)
     return None
 
 
@@ -73,9 +73,10 @@ def _put(ctx: Context, loaded: Loaded) -> StoredEvidence:
 def _put_into(ctx: Context, loaded: Loaded, folder: str) -> StoredEvidence:
     data, sha256 = _made(ctx, loaded)
     name = evidence_name(loaded.flow.title.value or loaded.flow.id, loaded.flow.language)
+    earlier = [one.sha256 for one in ctx.vault.layings(loaded.flow.id) if one.what == WHAT]
     ctx.vault.note_layings(loaded.flow.id, [Laying(WHAT, folder, name, sha256, loaded.head)])
     reach("evidence-noted")
-    return _told(put_new(ctx, loaded.place.owner, folder, name, data, sha256), sha256)
+    return _told(put_new(ctx, loaded.place.owner, folder, name, data, sha256, earlier))
 
 
 def _made(ctx: Context, loaded: Loaded) -> tuple[bytes, str]:
@@ -91,5 +92,5 @@ def _made(ctx: Context, loaded: Loaded) -> tuple[bytes, str]:
     return data, sha256
 
 
-def _told(stored: Stored, sha256: str) -> StoredEvidence:
-    return StoredEvidence(stored.file_id, Personal(CREATOR, stored.path), sha256)
+def _told(stored: Stored) -> StoredEvidence:
+    return StoredEvidence(stored.file_id, Personal(CREATOR, stored.path), stored.sha256)

@@ -556,10 +556,26 @@ def test_a_record_on_its_way_when_the_process_dies_is_there_once(world: World, a
     dying = DyingAtTheRecord(ctx.files, arrives=arrives)
     with pytest.raises(Died):
         look_at(replace(ctx, clock=later(ctx, 1), files=dying), flow_id)
-    look_at(replace(ctx, clock=later(ctx, 2), blobs=Forgetful()), flow_id)
+    look_at(replace(ctx, clock=later(ctx, 2), blobs=Forgetful(), files=Blinking(ctx.files)), flow_id)
     flow = ended(world, alice, flow_id)
     assert shown(world, folder) == [RECORD, "Bail.txt"]
     assert flow["evidence"]["sha256"] == sha(world.read(f"{folder}/{RECORD}"))
+
+
+class Blinking:
+    """The file area; for a moment it does not know the record that lies there."""
+
+    def __init__(self, files: Files) -> None:
+        self._files, self._is_blind = files, True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+    def stat(self, user: str, path: str) -> Any:
+        if path.endswith(RECORD) and self._is_blind:
+            self._is_blind = False
+            return None
+        return self._files.stat(user, path)
 
 
 class Forgetful:
