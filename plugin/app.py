@@ -218,7 +218,7 @@ def authority(stamps: Sequence[str], origins: Sequence[str], private_hosts: Sequ
     return Outbound(stamps, origins, private_hosts)
 
 
-def demo_sidecar(wiring: Wiring, *, with_jobs: bool = True) -> Sidecar:
+def demo_sidecar(wiring: Wiring, *, with_jobs: bool = True, clock: Callable[[], datetime] = _now) -> Sidecar:
     """The product as the embedded host runs it."""
     public = urlsplit(wiring.public_url)
     environment = {"PARAPHEUR_ORGANISATION": DEMO_ORGANISATION, **os.environ}
@@ -237,7 +237,7 @@ def demo_sidecar(wiring: Wiring, *, with_jobs: bool = True) -> Sidecar:
         smtp_port=wiring.smtp_port,
         mail_from="parapheur@example.org",
     )
-    product = create_app(settings, host_takes_writes=wiring.host_takes_writes, with_jobs=with_jobs)
+    product = create_app(settings, host_takes_writes=wiring.host_takes_writes, with_jobs=with_jobs, clock=clock)
     return Sidecar(product.app, product.close)
 
 

@@ -365,19 +365,20 @@ class World:
 
 
 @contextlib.contextmanager
-def running(data: Path, way: Callable[[str], str] = lambda url: url) -> Iterator[World]:
-    """``way``: another address for the host's, where something stands between."""
+def running(data: Path, way: Callable[[str], str] = lambda url: url, **sidecar_with: Any) -> Iterator[World]:
+    """``way``: another address for the host's, where something stands between. ``sidecar_with``: another clock."""
     gates: list[Gate] = []
     apps: list[Any] = []
 
-    def gated(wiring: Wiring) -> Sidecar:
+    def between(wiring: Wiring) -> Sidecar:
         host, mail = Gate(int(wiring.host_url.rpartition(":")[2])), Gate(wiring.smtp_port)
         gates.extend((host, mail))
-        sidecar = demo_sidecar(replace(wiring, host_url=way(f"http://127.0.0.1:{host.port}"), smtp_port=mail.port))
+        gated = replace(wiring, host_url=way(f"http://127.0.0.1:{host.port}"), smtp_port=mail.port)
+        sidecar = demo_sidecar(gated, **sidecar_with)
         apps.append(sidecar.app)
         return sidecar
 
-    demo = build(data, 0, gated)
+    demo = build(data, 0, between)
     demo.start()
     world = World(demo, apps[0], gates[0], gates[1], [], data)
     until(lambda: requests.get(f"{demo.public_url}/healthz", timeout=30).status_code == 200)
