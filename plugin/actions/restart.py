@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plugin.actions.acting import MAX_TRIES, load
+from plugin.actions.acting import MAX_TRIES, check_known, load
 from plugin.actions.context import Context
 from plugin.actions.pinning import Pinned, Pins, papers, pin, to_pin
 from plugin.actions.reach import check_reach
@@ -19,16 +19,19 @@ from plugin.ports import ChainMoved, FileInfo, Loaded
 def restart(ctx: Context, flow_id: str, by: By) -> Loaded:
     """What was pinned before stays until the flow ends. A restart that fails or is cut off changes nothing.
 
-    Raises: NotFound; Conflict not-suspended, flow-ended, only-validations-restart, or the reason while it is still
-    there; UnusableDocument, for a file that is gone; Unavailable.
+    Raises: NotFound; Conflict not-suspended, flow-ended, flow-newer, only-validations-restart, or the reason while
+    it is still there; UnusableDocument, for a file that is gone; Unavailable.
     """
-    flow = load(ctx, flow_id).flow
+    known = load(ctx, flow_id)
+    check_known(known)
+    flow = known.flow
     decide(flow, Restart(tuple(_as_it_is(document) for document in flow.documents), by), ctx.clock())
     try:
         check_reach(ctx, flow_id)
         with ctx.flows.lease(flow_id) as lease:
             for _ in range(MAX_TRIES):
                 loaded = load(ctx, flow_id)
+                check_known(loaded)
                 pinned = _pinned(ctx, loaded)
                 now = ctx.clock()
                 events = decide(loaded.flow, Restart(tuple(one.document for one in pinned), by), now)

@@ -56,7 +56,7 @@ def watch(ctx: Context, flow_id: str) -> None:
     loaded = ctx.flows.load(flow_id)
     if loaded is None:
         raise NotFound
-    if loaded.flow.state.is_ended or loaded.flow.all_decided:
+    if loaded.is_newer or loaded.flow.state.is_ended or loaded.flow.all_decided:
         return
     where = originals(ctx, loaded)
     if where is None:
@@ -86,7 +86,7 @@ def glance(ctx: Context, flow_id: str) -> None:
     Raises: NotFound, Unavailable.
     """
     loaded = ctx.flows.load(flow_id)
-    if loaded is None or loaded.flow.state is not FlowState.RUNNING:
+    if loaded is None or loaded.is_newer or loaded.flow.state is not FlowState.RUNNING:
         return
     try:
         where = ctx.files.by_ids(loaded.place.owner, [document.file_id for document in loaded.flow.documents])
@@ -163,6 +163,8 @@ def _write_down(ctx: Context, flow_id: str, notes: list[NoteSource]) -> None:
             loaded = ctx.flows.load(flow_id)
             if loaded is None:
                 raise NotFound
+            if loaded.is_newer:
+                return
             now = ctx.clock()
             flow, events = loaded.flow, list[Event]()
             for note in notes:

@@ -83,3 +83,11 @@ def test_nothing_is_owed_swept_or_suspended_and_an_admin_hears_of_it(world: Worl
     assert (world.state_file(flow_id), world.names(folder)) == (log, before)
     assert flow_id not in ctx.index.due(ctx.clock() + timedelta(days=400), 10_000)
     assert {t.reason for t in troubles(ctx.vault, ctx.index) if t.flow_id == flow_id} == {NEWER}
+
+
+def test_what_becomes_of_its_files_is_not_written_down(world: World, flow_id: str) -> None:
+    ctx, log = world.office.ctx, world.state_file(flow_id)
+    document = ctx.flows.load(flow_id).flow.documents[0]
+    world.dav("alice", "PUT", f"{document.folder.value}/{document.name.value}", data=pdf(2))
+    look_after(ctx, flow_id)
+    assert world.state_file(flow_id) == log
