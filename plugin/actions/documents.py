@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from plugin.actions.context import Context
 from plugin.actions.names import names_like, safe_name
 from plugin.actions.papers import unusable
 from plugin.actions.revisions import join, kept_at_home
-from plugin.flow.errors import HostUnavailable, NotFound, UnusableDocument
+from plugin.flow.errors import HostUnavailable, NotFound, Unavailable, UnusableDocument
 from plugin.ports import FileInfo, PreconditionFailed
 
 MAX_RECORD_BYTES = 64_000_000
@@ -135,11 +136,20 @@ class Stored:
 
 
 def put_new(
-    ctx: Context, user: str, folder: str, name: str, data: bytes, wanted: str, or_any: Collection[str] = ()
+    ctx: Context,
+    user: str,
+    folder: str,
+    name: str,
+    data: bytes,
+    wanted: str,
+    or_any: Collection[str] = (),
+    versions: Collection[str] | None = None,
 ) -> Stored:
     """Stores under ``name`` or the next free one; a file that already holds these very bytes is taken as ours.
 
     ``wanted``: the SHA-256 of ``data``, hex; ``or_any``: those of what may have been put in its stead before.
+    ``versions``: those of all that ``data`` began as. What begins like it and is none of them was cut off on its way,
+    and is written again; None: nothing is known of where it came from.
     Raises: HostUnavailable when it did not arrive whole, or no name is free.
     """
     for number, one in enumerate(names_like(name, wanted)):
@@ -159,6 +169,8 @@ def put_new(
                 raise HostUnavailable
             if found in (wanted, *or_any):
                 return Stored(path, there.file_id, found)
+        if versions is not None and _is_cut_off(ctx, user, there, data, versions):
+            return _put(ctx, user, path, data, wanted, instead_of=there)
     raise HostUnavailable("no-free-name")
 
 
@@ -178,10 +190,23 @@ def find_put(ctx: Context, user: str, folder: str, name: str, sha256: str, size_
     return None
 
 
-def _put(ctx: Context, user: str, path: str, data: bytes, wanted: str) -> Stored:
+def _is_cut_off(ctx: Context, user: str, there: FileInfo, data: bytes, versions: Collection[str]) -> bool:
+    """A host without part files keeps what came before the connection broke; whoever did not see it break would lay
+    the whole one beside it, under another name."""
+    if there.is_folder or there.size_bytes >= len(data):
+        return False
+    start = ctx.files.read(user, there.path)
+    return start is not None and data.startswith(start) and hashlib.sha256(start).hexdigest() not in versions
+
+
+def _put(ctx: Context, user: str, path: str, data: bytes, wanted: str, instead_of: FileInfo | None = None) -> Stored:
     """Raises: PreconditionFailed, where the name is taken; HostUnavailable."""
-    written = ctx.files.write(user, path, data, only_new=True)
+    if instead_of is None:
+        written = ctx.files.write(user, path, data, only_new=True)
+    else:
+        written = ctx.files.write(user, path, data, if_match=instead_of.etag)
     if (written.sha256 or _hash_of(ctx, user, path)) != wanted:
+        _take_away(ctx, user, path, data)
         raise HostUnavailable("half-written")
     if written.file_id is not None:
         return Stored(path, written.file_id, wanted)
@@ -189,6 +214,14 @@ def _put(ctx: Context, user: str, path: str, data: bytes, wanted: str) -> Stored
     if there is None:
         raise HostUnavailable("half-written")
     return Stored(path, there.file_id, wanted)
+
+
+def _take_away(ctx: Context, user: str, path: str, data: bytes) -> None:
+    """The half of it that was just stored, as far as that can be done now."""
+    with contextlib.suppress(Unavailable):
+        there = ctx.files.read(user, path)
+        if there is not None and len(there) < len(data) and data.startswith(there):
+            ctx.files.delete(user, path)
 
 
 def _limit_mb(ctx: Context) -> int:

@@ -97,7 +97,8 @@ def _copy(ctx: Context, loaded: Loaded, document: Document, target: Target, earl
         target = Target(target.folder, instead=done)
         ctx.vault.note_layings(loaded.flow.id, [_laying(loaded, document, target)])
     laying = _laying(loaded, document, target)
-    stored = put_new(ctx, owner, laying.folder, laying.name, data, laying.sha256)
+    versions = {document.sha256, *document.revisions}
+    stored = put_new(ctx, owner, laying.folder, laying.name, data, laying.sha256, versions)
     reach("copy-laid")
     return _told(document, stored, target.instead)
 
