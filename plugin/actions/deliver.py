@@ -30,13 +30,23 @@ log = structlog.get_logger()
 def deliver(ctx: Context, flow_id: str) -> None:
     """Hands over what is owed and claimed by nobody else. A server that does not answer is asked again later."""
     outcomes: dict[str, RecordMail] = {}
+    try:
+        _hand_over_all(ctx, flow_id, outcomes)
+    except Exception:  # those before it are on their way
+        _record(ctx, flow_id, outcomes)
+        raise
+    _record(ctx, flow_id, outcomes)
+
+
+def _hand_over_all(ctx: Context, flow_id: str, outcomes: dict[str, RecordMail]) -> None:
     begun = ctx.clock()
     for work in owed(load(ctx, flow_id).flow, ctx.clock()):
         if not isinstance(work, MailWork):
             continue
         if outcomes and ctx.clock() - begun > RECORD_AFTER:
-            _record(ctx, flow_id, outcomes)
-            outcomes, begun = {}, ctx.clock()
+            done, begun = dict(outcomes), ctx.clock()
+            outcomes.clear()
+            _record(ctx, flow_id, done)
         key = f"{work.mail}:{work.person}:{work.round}"
         if not ctx.vault.claim(flow_id, key, ctx.clock(), CLAIM_TTL_S):
             continue
@@ -48,7 +58,6 @@ def deliver(ctx: Context, flow_id: str) -> None:
         outcome = _hand_over(ctx, loaded, work, key)
         if outcome is not None:
             outcomes[key] = outcome
-    _record(ctx, flow_id, outcomes)
 
 
 def _hand_over(ctx: Context, loaded: Loaded, work: MailWork, key: str) -> RecordMail | None:
