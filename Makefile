@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/node:$(PATH)
 export REGISTRY IMAGE BUGS_URL WEBSITE_URL REPOSITORY_URL SCREENSHOTS_URL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt ui test-ui test-dav test-faults bench bench-nextcloud fuzz package states lock clean
+.PHONY: help setup run test check fmt ui test-ui test-dav test-faults simulate bench bench-nextcloud fuzz package states lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 12
@@ -50,6 +50,9 @@ test-faults: setup ## kills at every point, a host that fails in every way, two 
 
 test-dav: setup ## the file area alone
 	$(BIN)/pytest tests/dav tests/demo
+
+simulate: setup ## 100,000 flows with random faults, in simulated time (FLOWS=… FIRST=…); SEED=… replays one world to the letter
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(FLOWS),--flows $(FLOWS)) $(if $(FIRST),--first $(FIRST))
 
 bench: setup ## what a signature costs, beside two peers and the limit; how long the index of 10,000 flows takes to come back
 	$(BIN)/python -m tests.bench.seal_bench

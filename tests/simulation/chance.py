@@ -46,6 +46,7 @@ class Chances:
     honours_conditions: bool
     weak_for_a_second: bool
     searches: bool
+    copies: bool
     host: dict[str, float] = field(default_factory=dict)
     crash: float = 0.0
     pause: float = 0.0
@@ -65,6 +66,20 @@ class Chances:
     impatient: float = 0.0
     """A client gives up waiting and asks again while it is still being served."""
 
+    @property
+    def is_tidy(self) -> bool:
+        return not LIES & self.host.keys()
+
+    @property
+    def keeps_names_apart(self) -> bool:
+        """A host that does not look at conditions overwrites what has the same name: nobody promises otherwise."""
+        return self.honours_conditions and "condition-ignored" not in self.host
+
+
+LIES = frozenset({"stale-read", "gone-for-a-moment"})
+"""A host that says that something is not there, or no longer: nothing may be lost or done twice for that, but what
+was made in vain may stay behind."""
+
 
 def drawn(dice: random.Random) -> Chances:
     """A third of all worlds have one fault, or none; the others several at once."""
@@ -78,8 +93,12 @@ def drawn(dice: random.Random) -> Chances:
     if not several and dice.random() < 0.8:
         kinds = [dice.choice(HOST_FAULTS)]
     most = dice.choice((0.01, 0.03, 0.1))
-    host = {kind: most * (0.2 + dice.random()) for kind in kinds}
+    etags = dice.choice(ETAGS)
     ignores = dice.random() < 0.15
+    # What arrives late is turned away by its condition, and by nothing else.
+    if ignores or etags == "second":
+        kinds = [kind for kind in kinds if kind != "late"]
+    host = {kind: most * (0.2 + dice.random()) for kind in kinds}
     # Who neither honours conditions nor ever stands still can still be served: the leases do it alone. Both together
     # leave nothing that could keep two writers apart.
     may_pause = not ignores and not {"condition-ignored", "false-412"} & set(kinds)
@@ -88,12 +107,13 @@ def drawn(dice: random.Random) -> Chances:
     return Chances(
         replicas=dice.choice((1, 2, 2, 2)),
         one_database=dice.random() < 0.3,
-        etags=dice.choice(ETAGS),
+        etags=etags,
         tells_hashes=dice.random() < 0.6,
         makes_folders=dice.random() < 0.5,
         honours_conditions=not ignores,
         weak_for_a_second=weak,
         searches=dice.random() < 0.7,
+        copies=dice.random() < 0.6,
         host=host,
         crash=rate(0.004, 0.6),
         pause=rate(0.002, 0.4) if may_pause else 0.0,

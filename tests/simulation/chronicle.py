@@ -15,7 +15,8 @@ class Unlawful(Exception):
 
 
 class Chronicle:
-    """``signed``: persons, in their order. ``copies``: document -> (file id, SHA-256). ``end``: type of the last act."""
+    """``signed``: persons, in their order. ``copies``: document -> (file id, SHA-256); ``evidence`` likewise. ``end``:
+    type of the last act."""
 
     def __init__(self, story: Story) -> None:
         self._story = story
@@ -26,7 +27,9 @@ class Chronicle:
         self.end: str | None = None
         self.decided: dict[str, tuple[str, str]] = {}
         self.told: set[tuple[str, str, int]] = set()
+        self.evidence: tuple[str, str] | None = None
         self._invited: dict[str, int] = {}
+        self._skipped: set[str] = set()
 
     def tell(self, lines: list[Line]) -> None:
         """Raises: Unlawful."""
@@ -47,13 +50,15 @@ class Chronicle:
             if party.rid in self._invited:
                 addresses.setdefault(party.email, party.rid)
         missing = [person for person in addresses.values() if (what, person, 0) not in self.told]
+        if self.evidence is None:
+            missing.append("whoever looks for the evidence record")
         return missing if self.end is not None else ["anybody"]
 
     def _tell(self, line: Line, *, is_first: bool) -> None:
         kind, data = line["type"], line["data"]
         if is_first != (kind == "flow.launched"):
             raise Unlawful(f"{kind} where it cannot be")
-        if self.end is not None and not kind.startswith("mail."):
+        if self.end is not None and not kind.startswith(("mail.", "evidence.")):
             raise Unlawful(f"{kind} after the end")
         match kind:
             case "flow.launched":
@@ -68,7 +73,13 @@ class Chronicle:
                 self._completes(data)
             case "mail.accepted" | "mail.failed":
                 self._is_told(data)
-            case "flow.suspended" | "flow.resumed":
+            case "recipient.skipped":
+                self._is_skipped(data)
+            case "evidence.stored":
+                if self.evidence is not None:
+                    raise Unlawful("two evidence records")
+                self.evidence = (data["file_id"], data["sha256"])
+            case "flow.suspended" | "flow.resumed" | "source.changed":
                 pass
             case _:
                 raise Unlawful(f"{kind} is no kind of event")
@@ -87,13 +98,26 @@ class Chronicle:
         rid = data["recipient"]
         if rid in self._invited:
             raise Unlawful(f"{rid} was invited twice")
-        if rid != self._next():
-            raise Unlawful(f"{rid} was invited, it was the turn of {self._next()}")
+        if rid not in self._turn():
+            raise Unlawful(f"{rid} was invited, it was the turn of {self._turn()}")
         self._invited[rid] = data["round"]
 
-    def _next(self) -> str | None:
-        """Whose decision is the first that is missing."""
-        return next((party.rid for party in self._story.parties if party.rid not in self.decided), None)
+    def _is_skipped(self, data: Line) -> None:
+        rid = data["recipient"]
+        step = next(step for step in self._story.steps if rid in step[0])
+        if rid in self.decided or rid in self._skipped or not self._is_done(step):
+            raise Unlawful(f"{rid} was skipped")
+        self._skipped.add(rid)
+
+    def _turn(self) -> tuple[str, ...]:
+        """Whose decisions are wanted now."""
+        step = next((step for step in self._story.steps if not self._is_done(step)), None)
+        return tuple(rid for rid in step[0] if rid not in self.decided) if step is not None else ()
+
+    def _is_done(self, step: tuple[tuple[str, ...], str, int | None]) -> bool:
+        persons, rule, n = step
+        done = sum(self.decided.get(rid, ("refuse",))[0] != "refuse" for rid in persons)
+        return done >= (len(persons) if rule == "all" else n or 1)
 
     def _check_turn(self, line: Line) -> str:
         rid = str(line["data"]["recipient"])
@@ -101,7 +125,7 @@ class Chronicle:
             raise Unlawful(f"{line['actor']} acted for {rid}")
         if rid in self.decided:
             raise Unlawful(f"{rid} acted after having decided")
-        if rid not in self._invited or rid != self._next():
+        if rid not in self._invited or rid not in self._turn():
             raise Unlawful(f"{rid} acted before his turn")
         return rid
 
@@ -132,8 +156,8 @@ class Chronicle:
         self.signed.append(rid)
 
     def _completes(self, data: Line) -> None:
-        if self._next() is not None:
-            raise Unlawful(f"completed, without {self._next()}")
+        if self._turn():
+            raise Unlawful(f"completed, without {self._turn()}")
         self.copies = {copy["n"]: (copy["file_id"], copy["sha256"]) for copy in data["copies"]}
         wanted = set(self.revisions) if self._story.kind == "signature" else set()
         if self.copies.keys() != wanted:

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import StaticPool
 
-from plugin.adapters.index import _READY, index_tables
-from plugin.adapters.sql import Database
+from plugin.adapters.index_tables import READY, index_tables
+from plugin.adapters.sql import Database, heads
 from tests.simulation.process import Process
 
 _LATENCY_S = 0.002
@@ -32,19 +32,31 @@ class Disk:
             for name in connection.exec_driver_sql(_OF_INDEX).scalars().all():
                 connection.exec_driver_sql(f"DROP TABLE {name}")
 
+    def heads_of_all(self) -> dict[str, tuple[str, int]]:
+        """What the vault acknowledges of each flow."""
+        with self.vault.connect() as connection:
+            return {row.flow_id: (row.head, row.length) for row in connection.execute(sa.select(heads))}
+
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
-        """The index, table by table."""
+        """The index, table by table; without what says how far a rebuild is, and tags of the host's."""
         with self.index.connect() as connection:
             names = connection.exec_driver_sql(_OF_INDEX).scalars().all()
             return {
-                name: sorted(map(tuple, connection.exec_driver_sql(f"SELECT * FROM {name}").all()), key=repr)
+                name: sorted(
+                    (
+                        tuple(value for column, value in row._mapping.items() if column != "etag")
+                        for row in connection.exec_driver_sql(f"SELECT * FROM {name}")
+                    ),
+                    key=repr,
+                )
                 for name in names
+                if name not in ("ix_meta", "ix_kept", "ix_taken")
             }
 
     def make_index(self) -> None:
         """Empty, as a first start makes it."""
         with self.index.connect() as connection:
-            connection.exec_driver_sql("INSERT INTO ix_meta (name, value) VALUES ('state', ?)", (_READY,))
+            connection.exec_driver_sql("INSERT INTO ix_meta (name, value) VALUES ('state', ?)", (READY,))
             connection.commit()
 
     def close(self) -> None:

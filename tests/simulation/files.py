@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from plugin.flow.errors import HostBusy, HostFull, HostSlow, HostUnavailable
 from plugin.patience import left_s
-from plugin.ports import FileInfo, PreconditionFailed, Written
+from plugin.ports import FileInfo, PreconditionFailed, Streamed, Written
 from tests.simulation.host import Host, Node, info_of
 from tests.simulation.process import Process
 
@@ -58,6 +59,16 @@ class SimFiles:
 
     def by_id(self, user: str, file_id: str) -> FileInfo | None:
         return self._read("FIND", file_id, lambda: _told(self._host.by_id(user, file_id)))
+
+    def by_ids(self, user: str, file_ids: Collection[str]) -> Mapping[str, FileInfo] | None:
+        if not self._world.chances.searches:
+            return None
+
+        def found() -> dict[str, FileInfo]:
+            nodes = ((file_id, self._host.by_id(user, file_id)) for file_id in sorted(file_ids))
+            return {file_id: info_of(node) for file_id, node in nodes if node is not None}
+
+        return self._read("SEARCH", "by ids", found) or {}
 
     def list(self, user: str, path: str) -> Sequence[FileInfo]:
         def children() -> list[FileInfo]:
@@ -138,6 +149,26 @@ class SimFiles:
     def delete(self, user: str, path: str) -> None:
         self._changed("DELETE", path, lambda: self._host.delete(user, path))
 
+    def write_stream(self, user: str, path: str, pieces: Iterable[bytes], size_bytes: int) -> Written:
+        data = b"".join(pieces)
+        if len(data) != size_bytes:
+            raise HostUnavailable
+        return self.write(user, path, data, only_new=True)
+
+    @contextmanager
+    def open_stream(self, user: str, path: str) -> Iterator[Streamed | None]:
+        found = self.read_with_etag(user, path)
+        yield None if found is None else Streamed(found[1], len(found[0]), iter([found[0]] if found[0] else []))
+
+    def copy(self, user: str, source: str, target: str, size_bytes: int) -> bool:
+        if not self._world.chances.copies:
+            return False
+        self._changed("COPY", target, lambda: self._host.copy(user, source, target))
+        return True
+
+    def move(self, user: str, source: str, target: str) -> None:
+        self._changed("MOVE", target, lambda: self._host.move(user, source, target))
+
     # ---- inside -----------------------------------------------------------------------------------------------------
     def _read(self, what: str, path: str, job: Callable[[], T]) -> T | None:
         fault = self._begun(what, path, READS)
@@ -173,7 +204,7 @@ class SimFiles:
             process.waits(min(wanted, left))
             if wanted > left:
                 raise HostSlow
-        if what in ("PUT", "MKCOL", "DELETE"):
+        if what in ("PUT", "MKCOL", "DELETE", "COPY", "MOVE"):
             self._check_weather(path, fault, what)
         return fault
 

@@ -133,7 +133,32 @@ class Host:
             self._ids[user].pop(gone.file_id)
             del self._paths[user][gone.path]
 
+    def copy(self, user: str, source: str, target: str) -> None:
+        """A file. Raises: PreconditionFailed, HostUnavailable."""
+        node = self._free(user, source, target)
+        self._add(user, clean(target), node.data)
+
+    def move(self, user: str, source: str, target: str) -> None:
+        """A file, or a folder with all that is in it: ids stay. Raises: PreconditionFailed, HostUnavailable."""
+        node, target = self._free(user, source, target), clean(target)
+        before = node.path
+        moved = [node, *self.below(user, before)]
+        self._paths[user][before.rpartition("/")[0]].children.pop(node.name)
+        for one in moved:
+            del self._paths[user][one.path]
+            one.path = target + one.path[len(before) :]
+            self._paths[user][one.path] = one
+        self._paths[user][target.rpartition("/")[0]].children[node.name] = node
+
     # ---- inside -----------------------------------------------------------------------------------------------------
+    def _free(self, user: str, source: str, target: str) -> Node:
+        node, folder = self.node(user, source), self.node(user, clean(target).rpartition("/")[0])
+        if node is None or folder is None or folder.data is not None:
+            raise HostUnavailable("no-such-file")
+        if self.node(user, target) is not None:
+            raise PreconditionFailed
+        return node
+
     def _check(self, node: Node | None, if_match: str | None, only_new: bool) -> None:
         if only_new and node is not None:
             raise PreconditionFailed

@@ -4,22 +4,24 @@ both (`test_simulation`).
 
 from __future__ import annotations
 
+import hashlib
 import json
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from plugin.adapters import index as ix
 from plugin.adapters.chain import from_instant, instant
 from plugin.adapters.index import Copy, SqlIndex
+from plugin.adapters.index_tables import READY
 from plugin.adapters.leases import Leases
-from plugin.adapters.vault import Anchor, SqlVault, _pause_s
+from plugin.adapters.refill import Refill
+from plugin.adapters.vault import _LAYING, _SEEN, Anchor, SqlVault, _laying, _pause_s, _written
 from plugin.flow.errors import IndexMissing
 from plugin.flow.model import FlowState
-from plugin.ports import LaunchAttempt, Lease, LinkRow, Loaded, StatePlace, Trouble
+from plugin.ports import LaunchAttempt, Laying, Lease, LinkRow, Loaded, Seen, StatePlace, Trouble
 from tests.simulation.database import Turns
 from tests.simulation.process import Process
 
@@ -85,25 +87,12 @@ class Tables:
     others: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     """flow -> table -> rows."""
     links: dict[str, LinkRow] = field(default_factory=dict)
-    kept: dict[str, Copy] = field(default_factory=dict)
 
     def make_index(self) -> None:
-        self.meta["state"] = ix._READY
+        self.meta["state"] = READY
 
-    def lose_index(self) -> None:
-        for table in (self.meta, self.flows, self.others, self.links, self.kept):
-            table.clear()
-
-    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
-        found: dict[str, list[tuple[Any, ...]]] = {
-            "ix_flow": sorted((tuple(row.values()) for row in self.flows.values()), key=repr),
-            "ix_link": sorted(((h, r.flow_id, r.recipient, r.round) for h, r in self.links.items()), key=repr),
-            "ix_kept": sorted((tuple(repr(copy)) for copy in self.kept.values()), key=repr),
-        }
-        for name in ("ix_file", "ix_person"):
-            rows = (row for tables in self.others.values() for row in tables[name])
-            found[name] = sorted((tuple(row.values()) for row in rows), key=repr)
-        return found
+    def heads_of_all(self) -> dict[str, tuple[str, int]]:
+        return {flow_id: (anchor.head, anchor.length) for flow_id, anchor in self.heads.items()}
 
     def close(self) -> None:
         pass
@@ -181,6 +170,9 @@ class MemoryVault(SqlVault):
             anchor = replace(anchor, file_id=before.file_id)
         connection.put(self._tables.heads, anchor.flow_id, anchor)
 
+    def anchor_for_update(self, connection: Any, flow_id: str) -> Anchor | None:
+        return self._tables.heads.get(flow_id)
+
     def salts(self, flow_id: str) -> dict[str, bytes]:
         with self._database.vault():
             return {person: self._tables.salts[flow_id, person] for person in self._tables.persons.get(flow_id, ())}
@@ -194,11 +186,45 @@ class MemoryVault(SqlVault):
             connection.put(self._tables.salts, (flow_id, person), salt)
         connection.put(self._tables.persons, flow_id, tuple(sorted({*known, *new})))
 
-    def forget_salt(self, flow_id: str, person: str) -> None:
+    def seen(self, flow_id: str) -> Mapping[int, Seen]:
+        with self._database.vault():
+            works = [work for work in self._tables.works.get(flow_id, ()) if work.startswith(_SEEN)]
+            claims = self._tables.claims
+            return {int(work.removeprefix(_SEEN)): Seen(*json.loads(claims[flow_id, work].reason)) for work in works}
+
+    def note_seen(self, flow_id: str, originals: Mapping[int, Seen]) -> None:
         with self._database.vault_writing() as change:
-            change.drop(self._tables.salts, (flow_id, person))
-            left = tuple(one for one in self._tables.persons.get(flow_id, ()) if one != person)
-            change.put(self._tables.persons, flow_id, left)
+            for n, seen in originals.items():
+                self._put_claim(change, flow_id, f"{_SEEN}{n}", Claim("", 0, json.dumps(astuple(seen)), ""))
+
+    def forget_seen(self, flow_id: str) -> None:
+        with self._database.vault_writing() as change:
+            for work in [work for work in self._tables.works.get(flow_id, ()) if work.startswith(_SEEN)]:
+                self._drop_claim(change, flow_id, work)
+
+    def note_layings(self, flow_id: str, layings: Sequence[Laying]) -> None:
+        known = {_written(one) for one in self.layings(flow_id)}
+        new = [text for text in map(_written, layings) if text not in known]
+        if not new:
+            return
+        with self._database.vault_writing() as change:
+            for text in new:
+                work = f"{_LAYING}{hashlib.sha256(text.encode()).hexdigest()}"
+                self._put_claim(change, flow_id, work, Claim("", 0, text, ""))
+
+    def layings(self, flow_id: str) -> list[Laying]:
+        with self._database.vault():
+            works = sorted(work for work in self._tables.works.get(flow_id, ()) if work.startswith(_LAYING))
+            return [_laying(*json.loads(self._tables.claims[flow_id, work].reason)) for work in works]
+
+    def forget_layings(self, flow_id: str) -> None:
+        with self._database.vault():
+            works = [work for work in self._tables.works.get(flow_id, ()) if work.startswith(_LAYING)]
+        if not works:
+            return
+        with self._database.vault_writing() as change:
+            for work in works:
+                self._drop_claim(change, flow_id, work)
 
     # ---- launches ---------------------------------------------------------------------------------------------------
     def begin_launch(self, attempt: LaunchAttempt, now: datetime) -> None:
@@ -212,6 +238,12 @@ class MemoryVault(SqlVault):
             claim = self._tables.claims.get((flow_id, _LAUNCH))
             if claim is not None:
                 self._put_claim(change, flow_id, _LAUNCH, replace(claim, until=instant(again), attempts=1))
+
+    def prolong_launch(self, flow_id: str, now: datetime) -> None:
+        with self._database.vault_writing() as change:
+            claim = self._tables.claims.get((flow_id, _LAUNCH))
+            if claim is not None and claim.attempts == 0:
+                self._put_claim(change, flow_id, _LAUNCH, replace(claim, until=instant(now + _LAUNCH_WITHIN)))
 
     def cut_off_launches(self, now: datetime) -> list[LaunchAttempt]:
         return self._launches(lambda flow_id, claim: flow_id not in self._tables.heads and claim.until <= instant(now))
@@ -268,6 +300,13 @@ class MemoryVault(SqlVault):
             new = replace(there, until=until) if there is not None else Claim(until, 0, "", "")
             self._put_claim(change, flow_id, work, new)
         return True
+
+    def prolong(self, flow_id: str, work: str, now: datetime, ttl_s: int, word: str) -> None:
+        until = instant(now + timedelta(seconds=ttl_s))
+        with self._database.vault_writing() as change:
+            claim = self._tables.claims.get((flow_id, work))
+            if claim is not None:
+                self._put_claim(change, flow_id, work, replace(claim, until=until, reason=word))
 
     def postpone(self, flow_id: str, work: str, now: datetime, reason: str) -> datetime:
         with self._database.vault_writing() as change:
@@ -357,36 +396,23 @@ class MemoryLeases(Leases):
                     change.put(self._database.tables.leases, flow_id, replace(held, expires_at_ms=0))
 
 
-class MemoryIndex(SqlIndex):
+class MemoryRefill(Refill):
+    """Here nothing is ever lost: rebuilding is for the worlds that have SQL."""
+
     _database: Any
 
-    # ---- there or not -----------------------------------------------------------------------------------------------
-    def begin(self) -> None:
-        tables = self._database.tables
-        self._rebuilding = f"rebuilding {secrets.token_hex(8)}"
-        with self._database.index_writing():
-            for flow_id, row in tables.flows.items():
-                tables.kept[flow_id] = _copy(row)
-            for table in (tables.flows, tables.others, tables.links):
-                table.clear()
-            tables.meta["state"] = self._rebuilding
+    def is_missing(self) -> bool:
+        with self._database.index():
+            return self._database.tables.meta.get("state") != READY
 
-    def ready(self) -> None:
-        tables = self._database.tables
-        with self._database.index_writing():
-            if tables.meta.get("state") == self._rebuilding:
-                tables.meta["state"] = ix._READY
-                tables.kept.clear()
+
+class MemoryIndex(SqlIndex):
+    _database: Any
 
     # ---- the store's side -------------------------------------------------------------------------------------------
     def copy(self, flow_id: str) -> Copy | None:
         row = self._row(flow_id)
         return _copy(row) if row is not None else None
-
-    def kept(self, flow_id: str) -> Copy | None:
-        with self._database.index():
-            found: Copy | None = self._database.tables.kept.get(flow_id)
-            return found
 
     def put(self, connection: Any, loaded: Loaded, log: bytes, etag: str) -> None:
         tables, flow = self._database.tables, loaded.flow
@@ -394,7 +420,7 @@ class MemoryIndex(SqlIndex):
             raise IndexMissing
         self.remove(connection, flow.id)
         connection.put(tables.flows, flow.id, ix._flow_row(loaded, log, etag))
-        rows = {"ix_file": ix._file_rows(flow), "ix_person": ix._person_rows(flow), "ix_link": self._link_rows(flow)}
+        rows = {"ix_file": ix._file_rows(flow), "ix_person": ix._person_rows(loaded), "ix_link": self._link_rows(flow)}
         connection.put(tables.others, flow.id, rows)
         for row in rows["ix_link"]:
             connection.put(tables.links, row["token_hash"], LinkRow(flow.id, row["recipient"], row["round"]))
@@ -455,12 +481,13 @@ class MemoryIndex(SqlIndex):
     @contextmanager
     def _asked(self) -> Iterator[None]:
         with self._database.index():
-            self._check_ready(None)
+            if self._database.tables.meta.get("state") != READY:
+                raise IndexMissing
             yield
 
-    def _check_ready(self, connection: Any) -> None:
-        if self._database.tables.meta.get("state") != ix._READY:
-            raise IndexMissing
+    def check(self) -> None:
+        with self._asked():
+            return
 
 
 def _copy(row: Mapping[str, Any]) -> Copy:
@@ -468,4 +495,4 @@ def _copy(row: Mapping[str, Any]) -> Copy:
     return Copy(row["flow_id"], place, row["etag"], row["log"], row["head"])
 
 
-__all__: Iterable[str] = ("MemoryDatabase", "MemoryIndex", "MemoryLeases", "MemoryVault", "Tables")
+__all__: Iterable[str] = ("MemoryDatabase", "MemoryIndex", "MemoryLeases", "MemoryRefill", "MemoryVault", "Tables")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,8 @@ from tests.simulation.papers import prepared_fields, signed_fields
 from tests.simulation.story import Paper, Story
 from tests.state import independent_verifier
 
-_REVISION = re.compile(r"[0-9a-f]{64}")
+_RECORD = re.compile(r"\((dossier de preuves|evidence record)\)")
+"""One that was cut off is not known again when it was forgotten meanwhile: it is made anew, with another time in it."""
 _KEPT = re.compile(r"flow\.jsonl|salts\.json|quarantine-[0-9a-f]{12}\.jsonl")
 
 
@@ -30,7 +32,18 @@ class Seen:
 class Oracle:
     """``fails``: told of everything that must not be. ``checks``: how often something was looked at."""
 
-    def __init__(self, host: Host, post: Post, now: Callable[[], float], fails: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        host: Host,
+        post: Post,
+        now: Callable[[], float],
+        fails: Callable[[str], None],
+        count: Callable[[str], None],
+        *,
+        is_tidy: bool,
+    ) -> None:
+        """``is_tidy``: what was made in vain must be gone."""
+        self._is_tidy, self._count = is_tidy, count
         self._host, self._post, self._now, self._fails = host, post, now, fails
         self._by_id: dict[str, Story] = {}
         self._seen: dict[str, tuple[bytes, Seen]] = {}
@@ -52,6 +65,7 @@ class Oracle:
             story.consented.setdefault(rid, set()).add(request)
 
     def acts(self, story: Story, rid: str, act: str, request: str, loaded: Loaded) -> None:
+        self._count("acts")
         known = story.acknowledged.setdefault(rid, (act, request))
         if known != (act, request):
             self._fails(f"{rid} of {story.flow_id} was told that {known} and {(act, request)} were done")
@@ -113,11 +127,14 @@ class Oracle:
             self._fails(f"{story.flow_id}: {unlawful}")
         return not chronicle.untold()
 
-    def judge(self, story: Story, *, verify: bool, late: frozenset[str]) -> None:
-        """All that must hold once a flow is over. ``late``: paths that the host wrote when nobody waited any more."""
+    def judge(self, story: Story, *, verify: bool, late: frozenset[str], anchor: tuple[str, int] | None) -> None:
+        """All that must hold once a flow is over. ``late``: paths that the host wrote when nobody waited any more;
+        ``anchor``: head and length that the vault acknowledges."""
         seen = self.look(story, must_be_whole=True)
         if seen is None:
             return
+        if anchor != (seen.heads[-1], len(seen.heads)):
+            self._fails(f"{story.flow_id}: the vault knows {anchor}, the state file has {len(seen.heads)} lines")
         chronicle = Chronicle(story)
         try:
             chronicle.tell(seen.lines)
@@ -156,7 +173,7 @@ class Oracle:
             node = self._host.node(story.creator, folder)
             names = set(node.children) if node is not None else set()
             strays = {name for name in names - wanted if not _KEPT.fullmatch(name) and f"{folder}/{name}" not in late}
-            if strays or wanted - names:
+            if (strays and self._is_tidy) or wanted - names:
                 raise Unlawful(f"in {folder}: {sorted(strays)} too many, {sorted(wanted - names)} missing")
 
     def _judge_original(self, story: Story, paper: Paper) -> None:
@@ -180,7 +197,12 @@ class Oracle:
 
     def _judge_mails(self, story: Story, chronicle: Chronicle) -> None:
         """Handed over once; again only where nobody could know that it had been."""
-        for message_id in sorted(m for m in self._post.taken if f".{story.flow_id}." in m):
+        ids = sorted(m for m in self._post.taken if f".{story.flow_id}." in m)
+        works = Counter(".".join(message_id.split("@")[0].split(".")[:4]) for message_id in ids)
+        for work, count in works.items():
+            if count > 1:
+                raise Unlawful(f"{work} was sent under {count} ids")
+        for message_id in ids:
             taken = self._post.taken[message_id]
             for first in taken[:-1]:
                 if not may_come_again(first):
@@ -204,14 +226,15 @@ class Oracle:
                 chronicle.tell(seen.lines)
             except Unlawful:
                 continue  # told of already
-            for copy in chronicle.copies.values():
+            evidence = [chronicle.evidence] if chronicle.evidence is not None else []
+            for copy in [*chronicle.copies.values(), *evidence]:
                 wanted[copy[1]] = wanted.get(copy[1], 0) + 1
         flows = {story.flow_id for story in mine}
         for node in self._host.below(user, ""):
             parts = node.path.split("/")
             if ".flows" in parts:
                 place = parts.index(".flows") + 1
-                if len(parts) == place + 1 and parts[place] not in flows:
+                if len(parts) == place + 1 and parts[place] not in flows and self._is_tidy:
                     self._fails(f"{node.path} belongs to no flow")
             elif node.data is not None and node.file_id not in originals:
                 self._judge_stray(node, wanted, late)
@@ -221,7 +244,7 @@ class Oracle:
         sha256 = _sha256(node.data)
         if wanted.get(sha256, 0) > 0:
             wanted[sha256] -= 1
-        elif node.path not in late:
+        elif node.path not in late and self._is_tidy and not (node.is_damaged and _RECORD.search(node.name)):
             self._fails(f"{node.path} is no signed copy, or one too many")
 
 

@@ -10,13 +10,15 @@ from typing import Any, Protocol
 from plugin.actions.acting import check_may_act, load, load_for
 from plugin.actions.approve import approve
 from plugin.actions.context import Context
-from plugin.actions.launch import Asked, Order, Spot, launch
+from plugin.actions.launch import launch
+from plugin.actions.order import Asked, Order, Spot, Together
 from plugin.actions.refuse import refuse
+from plugin.actions.resume import resume
 from plugin.actions.sign import Signing, sign
 from plugin.actions.view import view
 from plugin.flow.errors import Conflict, IndexMissing, Invalid
 from plugin.flow.events import Trace as Came
-from plugin.flow.model import Kind, Role
+from plugin.flow.model import By, Kind, Role, SaveMode
 from plugin.flow.tokens import token_hash
 from plugin.ports import Loaded, Mail
 from tests.simulation.oracle import Oracle
@@ -65,12 +67,26 @@ class People:
         """An invitation came: whoever it is for acts, once he has read it."""
         what, flow_id, rid, _ = mail.message_id[1:].split("@")[0].split(".", 3)
         story = self._world.oracle.story_of(flow_id)
+        if what == "suspended":
+            self._world.scheduler.spawn("goes on", lambda: self._goes_on(flow_id), after=self._dice.uniform(5.0, 60.0))
         if what not in ("invitation", "reminder"):
             return
         if story is None:
             self._world.scheduler.spawn("reads later", lambda: self.hears(mail), after=5.0)
             return
         self._begins(story, rid, self._dice.uniform(0.5, 60.0), mail)
+
+    def _goes_on(self, flow_id: str) -> None:
+        """The creator hears that his flow stands still, and lets it go on."""
+        while True:
+            try:
+                self._insists("resume", lambda ctx: resume(ctx, flow_id, "continue", By.CREATOR))
+            except Conflict as conflict:
+                if conflict.code in ("not-suspended", "flow-ended"):
+                    return
+                self._world.scheduler.sleep(5.0)
+            else:
+                return
 
     def _begins(self, story: Story, rid: str, after: float, mail: Mail | None = None) -> None:
         if (str(story.flow_id), rid) in self._begun:
@@ -173,7 +189,7 @@ class People:
                 if conflict.code in ("documents-changed", "flow-suspended", "state-changed"):
                     self._world.scheduler.sleep(1.0)
                     continue
-                if conflict.code in ("already-decided", "flow-ended"):
+                if conflict.code in ("already-decided", "flow-ended", "not-needed"):
                     return
                 self._world.fails(f"{rid} of {flow_id} was invited, and may not {act}: {conflict.code}")
                 return
@@ -264,9 +280,11 @@ def _order(story: Story) -> Order:
                 language=None,
                 role=Role(party.role),
                 comment=None,
+                path=f"recipients[{place}]",
             )
-            for party in story.parties
+            for place, party in enumerate(story.parties)
         ],
+        steps=[Together(tuple(int(rid[1:]) - 1 for rid in rids), rule, n) for rids, rule, n in story.steps],
         spots=[
             Spot(document, 1, place, 0.1, 0.1, 0.3, 0.1, document == 0, None)
             for document in range(len(story.papers))
@@ -274,7 +292,13 @@ def _order(story: Story) -> Order:
         ],
         comment=None,
         copy_to_all=story.copies_to_all,
-        time_zone=None,
+        copies=(),
+        time_zone="Europe/Paris",
+        expires_at=None,
+        remind_every_days=None,
+        allow_delegation=False,
+        save=SaveMode.BESIDE,
+        folder=None,
         request=f"launch {story.number}",
         request_key=story.request_key,
     )

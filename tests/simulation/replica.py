@@ -13,9 +13,11 @@ from plugin.actions.context import Context, Identity, Limits
 from plugin.actions.rebuild import rebuild
 from plugin.actions.suspend import look_after
 from plugin.actions.sweep import FLOW_WAIT_S, look_at
+from plugin.adapters.adoption import Adoption
 from plugin.adapters.index import SqlIndex
 from plugin.adapters.leases import Leases
 from plugin.adapters.letters import Letters, StampWording
+from plugin.adapters.refill import Refill
 from plugin.adapters.store import Store
 from plugin.adapters.vault import SqlVault
 from plugin.flow.errors import ParapheurError
@@ -26,7 +28,7 @@ from tests.simulation.database import Disk, SimDatabase
 from tests.simulation.files import SimFiles, Weather
 from tests.simulation.host import Host
 from tests.simulation.keys import keys, signer
-from tests.simulation.memory import MemoryDatabase, MemoryIndex, MemoryLeases, MemoryVault, Tables
+from tests.simulation.memory import MemoryDatabase, MemoryIndex, MemoryLeases, MemoryRefill, MemoryVault, Tables
 from tests.simulation.outside import Post, SimAccounts, SimBell, SimBlobs, SimDirectory, SimJobs, SimMailer
 from tests.simulation.papers import Papers
 from tests.simulation.process import Process, Surroundings
@@ -123,7 +125,9 @@ class Replica:
         index = (MemoryIndex if in_memory else SqlIndex)(database, keys().link_key, vault.postponed)
         files, directory = SimFiles(self._host, self._weather, process), SimDirectory(process, self._users)
         accounts = SimAccounts(process)
-        store = Store(files, database, keys(), vault, index, leases, accounts)
+        refill = (MemoryRefill if in_memory else Refill)(database, only_instance=only, clock=process.unix_s)
+        store = Store(files, database, keys(), vault, index, leases, accounts, process.clock)
+        adoption = Adoption(files, database, keys(), vault, index, refill, store)
         letters = Letters(PUBLIC_URL, "Simulated", keys().link_key, "en", "sign.example", process.clock)
         ctx = Context(
             files=files,
@@ -149,8 +153,8 @@ class Replica:
             default_time_zone="Europe/Paris",
             version="0",
         )
-        self.rebuild = lambda: rebuild(files, directory, store)
-        sweeper = Sweeper(lambda: ctx, index.is_missing, self.rebuild, timedelta(minutes=5))  # type: ignore[arg-type]
+        self.rebuild = lambda: rebuild(files, directory, adoption, monotonic=lambda: world.now)
+        sweeper = Sweeper(lambda: ctx, refill.is_missing, self.rebuild, timedelta(minutes=5))  # type: ignore[arg-type]
         return ctx, leases, sweeper
 
     # ---- what it does by itself -------------------------------------------------------------------------------------

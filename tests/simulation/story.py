@@ -1,4 +1,4 @@
-"""What a flow was meant to be, and what was said to people about it: kept by the simulation, outside of the product."""
+"""What a flow was meant to be, and what people were told of it: kept by the simulation, outside of the product."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ class Story:
     kind: str
     papers: list[Paper]
     parties: list[Party]
+    steps: list[tuple[tuple[str, ...], str, int | None]]
+    """(persons, rule, n)."""
     copies_to_all: bool
     launched_at: float
     flow_id: str | None = None
@@ -76,7 +78,22 @@ def drawn_story(
         email = f"{user}@example.org" if user else f"{nobody}{number}-{place}@elsewhere.example"
         minds = dice.choices(("agrees", "refuses", "cannot decide"), (0.88, 0.06, 0.06))[0]
         parties.append(Party(rid, "validator" if place < validators else "signatory", user, email, minds))
-    return Story(number, creator, kind, papers, parties, dice.random() < 0.5, launched_at)
+    return Story(number, creator, kind, papers, parties, _steps(dice, parties), dice.random() < 0.5, launched_at)
+
+
+def _steps(dice: random.Random, parties: list[Party]) -> list[tuple[tuple[str, ...], str, int | None]]:
+    """One after another, or those of one role together."""
+    groups: list[list[Party]] = []
+    for party in parties:
+        if groups and groups[-1][0].role == party.role and dice.random() < 0.3:
+            groups[-1].append(party)
+        else:
+            groups.append([party])
+    steps: list[tuple[tuple[str, ...], str, int | None]] = []
+    for group in groups:
+        rule = dice.choice(("all", "all", "any", "n")) if len(group) > 1 else "all"
+        steps.append((tuple(party.rid for party in group), rule, len(group) - 1 if rule == "n" else None))
+    return steps
 
 
 def drawn_content(dice: random.Random, number: int) -> bytes:

@@ -1,11 +1,11 @@
-"""One seed's world: hosts, replicas, people and faults for a while; then calm, in which everything comes to its end."""
+"""One seed's world: host, replicas, people and faults for a while; then calm, in which everything comes to its end."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from tests.simulation.keys import BEGINNING, steady_secrets
 from tests.simulation.memory import Tables
 from tests.simulation.oracle import Oracle
 from tests.simulation.outside import Post
+from tests.simulation.papers import undrawn_records
 from tests.simulation.people import People
 from tests.simulation.replica import Replica
-from tests.simulation.scheduler import NEVER, Scheduler, side_by_side
+from tests.simulation.scheduler import Scheduler, side_by_side
 from tests.simulation.story import Paper, Story, drawn_content, drawn_story
 from tests.simulation.trace import Trace
 
@@ -36,12 +37,10 @@ END_WITHIN_S = 75.0
 TOLD_WITHIN_S = 300.0
 """A mail whose claim a dead process held waits for 120 s, one that was refused for up to 60 s more."""
 
+VERIFY_EVERY = 4
+"""Of so many flows one is read by the verifier that shares no code with the product."""
 CUT_OFF_S = 3_700.0
 """A launch that was cut off on one of several replicas is cleared after an hour."""
-
-
-class Broken(AssertionError):
-    """What must hold did not. The first word of it; the trace's tail tells the rest."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,7 @@ class World:
         self.broken: str | None = None
         self.calm_since: float | None = None
         self._jumped_s = 0.0
+        self._hash = ""
         self._late: set[str] = set()
         chances_ = self.chances
         self.host = Host(
@@ -91,7 +91,9 @@ class World:
         one = chances_.one_database
         self.disk: Disk | Tables = Disk(one_database=one) if on_sql else Tables(one)
         self.post = Post()
-        self.oracle = Oracle(self.host, self.post, lambda: self.now, self.fails)
+        self.oracle = Oracle(
+            self.host, self.post, lambda: self.now, self.fails, self.trace.count, is_tidy=chances_.is_tidy
+        )
         self.stories = self._stories(flows)
         self.people = People(self)
         self.post.on_mail = self.people.hears
@@ -157,7 +159,7 @@ class World:
             lambda seconds: self.replicas[0].process.world.scheduler.sleep(seconds),
             lambda jobs: side_by_side(self.scheduler, jobs),
         )
-        with steady_secrets(f"secrets {self.seed}"), running_on(runtime), self._logs():
+        with steady_secrets(f"secrets {self.seed}"), running_on(runtime), self._logs(), undrawn_records():
             self.scheduler.takes_context()
             self._begins()
             self._storm()
@@ -179,6 +181,9 @@ class World:
             self.scheduler.spawn(
                 f"launches {story.number}", lambda story=story: self.people.launches(story), after=story.launched_at
             )
+        loses_index, at = self.dice.random() < self.chances.lost_index, self.dice.uniform(0.0, STORM_S)
+        if loses_index and isinstance(self.disk, Disk):
+            self.scheduler.spawn("index", self._loses_index, after=at)
         if self.chances.clock_jump:
             self.scheduler.spawn("clock", self._jumps)
 
@@ -211,13 +216,33 @@ class World:
     def _judge(self) -> None:
         self._jumped_s += CUT_OFF_S
         self.scheduler.run(until=self.now + 30.0)
-        verified = self.seed % 4
+        anchors = self.disk.heads_of_all()
         late = frozenset(self._late)
         for story in self.stories:
-            self.oracle.judge(story, verify=story.number % 4 == verified, late=late)
+            verify = story.number % VERIFY_EVERY == self.seed % VERIFY_EVERY
+            if verify:
+                self.trace.count("chains verified")
+            self.oracle.judge(story, verify=verify, late=late, anchor=anchors.get(str(story.flow_id)))
             self._judge_time(story)
         for user in USERS:
             self.oracle.judge_area(user, self.stories, late)
+        self._hash = self.trace.hash
+        if isinstance(self.disk, Disk) and self.broken is None:
+            self._judge_index(self.disk)
+
+    def _judge_index(self, disk: Disk) -> None:
+        """Rebuilt from the files alone, it has the same rows."""
+        before = disk.rows()
+        disk.lose_index()
+        self.scheduler.run(until=self.now + 60.0)
+        after = disk.rows()
+        for name, rows in before.items():
+            if rows != after.get(name):
+                extra, gone = (
+                    [r for r in after.get(name, []) if r not in rows],
+                    [r for r in rows if r not in after[name]],
+                )
+                self.fails(f"{name} is rebuilt otherwise: {str(gone)[:300]} became {str(extra)[:300]}")
 
     def _judge_time(self, story: Story) -> None:
         since = max(self.calm_since or 0.0, story.last_act_at)
@@ -236,11 +261,12 @@ class World:
             papers: list[Paper] = []
             for place in range(dice.choice((1, 1, 1, 2, 2, 3))):
                 known = [paper for paper in shared[creator] if paper not in papers]
-                if known and dice.random() < 0.15:
+                may_meet = self.chances.keeps_names_apart
+                if known and may_meet and dice.random() < 0.15:
                     papers.append(dice.choice(known))
                     continue
                 folder = f"Folder {dice.randrange(4)}"
-                name = f"Contract {number}-{place if dice.random() < 0.7 else 'x'}.pdf"
+                name = f"Contract {number}-{place if dice.random() < 0.7 or not may_meet else 'x'}.pdf"
                 if self.host.node(creator, f"{folder}/{name}") is not None:
                     name = f"Contract {number}-{place} again.pdf"
                 self.host.make_folder(creator, folder)
@@ -251,6 +277,12 @@ class World:
             at = dice.uniform(0.0, STORM_S)
             stories.append(drawn_story(dice, number, USERS, papers, at, self.chances.mail_refused))
         return stories
+
+    def _loses_index(self) -> None:
+        assert isinstance(self.disk, Disk)
+        self.trace.count("indexes lost")
+        self.trace.say(self.now, "WORLD", "the index is lost")
+        self.disk.lose_index()
 
     def _jumps(self) -> None:
         """The wall clock is set: by up to half a minute, there and back."""
@@ -283,7 +315,7 @@ class World:
         return Result(
             seed=self.seed,
             flows=len(self.stories),
-            hash=self.trace.hash,
+            hash=self._hash or self.trace.hash,
             counts=dict(self.trace.counts),
             events=self.trace.events,
             checks=self.oracle.checks,
@@ -293,6 +325,3 @@ class World:
             broken=self.broken,
             tail=tuple(self.trace.tail),
         )
-
-
-__all__ = ["NEVER", "Broken", "Result", "World", "replace"]

@@ -1,0 +1,30 @@
+"""What the simulator found, and what no world of its own would show again by itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from plugin.adapters.letters import Letters
+from plugin.flow.model import CREATOR
+from tests.simulation.test_catches import FLOWS, quiet
+from tests.simulation.world import World
+
+
+def test_a_mail_that_was_handed_over_is_recorded_although_the_next_one_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was sent again two minutes later, when its claim had run out."""
+    real, failed = Letters.compose, set()
+
+    def composed(self: Letters, loaded: Any, work: Any) -> Any:
+        if work.person != CREATOR and work.mail == "completed" and loaded.flow.id not in failed:
+            failed.add(loaded.flow.id)
+            raise sa.exc.OperationalError("SELECT", {}, sqlite3.OperationalError("database is locked"))
+        return real(self, loaded, work)
+
+    monkeypatch.setattr(Letters, "compose", composed)
+    result = World(1, FLOWS, quiet(), on_sql=False).run()
+    assert failed
+    assert result.broken is None, result.broken
