@@ -577,6 +577,10 @@ class Vault(Protocol):
         """work -> (failed attempts so far, reason of the last)."""
         ...
 
+    def put_off(self, reason: str, now: datetime) -> Sequence[str]:
+        """Flows of which some work was postponed for that reason, and may be tried again."""
+        ...
+
     def prolong(self, flow_id: str, work: str, now: datetime, ttl_s: int, word: str) -> None:
         """The holder of a claim keeps it for longer, and leaves word of how far it is."""
         ...

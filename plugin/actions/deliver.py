@@ -15,6 +15,7 @@ from plugin.flow.commands import RecordMail
 from plugin.flow.decide import decide
 from plugin.flow.errors import Conflict, ParapheurError, Unavailable
 from plugin.flow.events import Event
+from plugin.flow.model import MailKind
 from plugin.flow.owed import MailWork, owed
 from plugin.ports import ChainBroken, ChainMoved, Loaded, MailRefused
 
@@ -29,13 +30,36 @@ log = structlog.get_logger()
 
 def deliver(ctx: Context, flow_id: str) -> None:
     """Hands over what is owed and claimed by nobody else. A server that does not answer is asked again later."""
-    outcomes: dict[str, RecordMail] = {}
+    outcomes = _without_their_line(ctx, flow_id)
     try:
         _hand_over_all(ctx, flow_id, outcomes)
     except Exception:  # those before it are on their way
         _record(ctx, flow_id, outcomes)
         raise
     _record(ctx, flow_id, outcomes)
+
+
+def _without_their_line(ctx: Context, flow_id: str) -> dict[str, RecordMail]:
+    """Mails that were handed over while nothing could be written, and that nobody owes any more: their reason has
+    gone, since somebody decided meanwhile. The record tells of them all the same."""
+    waiting = [key for key, (_, reason) in ctx.vault.attempts(flow_id).items() if reason == HANDED_OVER]
+    found: dict[str, RecordMail] = {}
+    if not waiting:
+        return found
+    loaded = load(ctx, flow_id)
+    still_owed = {_key(work) for work in owed(loaded.flow, ctx.clock()) if isinstance(work, MailWork)}
+    for key in waiting:
+        mail, person, round_ = key.split(":")
+        if key in still_owed or not ctx.vault.claim(flow_id, key, ctx.clock(), CLAIM_TTL_S):
+            continue
+        work = MailWork(MailKind(mail), person, int(round_))
+        letter = ctx.compose(loaded, work)
+        found[key] = RecordMail(work.mail, person, work.round, letter.message_id if letter is not None else "")
+    return found
+
+
+def _key(work: MailWork) -> str:
+    return f"{work.mail}:{work.person}:{work.round}"
 
 
 def _hand_over_all(ctx: Context, flow_id: str, outcomes: dict[str, RecordMail]) -> None:
@@ -47,7 +71,7 @@ def _hand_over_all(ctx: Context, flow_id: str, outcomes: dict[str, RecordMail]) 
             done, begun = dict(outcomes), ctx.clock()
             outcomes.clear()
             _record(ctx, flow_id, done)
-        key = f"{work.mail}:{work.person}:{work.round}"
+        key = _key(work)
         if not ctx.vault.claim(flow_id, key, ctx.clock(), CLAIM_TTL_S):
             continue
         loaded = load(ctx, flow_id)

@@ -10,7 +10,7 @@ import structlog
 from plugin.actions.acting import load
 from plugin.actions.bell import hush
 from plugin.actions.context import Context
-from plugin.actions.deliver import deliver
+from plugin.actions.deliver import HANDED_OVER, deliver
 from plugin.actions.expire import expire
 from plugin.actions.finish import finish
 from plugin.actions.launch import forget, take_in
@@ -176,12 +176,13 @@ class Patrol:
 
 
 def sweep(ctx: Context) -> int:
-    """Every flow that owes something is looked at; one that cannot be served now does not hold up the others.
+    """Every flow that owes something, or of which a mail lacks its line, is looked at; one that cannot be served now
+    does not hold up the others.
 
     Returns: how many were served.
     """
-    served = 0
-    for flow_id in ctx.index.due(ctx.clock(), SWEEP_LIMIT):
+    served, now = 0, ctx.clock()
+    for flow_id in dict.fromkeys([*ctx.index.due(now, SWEEP_LIMIT), *ctx.vault.put_off(HANDED_OVER, now)]):
         try:
             look_at(ctx, flow_id)
         except (ParapheurError, ChainBroken) as error:

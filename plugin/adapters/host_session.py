@@ -109,6 +109,8 @@ def body_of(response: requests.Response, at_most: int | None = None) -> bytes:
                 length += len(piece)
                 if left_s(_LEAST_S) <= 0:
                     raise requests.ReadTimeout("the answer came too slowly")
+    except requests.RequestException:
+        raise  # these are OSErrors too
     except ReadTimeoutError as late:
         raise requests.ReadTimeout("the answer stopped") from late
     except (HTTPError, OSError) as cut:

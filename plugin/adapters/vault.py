@@ -307,6 +307,12 @@ class SqlVault:
             ).all()
         return {row.work: (row.attempts, row.reason) for row in rows}
 
+    def put_off(self, reason: str, now: datetime) -> list[str]:
+        wanted = sa.select(claims.c.flow_id).where(claims.c.reason == reason, claims.c.attempts > 0)
+        with self._database.vault() as connection:
+            found = connection.execute(wanted.where(claims.c.not_before <= instant(now)).distinct())
+            return sorted(found.scalars())
+
     def prolong(self, flow_id: str, work: str, now: datetime, ttl_s: int, word: str) -> None:
         key = (claims.c.flow_id == flow_id, claims.c.work == work)
         values = {"until": instant(now + timedelta(seconds=ttl_s)), "reason": word}

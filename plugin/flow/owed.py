@@ -143,7 +143,8 @@ def _at_the_end(flow: Flow) -> Iterator[Work]:
     leaves_evidence = flow.state in (FlowState.COMPLETED, FlowState.REFUSED) and flow.save.with_evidence
     if leaves_evidence and flow.evidence is None and CREATOR not in flow.erased:
         yield EvidenceWork()
-    yield from (work for work in _last_mails(flow) if (work.mail, work.person, work.round) not in done)
+    about_people = [work for work in _about_people(flow) if work.person not in flow.erased]
+    yield from (work for work in about_people + _last_mails(flow) if (work.mail, work.person, work.round) not in done)
 
 
 def _last_mails(flow: Flow) -> list[MailWork]:

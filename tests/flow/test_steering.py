@@ -519,3 +519,13 @@ def test_what_is_owed_is_known_beforehand() -> None:
     assert story.now.state is FlowState.EXPIRED
     assert [m.mail for m in story.now.mails].count(MailKind.EXPIRING) == 2
     assert due_at(story.now, at) is None
+
+
+def test_whoever_was_replaced_just_before_the_end_still_hears_of_it() -> None:
+    story = Story(order([V]))
+    told(story)
+    story.do(Replace("r1", someone(7, story), By.CREATOR))
+    told_new = [work for work in story.owed() if isinstance(work, MailWork) and work.mail is MailKind.INVITATION]
+    story.do(RecordMail(MailKind.INVITATION, told_new[0].person, 1, "<m@x>"))
+    story.do(approving(story.now, "r2"))
+    assert mails(story) == [("replaced", "r1"), ("completed", CREATOR), ("completed", "r2")]

@@ -321,6 +321,12 @@ class MemoryVault(SqlVault):
             claims = ((work, self._tables.claims[flow_id, work]) for work in self._tables.works.get(flow_id, ()))
             return {work: (claim.attempts, claim.reason) for work, claim in claims if claim.attempts > 0}
 
+    def put_off(self, reason: str, now: datetime) -> list[str]:
+        at = instant(now)
+        with self._database.vault():
+            put_off = ((f, c) for (f, _), c in self._tables.claims.items() if c.attempts > 0 and c.reason == reason)
+            return sorted({flow_id for flow_id, claim in put_off if claim.not_before <= at})
+
     def release(self, flow_id: str, work: str) -> None:
         with self._database.vault_writing() as change:
             self._drop_claim(change, flow_id, work)

@@ -144,3 +144,13 @@ def test_results_about_to_be_put_are_noted_once_and_are_nobodys_work(world: Worl
     world.vault.forget_layings("f")
     assert world.vault.layings("f") == []
     assert world.vault.layings("g") == [one]
+
+
+def test_work_that_was_put_off_for_a_reason_is_found_once_its_time_has_come(world: World) -> None:
+    world.vault.claim("f", "invitation:r1:1", NOW, 60)
+    world.vault.postpone("f", "invitation:r1:1", NOW, "handed-over")
+    world.vault.postpone("g", "invitation:r1:1", NOW, "host-busy")
+    assert world.vault.put_off("handed-over", NOW) == []
+    assert world.vault.put_off("handed-over", NOW + 60 * SECOND) == ["f"]
+    world.vault.release("f", "invitation:r1:1")
+    assert world.vault.put_off("handed-over", NOW + 60 * SECOND) == []
