@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,8 +67,16 @@ class Tally:
         return sum(times for (where, _), times in self.kills.items() if where == point)
 
 
-def campaign(folder: Path, kind: str, kills: int, seed: int, tally: Tally, within_s: float = 3600.0) -> None:
-    """On one host, until that many kills."""
+def campaign(
+    folder: Path,
+    kind: str,
+    kills: int,
+    seed: int,
+    tally: Tally,
+    within_s: float = 3600.0,
+    enough: Callable[[Tally], bool] = lambda _tally: False,
+) -> None:
+    """On one host, until that many kills, or until it is ``enough`` after a flow."""
     dice = random.Random(f"{seed} {kind}")
     end = time.monotonic() + within_s
     with hosts.running(kind, folder) as host:
@@ -75,7 +84,7 @@ def campaign(folder: Path, kind: str, kills: int, seed: int, tally: Tally, withi
         with Sidecar(settings, folder / "sidecar.log") as sidecar:
             sidecar.start()
             number = 0
-            while tally.hosts[kind] < kills and time.monotonic() < end:
+            while tally.hosts[kind] < kills and time.monotonic() < end and not enough(tally):
                 number += 1
                 case = cases.made(number, dice, host)
                 _Run(case, sidecar, tally, dice, kills).go()

@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,8 +45,16 @@ class Tally:
     violations: list[str] = field(default_factory=list)
 
 
-def campaign(folder: Path, kind: str, faults: int, seed: int, tally: Tally, within_s: float = 3600.0) -> None:
-    """On one host, until that many faults were met."""
+def campaign(
+    folder: Path,
+    kind: str,
+    faults: int,
+    seed: int,
+    tally: Tally,
+    within_s: float = 3600.0,
+    enough: Callable[[Tally], bool] = lambda _tally: False,
+) -> None:
+    """On one host, until that many faults were met, or until it is ``enough`` after a flow."""
     dice = random.Random(f"{seed} {kind}")
     end = time.monotonic() + within_s
     with hosts.running(kind, folder) as host, contextlib.closing(FaultProxy(host.url, LATE_S)) as proxy:
@@ -60,10 +69,14 @@ def campaign(folder: Path, kind: str, faults: int, seed: int, tally: Tally, with
         with Sidecar(settings, folder / "sidecar.log", clock_speed=CLOCK_SPEED) as sidecar:
             sidecar.start()
             number = 0
-            while tally.hosts[kind] < faults and time.monotonic() < end:
+            while tally.hosts[kind] < faults and time.monotonic() < end and not enough(tally):
                 number += 1
                 _Run(cases.made(number, dice, host), sidecar, proxy, tally, dice).go()
                 tally.flows += 1
+
+
+def unmet(tally: Tally) -> list[str]:
+    return [kind for kind in KINDS if not tally.faults[kind]]
 
 
 class _Run:
