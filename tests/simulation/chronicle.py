@@ -8,6 +8,8 @@ from tests.simulation.story import Story
 
 Line = dict[str, Any]
 DECISIONS = {"recipient.approved": "approve", "recipient.signed": "sign", "recipient.refused": "refuse"}
+ENDS = {"flow.completed": "completed", "recipient.refused": "refused", "flow.cancelled": "cancelled"}
+"""The last act -> the mail that tells of it."""
 
 
 class Unlawful(Exception):
@@ -29,6 +31,7 @@ class Chronicle:
         self.told: set[tuple[str, str, int]] = set()
         self.evidence: tuple[str, str] | None = None
         self._invited: dict[str, int] = {}
+        self._renewed: set[str] = set()
         self._skipped: set[str] = set()
 
     def tell(self, lines: list[Line]) -> None:
@@ -37,6 +40,8 @@ class Chronicle:
             if line["seq"] != number + 1:
                 raise Unlawful(f"line {number + 1} has seq {line['seq']}")
             self._tell(line, is_first=number == 0)
+        if self._story.is_cancelled and self.end != "flow.cancelled":
+            raise Unlawful("its creator was told that it is cancelled")
         for rid, act in self._story.acknowledged.items():
             if self.decided.get(rid) != act:
                 raise Unlawful(f"{rid} was told that {act} was done, the chain says {self.decided.get(rid)}")
@@ -44,15 +49,17 @@ class Chronicle:
     def untold(self) -> list[str]:
         """Of whom no line says that he was told of the end, or never can be."""
         story = self._story
-        what = "completed" if self.end == "flow.completed" else "refused"
+        if self.end is None:
+            return ["anybody"]
+        what = ENDS[self.end]
         addresses = {f"{story.creator}@example.org": "creator"}
         for party in story.parties:
             if party.rid in self._invited:
                 addresses.setdefault(party.email, party.rid)
         missing = [person for person in addresses.values() if (what, person, 0) not in self.told]
-        if self.evidence is None:
-            missing.append("whoever looks for the evidence record")
-        return missing if self.end is not None else ["anybody"]
+        if self.end == "flow.cancelled":
+            return [person for person in missing if person != "creator"]
+        return missing if self.evidence is not None else [*missing, "whoever looks for the evidence record"]
 
     def _tell(self, line: Line, *, is_first: bool) -> None:
         kind, data = line["type"], line["data"]
@@ -73,6 +80,15 @@ class Chronicle:
                 self._completes(data)
             case "mail.accepted" | "mail.failed":
                 self._is_told(data)
+            case "link.renewed":
+                if data["recipient"] not in self._turn():
+                    raise Unlawful(f"{data['recipient']} got a new link, it was the turn of {self._turn()}")
+                self._renewed.add(data["recipient"])
+            case "recipient.reminded":
+                if data["recipient"] not in self._turn() or data["recipient"] not in self._invited:
+                    raise Unlawful(f"{data['recipient']} was reminded, it was the turn of {self._turn()}")
+            case "flow.cancelled":
+                self.end = kind
             case "recipient.skipped":
                 self._is_skipped(data)
             case "evidence.stored":
@@ -96,8 +112,9 @@ class Chronicle:
 
     def _is_invited(self, data: Line) -> None:
         rid = data["recipient"]
-        if rid in self._invited:
+        if rid in self._invited and rid not in self._renewed:
             raise Unlawful(f"{rid} was invited twice")
+        self._renewed.discard(rid)
         if rid not in self._turn():
             raise Unlawful(f"{rid} was invited, it was the turn of {self._turn()}")
         self._invited[rid] = data["round"]

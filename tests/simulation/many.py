@@ -72,6 +72,7 @@ class Sum:
             "worlds": f"{self.worlds:,} (seeds {first} to {first + self.worlds - 1}), {self.sql:,} of them on SQL",
             "flows": f"{self.flows:,}",
             "acts acknowledged": f"{counts['acts']:,}",
+            "  of creators on the way": f"{counts['steered']:,}",
             "events in the traces": f"{self.events:,}",
             "simulated time": f"{self.simulated_s / 86_400:,.1f} days",
             "crashes": f"{counts['crashes']:,}",

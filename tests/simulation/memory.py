@@ -4,29 +4,24 @@ both (`test_simulation`).
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from plugin.adapters import index as ix
-from plugin.adapters.chain import from_instant, instant
+from plugin.adapters.chain import instant
 from plugin.adapters.index import Copy, SqlIndex
 from plugin.adapters.index_tables import READY
 from plugin.adapters.leases import Leases
 from plugin.adapters.refill import Refill
-from plugin.adapters.vault import _LAYING, _SEEN, Anchor, SqlVault, _laying, _pause_s, _written
+from plugin.adapters.vault import Anchor
 from plugin.flow.errors import IndexMissing
 from plugin.flow.model import FlowState
-from plugin.ports import LaunchAttempt, Laying, Lease, LinkRow, Loaded, Seen, StatePlace, Trouble
+from plugin.ports import Lease, LinkRow, Loaded, StatePlace
 from tests.simulation.database import Turns
 from tests.simulation.process import Process
-
-_LAUNCH = "launch"
-_LAUNCH_WITHIN = timedelta(hours=1)
 
 
 class Change:
@@ -144,6 +139,7 @@ class MemoryDatabase(Turns, _Base):
         self._process = process
 
 
+<<<<<<< HEAD
 class MemoryVault(SqlVault):
     _database: Any
 
@@ -349,6 +345,8 @@ class MemoryVault(SqlVault):
             change.put(self._tables.works, flow_id, left)
 
 
+=======
+>>>>>>> 43db366 (The simulator's creators remind, send new links and cancel; make simulate, and what it asks for, in docs/simulation.md)
 class MemoryLeases(Leases):
     _database: Any
 
@@ -499,6 +497,3 @@ class MemoryIndex(SqlIndex):
 def _copy(row: Mapping[str, Any]) -> Copy:
     place = StatePlace(row["owner"], row["path"])
     return Copy(row["flow_id"], place, row["etag"], row["log"], row["head"])
-
-
-__all__: Iterable[str] = ("MemoryDatabase", "MemoryIndex", "MemoryLeases", "MemoryRefill", "MemoryVault", "Tables")

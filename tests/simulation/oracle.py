@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plugin.ports import Loaded
-from tests.simulation.chronicle import Chronicle, Unlawful
+from tests.simulation.chronicle import ENDS, Chronicle, Unlawful
 from tests.simulation.host import Host, Node
 from tests.simulation.outside import Delivery, Post
 from tests.simulation.papers import prepared_fields, signed_fields
@@ -19,7 +19,7 @@ from tests.simulation.story import Paper, Story
 from tests.state import independent_verifier
 
 _RECORD = re.compile(r"\((dossier de preuves|evidence record)\)")
-"""One that was cut off is not known again when it was forgotten meanwhile: it is made anew, with another time in it."""
+"""One that was cut off is not known again when it was forgotten meanwhile: it is made anew, with another time."""
 _KEPT = re.compile(r"flow\.jsonl|salts\.json|quarantine-[0-9a-f]{12}\.jsonl")
 
 
@@ -72,6 +72,12 @@ class Oracle:
         story.last_act_at = self._now()
         self._acknowledged(story, loaded)
 
+    def steers(self, story: Story, act: str, loaded: Loaded) -> None:
+        self._count("steered")
+        story.is_cancelled = story.is_cancelled or act == "cancel"
+        story.last_act_at = self._now()
+        self._acknowledged(story, loaded)
+
     def _acknowledged(self, story: Story, loaded: Loaded) -> None:
         """From now on this head stands in the state file for ever."""
         if loaded.length > story.length:
@@ -113,7 +119,7 @@ class Oracle:
     def has_ended(self, story: Story) -> bool:
         """The chain has its last act: completed or refused."""
         seen = self.look(story)
-        return seen is not None and any(line["type"] in ("flow.completed", "recipient.refused") for line in seen.lines)
+        return seen is not None and any(line["type"] in ENDS for line in seen.lines)
 
     def is_settled(self, story: Story) -> bool:
         """And everybody who is to be told was, or never can be."""
@@ -138,8 +144,7 @@ class Oracle:
         chronicle = Chronicle(story)
         try:
             chronicle.tell(seen.lines)
-            for person in chronicle.untold():
-                raise Unlawful(f"nobody told {person}")
+            _check_told(chronicle)
             self._judge_papers(story, chronicle, late)
             self._judge_mails(story, chronicle)
             if verify:
@@ -246,6 +251,13 @@ class Oracle:
             wanted[sha256] -= 1
         elif node.path not in late and self._is_tidy and not (node.is_damaged and _RECORD.search(node.name)):
             self._fails(f"{node.path} is no signed copy, or one too many")
+
+
+def _check_told(chronicle: Chronicle) -> None:
+    """Raises: Unlawful."""
+    untold = chronicle.untold()
+    if untold:
+        raise Unlawful(f"nobody told {untold}")
 
 
 def may_come_again(first: Delivery) -> bool:

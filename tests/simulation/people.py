@@ -9,10 +9,13 @@ from typing import Any, Protocol
 
 from plugin.actions.acting import check_may_act, load, load_for
 from plugin.actions.approve import approve
+from plugin.actions.cancel import cancel
 from plugin.actions.context import Context
 from plugin.actions.launch import launch
 from plugin.actions.order import Asked, Order, Spot, Together
 from plugin.actions.refuse import refuse
+from plugin.actions.remind import remind
+from plugin.actions.renew import renew
 from plugin.actions.resume import resume
 from plugin.actions.sign import Signing, sign
 from plugin.actions.view import view
@@ -60,7 +63,30 @@ class People:
         for party in story.parties:
             if party.email.startswith("nobody") or party.user:
                 self._begins(story, party.rid, self._dice.uniform(60.0, 300.0))
+        if story.steered is not None:
+            self.busy += 1
+            job = partial(self._steers, story, story.steered)
+            self._world.scheduler.spawn("steers", job, after=self._dice.uniform(5.0, 200.0))
         self.busy -= 1
+
+    def _steers(self, story: Story, act: str) -> None:
+        """Reminds, sends a new link, or cancels: as long as there is something to do it to."""
+        flow_id = str(story.flow_id)
+        try:
+            flow = self._insists("look", lambda ctx: load(ctx, flow_id)).flow
+            asked = [r.id for r in flow.recipients if r.state.is_open]
+            if flow.state.is_ended or not asked:
+                return
+            jobs: dict[str, Callable[[Context], Loaded]] = {
+                "remind": lambda ctx: remind(ctx, flow_id, None, By.CREATOR),
+                "renew": lambda ctx: renew(ctx, flow_id, asked[0], By.CREATOR),
+                "cancel": lambda ctx: cancel(ctx, flow_id, "Not needed", By.CREATOR),
+            }
+            self._world.oracle.steers(story, act, self._insists(act, jobs[act]))
+        except Conflict as conflict:
+            self._world.trace.count(f"not steered: {conflict.code}")
+        finally:
+            self.busy -= 1
 
     # ---- recipients -------------------------------------------------------------------------------------------------
     def hears(self, mail: Mail) -> None:

@@ -28,7 +28,8 @@ from tests.simulation.database import Disk, SimDatabase
 from tests.simulation.files import SimFiles, Weather
 from tests.simulation.host import Host
 from tests.simulation.keys import keys, signer
-from tests.simulation.memory import MemoryDatabase, MemoryIndex, MemoryLeases, MemoryRefill, MemoryVault, Tables
+from tests.simulation.memory import MemoryDatabase, MemoryIndex, MemoryLeases, MemoryRefill, Tables
+from tests.simulation.memory_vault import MemoryVault
 from tests.simulation.outside import Post, SimAccounts, SimBell, SimBlobs, SimDirectory, SimJobs, SimMailer
 from tests.simulation.papers import Papers
 from tests.simulation.process import Process, Surroundings

@@ -172,9 +172,7 @@ class Scheduler:
 
     def _lived(self, task: Task, job: Callable[[], Any]) -> None:
         try:
-            if task.is_killed:
-                raise Crash
-            task.result = job()
+            task.result = job() if not task.is_killed else _dead()
         except BaseException as error:
             task.error = error
         task.done = True
@@ -237,3 +235,8 @@ def side_by_side(scheduler: Scheduler, jobs: Sequence[Callable[[], Any]]) -> lis
 def _joined(scheduler: Scheduler, tasks: Sequence[Task]) -> None:
     for task in tasks:
         scheduler.join(task)
+
+
+def _dead() -> None:
+    """Killed before its first turn."""
+    raise Crash

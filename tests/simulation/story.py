@@ -42,12 +42,16 @@ class Story:
     """(persons, rule, n)."""
     copies_to_all: bool
     launched_at: float
+    steered: str | None = None
+    """What its creator does on the way: remind, renew or cancel."""
     flow_id: str | None = None
     path: str = ""
     length: int = 0
     head: str = ""
     acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)
     consented: dict[str, set[str]] = field(default_factory=dict)
+    is_cancelled: bool = False
+    """The creator was told so."""
     last_act_at: float = 0.0
     ended_at: float | None = None
     settled_at: float | None = None
@@ -78,7 +82,9 @@ def drawn_story(
         email = f"{user}@example.org" if user else f"{nobody}{number}-{place}@elsewhere.example"
         minds = dice.choices(("agrees", "refuses", "cannot decide"), (0.88, 0.06, 0.06))[0]
         parties.append(Party(rid, "validator" if place < validators else "signatory", user, email, minds))
-    return Story(number, creator, kind, papers, parties, _steps(dice, parties), dice.random() < 0.5, launched_at)
+    steered = dice.choice(("remind", "renew", "cancel")) if dice.random() < 0.3 else None
+    to_all = dice.random() < 0.5
+    return Story(number, creator, kind, papers, parties, _steps(dice, parties), to_all, launched_at, steered)
 
 
 def _steps(dice: random.Random, parties: list[Party]) -> list[tuple[tuple[str, ...], str, int | None]]:

@@ -175,7 +175,9 @@ MUTATIONS = [
     Mutation("forgets what was handed over", _forgets_what_was_handed_over, "was sent", {"host": {"full": 0.02}}),
     Mutation("recognises no copy", _recognises_no_copy, "one too many", {"host": {"lost-reply": 0.05}}),
     Mutation("leaves half a copy", _leaves_half_a_copy, "one too many", {"host": {"half-written": 0.05}}),
-    Mutation("takes in no begun launch", _takes_in_no_begun_launch, "belongs to no flow", {"crash": 0.02, "replicas": 1}),
+    Mutation(
+        "takes in no begun launch", _takes_in_no_begun_launch, "belongs to no flow", {"crash": 0.02, "replicas": 1}
+    ),
     Mutation("clears no launch", _clears_no_launch, "belongs to no flow", {"host": {"error": 0.05}}),
     Mutation("knows no repeat", _knows_no_repeat, "acknowledged once", {"double_click": 0.9}),
     Mutation("asks for no consent", _asks_for_no_consent, "without consent"),
