@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -119,20 +119,19 @@ class MemoryVault(SqlVault):
             if claim is not None and claim.attempts == 0:
                 self._put_claim(change, flow_id, _LAUNCH, replace(claim, until=instant(now + _LAUNCH_WITHIN)))
 
-    def begun_launches(self) -> list[str]:
-        with self._database.vault():
-            return sorted(f for f, work in self._tables.claims if work == _LAUNCH and f in self._tables.heads)
-
     def cut_off_launches(self, now: datetime) -> list[LaunchAttempt]:
-        claims = self._tables.claims
+        return self._launches(lambda flow_id, claim: flow_id not in self._tables.heads and claim.until <= instant(now))
+
+    def counted_launches(self) -> list[LaunchAttempt]:
+        return self._launches(lambda flow_id, _claim: flow_id in self._tables.heads)
+
+    def _launches(self, is_wanted: Callable[[str, Claim], bool]) -> list[LaunchAttempt]:
         with self._database.vault():
-            mine = sorted(flow_id for flow_id, work in claims if work == _LAUNCH)
-            if not mine:
-                return []
-        with self._database.vault_writing():
-            mine = sorted(f for f, work in claims if work == _LAUNCH and f not in self._tables.heads)
-            left = [flow_id for flow_id in mine if claims[flow_id, _LAUNCH].until <= instant(now)]
-            reasons = [(flow_id, json.loads(claims[flow_id, _LAUNCH].reason)) for flow_id in left]
+            mine = sorted(
+                ((f, c) for (f, work), c in self._tables.claims.items() if work == _LAUNCH and is_wanted(f, c)),
+                key=lambda one: one[0],
+            )
+            reasons = [(flow_id, json.loads(claim.reason)) for flow_id, claim in mine]
         return [LaunchAttempt(flow_id, owner, tuple(folders)) for flow_id, (owner, *folders) in reasons]
 
     # ---- opened, troubles -------------------------------------------------------------------------------------------
@@ -195,6 +194,12 @@ class MemoryVault(SqlVault):
         with self._database.vault():
             claims = ((work, self._tables.claims[flow_id, work]) for work in self._tables.works.get(flow_id, ()))
             return {work: (claim.attempts, claim.reason) for work, claim in claims if claim.attempts > 0}
+
+    def put_off(self, reason: str, now: datetime) -> list[str]:
+        at = instant(now)
+        with self._database.vault():
+            put_off = ((f, c) for (f, _), c in self._tables.claims.items() if c.attempts > 0 and c.reason == reason)
+            return sorted({flow_id for flow_id, claim in put_off if claim.not_before <= at})
 
     def release(self, flow_id: str, work: str) -> None:
         with self._database.vault_writing() as change:

@@ -123,8 +123,8 @@ def _leaves_half_a_copy(patch: pytest.MonkeyPatch) -> None:
 
 def _takes_in_no_begun_launch(patch: pytest.MonkeyPatch) -> None:
     """As it was before the simulator found it: a crash between the vault's commit and the index's, and a twin."""
-    patch.setattr("plugin.actions.launch.take_in_begun", lambda _: 0)
-    patch.setattr("plugin.actions.sweep.take_in_begun", lambda _: 0)
+    patch.setattr("plugin.actions.launch.take_in", lambda *_: None)
+    patch.setattr("plugin.actions.sweep.take_in", lambda *_: None)
 
 
 def _clears_no_launch(patch: pytest.MonkeyPatch) -> None:
