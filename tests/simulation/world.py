@@ -33,7 +33,7 @@ USERS = ("alice", "bob", "carol", "dave")
 STORM_S = 400.0
 """Launches come within this time; the faults end when everybody has acted, or after twice as long."""
 END_WITHIN_S = 140.0
-"""After the last act: work that had failed waits for up to 60 s, then a sweep's rhythm, a lease that somebody dead held,
+"""After the last act: work that had failed waits for up to 60 s, then for a sweep; a lease that somebody dead held,
 a few calls."""
 TOLD_WITHIN_S = 300.0
 """A mail whose claim a dead process held waits for 120 s, one that was refused for up to 60 s more."""
