@@ -78,7 +78,7 @@ class HostSession(requests.Session):
                 timeout = _clipped(kwargs.get("timeout"))
                 response = super().send(request, **{**kwargs, "stream": True, "timeout": timeout})
                 if not is_streamed:
-                    response._content = body_of(response)
+                    response._content = _whole(response)
         except requests.RequestException:
             self._has_failed()
             raise
@@ -116,6 +116,15 @@ def body_of(response: requests.Response, at_most: int | None = None) -> bytes:
     except (HTTPError, OSError) as cut:
         raise requests.ConnectionError("the answer was cut off") from cut
     return b"".join(pieces)
+
+
+def _whole(response: requests.Response) -> bytes:
+    """What breaks off is not waited for any longer. Raises: as `body_of`."""
+    try:
+        return body_of(response)
+    except requests.RequestException:
+        response.close()
+        raise
 
 
 def pieces_of(response: requests.Response, stall_s: float) -> Iterator[bytes]:
