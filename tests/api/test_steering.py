@@ -18,6 +18,7 @@ from plugin.flow.model import SuspendReason
 from tests.api.test_races import at_once
 from tests.world import Actor, Browser, Json, World, pdf, stamps, until
 
+pytestmark = pytest.mark.usefixtures("logs_as_before")
 DAY = timedelta(days=1)
 
 

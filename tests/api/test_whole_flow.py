@@ -181,7 +181,7 @@ def test_a_refusal_tells_everybody_who_took_part_or_was_invited_and_nobody_else(
     assert "non@example.com" not in refused["bob@example.org"]["text"] + refused["bob@example.org"]["html"]
     assert alice.get(f"flows/{flow_id}").json()["state"] == "refused"
     kept = [name for name in world.names(folder) if name.endswith(".pdf")]
-    assert kept == ["Avenant.pdf"]
+    assert kept == ["Avenant (dossier de preuves).pdf", "Avenant.pdf"]
 
 
 def test_one_document_is_spoken_of_as_one(world: World, alice: Browser) -> None:
