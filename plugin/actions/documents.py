@@ -142,6 +142,7 @@ def put_new(
     name: str,
     data: bytes,
     wanted: str,
+    *,
     or_any: Collection[str] = (),
     versions: Collection[str] | None = None,
 ) -> Stored:

@@ -98,7 +98,7 @@ def _copy(ctx: Context, loaded: Loaded, document: Document, target: Target, earl
         ctx.vault.note_layings(loaded.flow.id, [_laying(loaded, document, target)])
     laying = _laying(loaded, document, target)
     versions = {document.sha256, *document.revisions}
-    stored = put_new(ctx, owner, laying.folder, laying.name, data, laying.sha256, versions)
+    stored = put_new(ctx, owner, laying.folder, laying.name, data, laying.sha256, versions=versions)
     reach("copy-laid")
     return _told(document, stored, target.instead)
 

@@ -76,7 +76,7 @@ def _put_into(ctx: Context, loaded: Loaded, folder: str) -> StoredEvidence:
     earlier = [one.sha256 for one in ctx.vault.layings(loaded.flow.id) if one.what == WHAT]
     ctx.vault.note_layings(loaded.flow.id, [Laying(WHAT, folder, name, sha256, loaded.head)])
     reach("evidence-noted")
-    return _told(put_new(ctx, loaded.place.owner, folder, name, data, sha256, earlier, versions=()))
+    return _told(put_new(ctx, loaded.place.owner, folder, name, data, sha256, or_any=earlier, versions=()))
 
 
 def _made(ctx: Context, loaded: Loaded) -> tuple[bytes, str]:

@@ -370,6 +370,21 @@ def test_documents_of_one_name_from_two_folders_meet_under_two_names(world: Worl
 
 
 # ---- names ----------------------------------------------------------------------------------------------------------
+def test_a_file_of_that_name_that_holds_an_earlier_content_is_not_taken_for_the_signed_copy(
+    world: World, alice: Browser
+) -> None:
+    folder, data = world.folder(), pdf()
+    flow_id = saved(world, alice, HERE, [world.put(f"{folder}/Bail.pdf", data)])
+    prepared = world.read(f"{folder}/.flows/{flow_id}/{read(alice, flow_id)['documents'][0]['current_sha256']}")
+    for name, content in (("Bail (signé).pdf", data), ("Bail (signé) 2.pdf", prepared)):
+        world.put(f"{folder}/{name}", content)
+    assert world.recipient("bob", flow_id).sign().json()["state"] == "completed"
+    signed = ended(world, alice, flow_id)["documents"][0]["signed"]
+    assert signed["path"] == f"{folder}/Bail (signé) 3.pdf"
+    assert sha(world.read(signed["path"])) == signed["sha256"]
+    assert (world.read(f"{folder}/Bail (signé).pdf"), world.read(f"{folder}/Bail (signé) 2.pdf")) == (data, prepared)
+
+
 def test_however_many_names_are_taken_one_is_found(world: World, alice: Browser) -> None:
     folder = world.folder()
     place = world.demo.host.area._files / "alice" / folder
