@@ -326,10 +326,11 @@ class World:
         return self.follow(next(link for link in mail["links"] if "/s/" in link))
 
     def settled(self, flow_id: str) -> list[Json]:
-        """Waits until the flow owes nothing and every mail is recorded; gives its mails in order."""
+        """Waits until the flow owes nothing and every mail is recorded; gives its mails in order. Work that failed
+        once has a pause, and the sweep comes after it."""
         from plugin.flow.owed import owed
 
-        until(lambda: not owed(self.office.ctx.flows.load(flow_id).flow, self.office.ctx.clock()))
+        until(lambda: not owed(self.office.ctx.flows.load(flow_id).flow, self.office.ctx.clock()), within_s=60)
         return self.mails(flow_id)
 
     # ---- time ----
