@@ -38,11 +38,12 @@ def hush(ctx: Context, loaded: Loaded) -> None:
     flow = loaded.flow
     for recipient in flow.recipients:
         still_asked = recipient.state.is_open and not flow.state.is_ended
-        if recipient.invited_at is None or still_asked or recipient.user is None or not recipient.user.value:
+        if not recipient.was_asked or still_asked or recipient.user is None or not recipient.user.value:
             continue
+        asked_in = recipient.round if recipient.invited_at is not None else recipient.round - 1  # before a restart
         rung = {MailKind.INVITATION, *(mail.mail for mail in flow.mails if mail.person == recipient.id)}
         kinds = sorted(rung & ASKING)
-        _put_out(ctx, flow.id, recipient.id, recipient.round, recipient.user.value, kinds)
+        _put_out(ctx, flow.id, recipient.id, asked_in, recipient.user.value, kinds)
     creator = flow.creator.user.value
     if creator and flow.suspensions and flow.state is not FlowState.SUSPENDED:
         _put_out(ctx, flow.id, CREATOR, flow.suspensions, creator, [MailKind.SUSPENDED])

@@ -56,8 +56,9 @@ def _serve(ctx: Context, flow_id: str) -> None:
         loaded = expire(ctx, flow_id)
     if FinishWork() in works:
         loaded = try_to(ctx, flow_id, COPIES, finish) or loaded
-    if any(isinstance(work, RemindWork) for work in works):
-        loaded = remind(ctx, flow_id, None, By.SYSTEM)
+    due = tuple(work.recipient for work in works if isinstance(work, RemindWork))
+    if due:
+        loaded = remind(ctx, flow_id, due, By.SYSTEM)
     if TidyWork() in owed(loaded.flow, ctx.clock()):  # once all mails are recorded nobody comes back
         with ctx.flows.lease(flow_id):
             tidy(ctx, load(ctx, flow_id))

@@ -100,12 +100,11 @@ def _replaced(flow: Flow, person: str, words: Words) -> News:
     return News(subject, lead % _title(flow), _("Open the workflow"), shows_documents=False)
 
 
-def _delegated(flow: Flow, person: str, words: Words) -> News:
-    """To the creator, of whoever delegated last."""
+def delegated(flow: Flow, recipient: str, words: Words) -> News:
+    """To the creator, of the ``recipient`` who put somebody in his place."""
     _ = words.gettext
-    after = {r.replaces: r for r in flow.recipients if r.replaces is not None}
-    pairs = [(r, after[r.id]) for r in flow.recipients if r.has_delegated and r.id in after]
-    names = {"who": pairs[-1][0].name, "to": pairs[-1][1].name} if pairs else {"who": "", "to": ""}
+    to = next((r.name for r in flow.recipients if r.replaces == recipient), "")
+    names = {"who": flow.recipient(recipient).name, "to": to}
     lead = _("%(who)s has handed “%(title)s” over to %(to)s, who is asked now.") % (_title(flow) | names)
     subject = _("%(who)s has handed over to %(to)s") % names
     return News(subject, lead, _("Open the workflow"))
@@ -142,6 +141,5 @@ NEWS: Mapping[MailKind, Callable[[Flow, str, Words], News]] = {
     MailKind.EXPIRED: _expired,
     MailKind.CANCELLED: _cancelled,
     MailKind.REPLACED: _replaced,
-    MailKind.DELEGATED: _delegated,
     MailKind.SUSPENDED: _suspended,
 }

@@ -63,8 +63,8 @@ def evolve(flow: Flow | None, event: Event, at: datetime) -> Flow:
     match event:
         case Invited():
             since = tuple(shown.sha256 for shown in event.documents)
-            changes = {"state": RecipientState.INVITED, "round": event.round, "since": since, "invited_at": at}
-            return _change(flow, event.recipient, changes)
+            invited = {"state": RecipientState.INVITED, "round": event.round, "since": since, "invited_at": at}
+            return _change(flow, event.recipient, {**invited, "was_asked": True})
         case Viewed():
             return _viewed(flow, event)
         case Approved() | Signed() | RefusedByRecipient():

@@ -153,6 +153,8 @@ class Recipient:
     reminded_at: datetime | None = None
     reminders: int = 0
     """How many there were so far, in all rounds."""
+    was_asked: bool = False
+    """In this round or an earlier one."""
     has_delegated: bool = False
     """He put somebody in his place himself."""
 

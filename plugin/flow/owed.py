@@ -20,6 +20,7 @@ from plugin.flow.model import (
     SuspendReason,
 )
 from plugin.flow.reminders import next_reminder, warns_at
+from plugin.flow.times import is_decent
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,16 @@ def owed(flow: Flow, now: datetime) -> list[Work]:
     found = [work for due, work in _planned(flow) if due is None or due <= now]
     if ExpireWork() in found:
         return [ExpireWork()]
-    warned = {work.person for work in found if isinstance(work, MailWork) and work.mail is MailKind.EXPIRING}
-    return [work for work in found if not (isinstance(work, RemindWork) and work.recipient in warned)]
+    mails = (work for work in found if isinstance(work, MailWork))
+    warned = {address_of(flow, work.person) or work.person for work in mails if work.mail is MailKind.EXPIRING}
+    return [work for work in found if not isinstance(work, RemindWork) or _may_remind(flow, work, warned, now)]
+
+
+def _may_remind(flow: Flow, work: RemindWork, warned: set[str], now: datetime) -> bool:
+    """Not beside the warning, and after an outage not at night or on a quiet day either."""
+    if (address_of(flow, work.recipient) or work.recipient) in warned:
+        return False
+    return is_decent(now, flow.time_zone, flow.quiet_days)
 
 
 def due_at(flow: Flow, last: datetime) -> datetime | None:
@@ -91,6 +100,8 @@ def _planned(flow: Flow) -> Iterator[tuple[datetime | None, Work]]:
     elif flow.all_decided:
         if flow.state is FlowState.RUNNING:
             yield None, FinishWork()
+        else:
+            yield from _suspended(flow)
     else:
         if flow.expires_at is not None:
             yield flow.expires_at, ExpireWork()
@@ -134,7 +145,7 @@ def _about_people(flow: Flow) -> Iterator[MailWork]:
     for recipient in flow.recipients:
         if recipient.has_delegated:
             yield MailWork(MailKind.DELEGATED, CREATOR, int(recipient.id[1:]))
-        elif recipient.state is RecipientState.REPLACED and recipient.invited_at is not None:
+        elif recipient.state is RecipientState.REPLACED and recipient.was_asked:
             yield MailWork(MailKind.REPLACED, recipient.id, recipient.round)
 
 
@@ -151,7 +162,7 @@ def _last_mails(flow: Flow) -> list[MailWork]:
     took_part = [r for r in flow.recipients if _took_part(r)]
     match flow.state:
         case FlowState.COMPLETED:
-            told = [(CREATOR, True), *((r.id, flow.copy_to_all) for r in took_part)]
+            told = [(CREATOR, True), *((r.id, flow.copy_to_all and r.state.is_decided) for r in took_part)]
             copies = [(r.id, True) for r in flow.observers if r.state is not RecipientState.REPLACED]
             return _one_a_person(flow, MailKind.COMPLETED, told + copies)
         case FlowState.REFUSED:
@@ -189,11 +200,9 @@ def _waited(flow: Flow, recipient: Recipient) -> bool:
 
 def _took_part(recipient: Recipient) -> bool:
     """Decided, or was asked to."""
-    if recipient.role is Role.OBSERVER:
+    if recipient.role is Role.OBSERVER or recipient.state is RecipientState.REPLACED:
         return False
-    if recipient.state is RecipientState.SKIPPED:
-        return recipient.invited_at is not None
-    return recipient.state not in (RecipientState.WAITING, RecipientState.REPLACED)
+    return recipient.was_asked
 
 
 def _one_a_person(flow: Flow, mail: MailKind, persons: list[tuple[str, bool]]) -> list[MailWork]:

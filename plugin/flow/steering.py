@@ -55,7 +55,7 @@ from plugin.flow.model import (
     SuspendReason,
 )
 from plugin.flow.reminders import next_reminder
-from plugin.flow.times import instant
+from plugin.flow.times import instant, is_decent
 from plugin.flow.turns import check_not_ended, check_running, check_turn, invitations, shown_now
 
 REMIND_AGAIN_AFTER = timedelta(hours=1)
@@ -85,7 +85,7 @@ def remind(flow: Flow, command: Remind, now: datetime) -> list[Event]:
 def _named(flow: Flow, recipients: tuple[str, ...] | None) -> list[Recipient]:
     if recipients is None:
         return list(flow.recipients)
-    return [_known(flow, recipient) for recipient in recipients]
+    return [_known(flow, recipient) for recipient in dict.fromkeys(recipients)]
 
 
 def _known(flow: Flow, recipient: str) -> Recipient:
@@ -98,7 +98,7 @@ def _known(flow: Flow, recipient: str) -> Recipient:
 
 def _is_due(flow: Flow, recipient: Recipient, now: datetime) -> bool:
     due = next_reminder(flow, recipient)
-    return due is not None and due <= now
+    return due is not None and due <= now and is_decent(now, flow.time_zone, flow.quiet_days)
 
 
 def replace_recipient(flow: Flow, command: Replace, now: datetime) -> list[Event]:
@@ -113,7 +113,7 @@ def replace_recipient(flow: Flow, command: Replace, now: datetime) -> list[Event
     check_not_ended(flow, now)
     if old.state is RecipientState.SKIPPED:
         raise Conflict("not-needed", state=str(old.state))
-    _check_new(flow, old, command.new)
+    _check_new(flow, old, command.new, corrects=_who(command.new) == _who(old))
     return _in_place(flow, Replaced(old.id, old.round, command.new, command.by), now)
 
 
@@ -144,14 +144,24 @@ def _who(person: Recipient | AskedRecipient) -> tuple[str, str]:
     return (user, "") if user else ("", email)
 
 
+def _described(person: Recipient | AskedRecipient) -> tuple[str, ...]:
+    """Somebody whose name or language was wrong may be put in his own place."""
+    texts = (person.user, person.email, person.first_name, person.last_name)
+    return (*((value.value or "") if value is not None else "" for value in texts), person.language)
+
+
 def _folded(value: Personal | None) -> str:
     return (value.value or "").casefold() if value is not None else ""
 
 
-def _check_new(flow: Flow, old: Recipient, new: AskedRecipient) -> None:
-    """Raises: Invalid."""
+def _check_new(flow: Flow, old: Recipient, new: AskedRecipient, *, corrects: bool = False) -> None:
+    """``corrects``: it is the same person, whose name or language was wrong. Raises: Invalid."""
     path = "user" if new.user is not None else "email"
-    taking_part = [r for r in flow.recipients if r.state is not RecipientState.REPLACED]
+    taking_part = [
+        r for r in flow.recipients if r.state is not RecipientState.REPLACED and not (corrects and r.id == old.id)
+    ]
+    if corrects and _described(new) == _described(old):
+        raise Invalid(path, "duplicate-recipient")
     for other in taking_part:
         same_user = bool(_folded(new.user)) and _folded(new.user) == _folded(other.user)
         if same_user or (bool(_folded(new.email)) and _folded(new.email) == _folded(other.email)):
@@ -252,10 +262,12 @@ def note_source(flow: Flow, command: NoteSource, now: datetime) -> list[Event]:
     if not 0 <= command.n < len(flow.documents):
         raise NotFound
     document = flow.documents[command.n]
-    sha256 = command.sha256 if command.state is SourceState.CHANGED else None
-    if (document.source, document.source_sha256) == (command.state, sha256):
+    state, sha256 = command.state, command.sha256 if command.state is SourceState.CHANGED else None
+    if sha256 is not None and sha256 == document.sha256:
+        state, sha256 = SourceState.SAME, None  # it was looked at before a restart pinned just that
+    if (document.source, document.source_sha256) == (state, sha256):
         return []
-    changed = SourceChanged(command.n, command.state, sha256)
+    changed = SourceChanged(command.n, state, sha256)
     after = evolve(flow, changed, now)
     reason = _source_reason(after)
     if flow.state is FlowState.RUNNING and reason is not None:

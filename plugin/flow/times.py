@@ -28,6 +28,11 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+def is_decent(at: datetime, time_zone: str, quiet_days: Collection[int] = ()) -> bool:
+    """One may write to somebody now."""
+    return days_later(at, 0, time_zone, quiet_days) <= at
+
+
 def days_later(at: datetime, days: int, time_zone: str, quiet_days: Collection[int] = ()) -> datetime:
     """The same time of day that many days later, where the people are, moved on to the next time at which one may
     write to somebody: from 8 to 18 o'clock, on no quiet day (ISO weekdays, 1 is Monday). Shape: UTC.

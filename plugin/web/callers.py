@@ -182,7 +182,10 @@ class Held:
     @property
     def is_old(self) -> bool:
         """A newer link was made for the same person."""
-        return self.round < self.recipient.round
+        is_next = self.round == self.recipient.round - 1 and self.recipient.invited_at is None
+        return (
+            self.round < self.recipient.round and not is_next
+        )  # else everybody was asked to start again, and he waits
 
     def check_newest(self) -> None:
         """Raises: Conflict replaced, with what it was replaced by."""
