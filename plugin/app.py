@@ -34,7 +34,6 @@ from plugin.adapters.adoption import Adoption
 from plugin.adapters.appapi import AppApi, AppApiPlatform
 from plugin.adapters.bell import HostBell
 from plugin.adapters.blobs import FolderBlobs
-from plugin.adapters.dav import DavFiles
 from plugin.adapters.dav_conditions import CarefulFiles
 from plugin.adapters.host_health import HostHealth
 from plugin.adapters.host_mail import ChosenMailer, Companion
@@ -261,7 +260,7 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
     """May run beside the server. Raises: KeysMissing, HostUnavailable."""
     registration = Registration(settings.data / "registered-version", settings.app_version)
     api = AppApi(settings.app_secret.get_secret_value(), registration.to_send, settings.app_id)
-    files, directory = DavFiles(settings.host_url, api), OcsDirectory(settings.host_url, api)
+    files, directory = CarefulFiles(settings.host_url, api), OcsDirectory(settings.host_url, api)
     database = _database(settings)
     vault = SqlVault(database, only_instance=False)
     keys = Keys.open(settings.data / "keys", settings.organisation, True, make_organisation_certificate)
@@ -274,6 +273,11 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
         vault.remember_keys([kid])
         return kid
 
+    def erase_person(flow_id: str, person: str) -> Loaded:
+        sealed = keys.sealed_by(seal_of(settings, keys, _now()))  # a line under a new key is vouched for by the seal
+        own = Store(files, database, sealed, vault, index, leases, HomeAccounts(directory, files))
+        return erase(own, _now, flow_id, person)
+
     try:
         refill = Refill(database)
         adoption = Adoption(files, database, keys, vault, index, refill, store)
@@ -284,7 +288,7 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
             rotate_keys,
             partial(troubles, vault, index),
             partial(seen, vault),
-            partial(erase, store, _now),
+            erase_person,
         )
     finally:
         leases.close()

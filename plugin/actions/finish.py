@@ -109,6 +109,8 @@ def _new_version(ctx: Context, owner: str, original: FileInfo, document: Documen
 
     Raises: Unavailable.
     """
+    if original.size_bytes > len(data):
+        return Instead.CHANGED  # of any size: it is not read
     for _ in range(MAX_LOOKS):
         found = ctx.files.read_with_etag(owner, original.path)
         if found is None:

@@ -100,6 +100,8 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
         place, now = StatePlace(user, f"{folders[0]}/flow.jsonl"), ctx.clock()
         loaded = ctx.flows.create(place, decide(None, command, now), now)
     except Exception as failure:
+        if any(one.flow_id == flow_id for one in ctx.vault.counted_launches()):
+            raise  # its first line counts: it is taken in, by the sweep or by whoever asks again
         may_come_late = isinstance(failure, Unavailable)
         ctx.vault.give_up_launch(flow_id, ctx.clock() + (COMES_LATE if may_come_late else timedelta()))
         with contextlib.suppress(Unavailable):
@@ -227,14 +229,20 @@ def _millionths(fraction: float) -> int:
 def take_in(ctx: Context, owner: str | None = None) -> None:
     """A launch whose first line counts is a flow, though a crash kept its row out of the index: nobody would look for
     it, and the same request again would make another one. ``owner``: None for everybody's. Raises: Unavailable."""
+    failure: Unavailable | None = None
     for attempt in ctx.vault.counted_launches():
-        if owner in (None, attempt.owner):
-            try:
-                ctx.flows.refresh(attempt.flow_id)
-            except ChainBroken as error:
-                log.warning("launch.not_taken_in", flow=attempt.flow_id, reason=error.reason)
-            ctx.vault.end_launch(attempt.flow_id)
-            ctx.jobs.look_at(attempt.flow_id)
+        if owner not in (None, attempt.owner):
+            continue
+        try:
+            ctx.flows.refresh(attempt.flow_id)
+        except (ChainBroken, Unavailable) as error:  # a host can say once that a file is not there: the note stays
+            log.warning("launch.not_taken_in", flow=attempt.flow_id, reason=str(error))
+            failure = error if isinstance(error, Unavailable) else failure
+            continue
+        ctx.vault.end_launch(attempt.flow_id)
+        ctx.jobs.look_at(attempt.flow_id)
+    if failure is not None:
+        raise failure
 
 
 def forget(ctx: Context, attempt: LaunchAttempt) -> None:

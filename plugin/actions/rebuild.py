@@ -51,6 +51,9 @@ class Verified(Protocol):
     """A state file that is what was written."""
 
     @property
+    def has_erased_its_creator(self) -> bool: ...
+
+    @property
     def creator(self) -> str | None:
         """Who launched it; None once he was erased."""
         ...
@@ -335,7 +338,8 @@ class _Rebuild(Generic[V]):
         except Unavailable as error:
             return _reason(error)
         is_his = known is not None and place.owner == known.owner
-        return verified if is_his or verified.creator in (None, place.owner) else "creator-unknown"
+        may_be_his = verified.creator == place.owner or (verified.creator is None and verified.has_erased_its_creator)
+        return verified if is_his or may_be_his else "creator-unknown"
 
     # ---- the host ---------------------------------------------------------------------------------------------------
     def _search(self, users: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -18,6 +19,7 @@ from plugin.flow.model import Document
 from plugin.ports import READ_ONLY, FileInfo, Loaded, PreconditionFailed
 
 log = structlog.get_logger()
+_REVISION = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 UNNAMED = "pinning-"
 """Begins the name of a copy that has no hash yet."""
@@ -224,7 +226,8 @@ def tidy(ctx: Context, loaded: Loaded) -> None:
         for folder in _places(ctx, loaded, document):
             entries = ctx.files.list(owner, folder)
             for entry in entries:
-                if entry.name.startswith(UNNAMED) or (len(entry.name) == 64 and entry.name not in wanted):
+                is_stray = _REVISION.fullmatch(entry.name) and not entry.is_folder and entry.name not in wanted
+                if entry.name.startswith(UNNAMED) or is_stray:
                     _delete(ctx, owner, f"{folder}/{entry.name}")
                     reach("tidying")
             if entries:

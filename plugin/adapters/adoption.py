@@ -20,6 +20,7 @@ from plugin.adapters.sql import Database
 from plugin.adapters.store import Store
 from plugin.adapters.vault import Anchor, SqlVault
 from plugin.flow.errors import HostMaintenance, HostRefuses, HostSlow, Unavailable
+from plugin.flow.model import CREATOR
 from plugin.ports import ChainBroken, Files, Progress, StatePlace
 
 _log = structlog.get_logger()
@@ -54,6 +55,10 @@ class Candidate:
     def creator(self) -> str | None:
         """None once he was erased."""
         return self.read.loaded.flow.creator.user.value
+
+    @property
+    def has_erased_its_creator(self) -> bool:
+        return CREATOR in self.read.chain.erased
 
 
 class Adoption:

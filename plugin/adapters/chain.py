@@ -178,11 +178,17 @@ def verified(log: bytes, keys: PublicKeys, flow_id: str, known: Chain | None = N
     return Chain(log, flow_id, tuple(lines), frozenset(erased), lines[0].data["format"])
 
 
+def _check_salts(salts: Any) -> None:
+    """Who came in with a line. Raises: ChainBroken."""
+    if not isinstance(salts, Mapping) or not all(isinstance(digest, str) for digest in salts.values()):
+        raise ChainBroken("bad-line")
+
+
 def flow_id_of(log: bytes) -> str | None:
     """The flow that the first line claims to begin; nothing is verified."""
     try:
         found = json.loads(log.split(b"\n", 1)[0])["data"]["flow_id"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return found if isinstance(found, str) else None
 
@@ -226,6 +232,7 @@ def _line(raw: bytes, keys: PublicKeys, earlier: Sequence[Line], flow_id: str, k
         _check_key(obj)
     elif obj["kid"] not in kids:
         raise ChainBroken("bad-key")
+    _check_salts(obj["data"].get("salts", {}))
     digest = hashlib.sha256(raw).hexdigest()
     return Line(obj["seq"], at, obj["actor"], obj["type"], obj["data"], obj["fence"], obj["kid"], digest)
 

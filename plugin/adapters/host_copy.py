@@ -112,10 +112,16 @@ class HostCopy:
     def quarantine(self, place: StatePlace, data: bytes) -> str:
         """Keeps foreign bytes beside the state file. Returns: the name. Raises: Unavailable, where it is not known
         that they are there."""
-        name = f"quarantine-{_sha256(data)[:12]}.jsonl"
-        with suppress(PreconditionFailed):  # the same bytes were kept before
-            self._files.write(place.owner, f"{place.folder}/{name}", data, only_new=True)
-        return name
+        wanted = _sha256(data)
+        for length in (12, 64):  # a name that is taken by something else, or by half of it, is no place
+            name = f"quarantine-{wanted[:length]}.jsonl"
+            path = f"{place.folder}/{name}"
+            with suppress(PreconditionFailed):
+                if self._files.write(place.owner, path, data, only_new=True).sha256 == wanted:
+                    return name
+            if self._files.read(place.owner, path) == data:
+                return name
+        raise HostUnavailable("half-written")
 
     def tags(self, place: StatePlace) -> tuple[str, int, str]:
         """ETag and size of the state file, ETag of its salts, by one call; "" for what is not there."""

@@ -122,7 +122,7 @@ def unwrap_salts(keys: Keys, flow_id: str, data: bytes) -> dict[str, bytes]:
         entries = dict(content["salts"])
         if (content["format"], content["flow_id"]) != (FORMAT, flow_id):
             return {}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}
     salts = {}
     for person, text in entries.items():
@@ -138,7 +138,7 @@ def is_newer(data: bytes | None) -> bool:
     """A ``salts.json`` of a newer version."""
     try:
         found = json.loads(data or b"{}")["format"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
     return type(found) is int and found > FORMAT
 
@@ -147,7 +147,7 @@ def persons_beside(data: bytes | None) -> set[str]:
     """Everybody of whom a ``salts.json`` holds something, intact or not."""
     try:
         return set(json.loads(data or b"{}")["salts"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return set()
 
 

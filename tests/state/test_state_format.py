@@ -24,7 +24,7 @@ from plugin.adapters import chain as lines
 from plugin.adapters.chain import Chain, Draft, Line
 from plugin.adapters.keys import ChainKey, Keys, key_statement, kid_of
 from plugin.adapters.personal import Curtain, commitment, unwrap_salts
-from plugin.flow.events import BY_TYPE
+from plugin.flow.events import BY_TYPE, Event
 from plugin.flow.model import Personal
 from plugin.ports import ChainBroken
 from tests.state.independent_verifier import canonical
@@ -40,7 +40,7 @@ def b64url(data: bytes) -> str:
 
 # ---- the tables -----------------------------------------------------------------------------------------------------
 def event_rows() -> list[str]:
-    return [f"| `{name}` | {_members(cls)} |" for name, cls in BY_TYPE.items()]
+    return [f"| `{name}` | {_members(cls)} |" for cls in typing.get_args(Event) for name in (cls.type,)]
 
 
 def object_rows() -> list[str]:
