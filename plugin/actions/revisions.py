@@ -16,7 +16,7 @@ from plugin.actions.together import together
 from plugin.failpoints import reach
 from plugin.flow.errors import HostUnavailable, OutOfReach, ParapheurError
 from plugin.flow.model import Document
-from plugin.ports import READ_ONLY, FileInfo, Loaded, PreconditionFailed
+from plugin.ports import READ_ONLY, ChainBroken, FileInfo, Loaded, PreconditionFailed
 
 log = structlog.get_logger()
 _REVISION = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -138,11 +138,43 @@ def _check_in_reach(ctx: Context, loaded: Loaded, document: Document) -> None:
         raise OutOfReach
 
 
+LATE = "late-revision"
+"""The piece of work, and its reason: what a host gave no answer to, it may still do, after the flow was tidied."""
+LATE_LOOKS = 4
+
+
 def add(ctx: Context, loaded: Loaded, document: Document, data: bytes, sha256: str) -> None:
     """A new revision, stored where the others lie now; where their folder is gone, it is made beside the document.
 
     ``sha256``: its own, hex. Raises: OutOfReach, where there is no such place any more; Unavailable.
     """
+    try:
+        _add(ctx, loaded, document, data, sha256)
+    except HostUnavailable:
+        if LATE not in ctx.vault.attempts(loaded.flow.id):
+            ctx.vault.postpone(loaded.flow.id, LATE, ctx.clock(), LATE)
+        raise
+
+
+def tidy_late(ctx: Context) -> None:
+    """Flows that have ended and in which a revision may have come late are tidied again, for a minute."""
+    for flow_id in ctx.vault.put_off(LATE, ctx.clock()):
+        try:
+            with ctx.flows.lease(flow_id):
+                loaded = ctx.flows.load(flow_id)
+                if loaded is not None and not loaded.flow.state.is_ended:
+                    continue
+                if loaded is not None and not loaded.is_newer:
+                    tidy(ctx, loaded)
+        except (ParapheurError, ChainBroken) as error:
+            log.warning("tidy.later", flow=flow_id, reason=str(error))
+        if ctx.vault.attempts(flow_id).get(LATE, (LATE_LOOKS, ""))[0] < LATE_LOOKS:
+            ctx.vault.postpone(flow_id, LATE, ctx.clock(), LATE)
+        else:
+            ctx.vault.release(flow_id, LATE)
+
+
+def _add(ctx: Context, loaded: Loaded, document: Document, data: bytes, sha256: str) -> None:
     owner = loaded.place.owner
     places = _places(ctx, loaded, document)
     folder = next(places)

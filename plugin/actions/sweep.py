@@ -15,7 +15,7 @@ from plugin.actions.expire import expire
 from plugin.actions.finish import finish
 from plugin.actions.launch import forget, take_in
 from plugin.actions.remind import remind
-from plugin.actions.revisions import tidy
+from plugin.actions.revisions import tidy, tidy_late
 from plugin.actions.store_evidence import store_evidence
 from plugin.actions.suspend import look_after
 from plugin.actions.waiting import COPIES, EVIDENCE, try_to, wait_no_more
@@ -190,4 +190,5 @@ def sweep(ctx: Context) -> int:
             log.warning("sweep.later", flow=flow_id, reason=str(error))
         else:
             served += 1
+    tidy_late(ctx)
     return served

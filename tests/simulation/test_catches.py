@@ -177,7 +177,9 @@ MUTATIONS = [
         "lost|knows|never come to their end",
         {"host": {"not-written": 0.05}},
     ),
-    Mutation("writes without conditions", _writes_without_conditions, "lost|knows|never come", {"pause": 0.02}),
+    Mutation(
+        "writes without conditions", _writes_without_conditions, "lost|knows|never come|one too many", {"pause": 0.02}
+    ),
     Mutation(
         "holds no lease",
         _holds_no_lease,

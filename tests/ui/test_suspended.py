@@ -49,7 +49,7 @@ def test_it_says_why_it_waits_and_goes_on_when_it_can(people: People, look: Look
         expect(by(alice, "warning")).to_contain_text("Bob Leroy n’a plus accès")
         people.foresee(409)
         by(alice, "continue").click()
-        expect(alice.get_by_role("alert")).to_contain_text("L’émetteur n’a plus accès aux documents")
+        expect(alice.get_by_role("alert").first).to_contain_text("L’émetteur n’a plus accès aux documents")
         look(alice, "13-suspended-admin", phone=True)
     by(alice, "continue").click()
     expect(by(alice, "flow-state")).to_have_text("En cours")
