@@ -20,9 +20,43 @@ from lxml import etree
 from plugin.demo.wire import APP_ID
 
 _DAV: Final = "/remote.php/dav"
-_HOP: Final = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length"}
+HOP: Final = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length"}
 _OURS: Final = {"authorization", "authorization-app-api", "ex-app-id", "ex-app-version", "aa-version", "x-hash"}
 _D, _OC = "{DAV:}", "{http://owncloud.org/ns}"
+
+
+class AnyCall(BaseHTTPRequestHandler):
+    """Every method is met in the same way, and answered as somebody else answered."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):
+            return self.met
+        raise AttributeError(name)
+
+    def met(self) -> None:
+        raise NotImplementedError
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def _answer(self, status: int, body: bytes, headers: list[tuple[str, str]], *, cut: bool = False) -> None:
+        """``cut``: the connection ends in the middle of the body."""
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() not in HOP:
+                self.send_header(name, value)
+        if status not in (204, 304):
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if cut:
+            body = body[: len(body) // 2]
+            self.close_connection = True
+        if self.command != "HEAD":
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self.wfile.write(body)
 
 
 class QuietServer(ThreadingHTTPServer):
@@ -70,20 +104,10 @@ class Front:
         return self._paths.get(file_id)
 
 
-class _Fronting(BaseHTTPRequestHandler):
+class _Fronting(AnyCall):
     front: Front
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("do_"):
-            return self._pass
-        raise AttributeError(name)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-    def _pass(self) -> None:
+    def met(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = self.path.partition("?")[0]
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -144,7 +168,7 @@ class _Fronting(BaseHTTPRequestHandler):
         headers: dict[str, str] | None = None,
         ours: bool = False,
     ) -> tuple[int, bytes, list[tuple[str, str]]]:
-        leave = _HOP if ours else _HOP | _OURS
+        leave = HOP if ours else HOP | _OURS
         kept = {name: value for name, value in self.headers.items() if name.lower() not in leave}
         if headers is not None:
             kept = headers
@@ -161,14 +185,3 @@ class _Fronting(BaseHTTPRequestHandler):
             return answer.status, answer.read(), answer.getheaders()
         finally:
             far.close()
-
-    def _answer(self, status: int, body: bytes, headers: list[tuple[str, str]]) -> None:
-        self.send_response_only(status)
-        for name, value in headers:
-            if name.lower() not in _HOP:
-                self.send_header(name, value)
-        if status not in (204, 304):
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)

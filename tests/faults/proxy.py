@@ -9,17 +9,14 @@ import select
 import socket
 import struct
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from tests.faults.front import QuietServer
+from tests.faults.front import HOP, AnyCall, QuietServer
 
 Headers = list[tuple[str, str]]
-_HOP: Final = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length"}
 _LOOKS: Final = re.compile(r"/status\.php|/ex-app/state")
 """How the product looks whether the host is there: a fault is met by what it does, not by that."""
 STATUSES: Final = ("401", "403", "404", "409", "412", "423", "429", "500", "502", "503", "507")
@@ -76,6 +73,7 @@ class FaultProxy:
         self._hearing = threading.Event()
         self._hearing.set()
         self._closed = False
+        self.closing = threading.Event()
 
         class Handler(_Handler):
             proxy = self
@@ -95,6 +93,7 @@ class FaultProxy:
 
     def close(self) -> None:
         self._closed = True
+        self.closing.set()
         self._hearing.set()
         with contextlib.suppress(OSError):
             self._server.socket.shutdown(socket.SHUT_RDWR)
@@ -155,20 +154,10 @@ class FaultProxy:
             self._server.process_request(request, address)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(AnyCall):
     proxy: FaultProxy
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("do_"):
-            return self._met
-        raise AttributeError(name)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-    def _met(self) -> None:
+    def met(self) -> None:
         if self.proxy.is_deaf:
             self.close_connection = True
             return
@@ -186,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(201, b"", [("ETag", '"0123456789abcdef"')])
         else:
             if kind == "30 s latency":
-                time.sleep(self.proxy.late_s)
+                self.proxy.closing.wait(self.proxy.late_s)
             self._pass_on(kind, body)
 
     def _pass_on(self, kind: str, body: bytes) -> None:
@@ -220,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         half = self.rfile.read(length // 2)
         with contextlib.suppress(OSError), socket.create_connection(_address(self.proxy.netloc), timeout=10) as far:
             lines = [f"{self.command} {self.path} HTTP/1.1", f"Host: {self.proxy.netloc}", f"Content-Length: {length}"]
-            lines += [f"{name}: {value}" for name, value in self.headers.items() if name.lower() not in _HOP]
+            lines += [f"{name}: {value}" for name, value in self.headers.items() if name.lower() not in HOP]
             far.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + half)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
@@ -228,27 +217,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _from_host(self, body: bytes) -> tuple[int, bytes, Headers]:
         far = http.client.HTTPConnection(self.proxy.netloc, timeout=60)
         try:
-            kept = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
+            kept = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
             length = {"Content-Length": str(len(body))} if body or self.command == "PUT" else {}
             far.request(self.command, self.path, body or None, {**kept, **length})
             answer = far.getresponse()
             return answer.status, answer.read(), answer.getheaders()
         finally:
             far.close()
-
-    def _answer(self, status: int, body: bytes, headers: Headers, *, cut: bool = False) -> None:
-        self.send_response_only(status)
-        for name, value in headers:
-            if name.lower() not in _HOP:
-                self.send_header(name, value)
-        if status not in (204, 304):
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if cut:
-            body = body[: len(body) // 2]
-            self.close_connection = True
-        with contextlib.suppress(OSError):
-            self.wfile.write(body)
 
 
 def _class(path: str) -> str:
