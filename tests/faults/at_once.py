@@ -19,6 +19,7 @@ from typing import Any
 
 import requests
 
+from tests import postgresql
 from tests.faults import cases, hosts, oracle
 from tests.faults.cases import Act, Case
 from tests.faults.sidecar import SECRET, Reply, settings_for
@@ -32,6 +33,7 @@ class Tally:
     seed: int
     pairs: Counter[str] = field(default_factory=Counter)
     """By what the two were."""
+    databases: Counter[str] = field(default_factory=Counter)
     submits: int = 0
     identical: int = 0
     """Flows, each with so many identical submits."""
@@ -63,9 +65,8 @@ class Replica:
 
 
 @contextlib.contextmanager
-def replicas(folder: Path, host: hosts.Host, count: int = 2) -> Iterator[list[Replica]]:
-    """The second is started once the first has made the keys."""
-    vault = f"sqlite:///{folder / 'vault.db'}"
+def replicas(folder: Path, host: hosts.Host, vault: str, count: int = 2) -> Iterator[list[Replica]]:
+    """The second is started once the first has made the keys. ``vault``: SQLAlchemy URL."""
     settings = settings_for(
         folder / "data", host.url, host.within.smtp_port, vault_url=vault, only_instance=False, sweep_every_s=5
     )
@@ -121,12 +122,20 @@ def campaign(
     tally: Tally,
     within_s: float = 36_000.0,
     *,
+    database: str = "sqlite",
     submits: int = 10,
     at_a_time: int = 3,
 ) -> None:
-    """Flows are worked at a few at a time: most of what one does is waiting for the other's lease."""
-    with hosts.running(kind, folder) as host, replicas(folder, host) as both:
+    """Flows are worked at a few at a time: most of what one does is waiting for the other's lease. ``database``:
+    "sqlite" or "postgresql", of vault and index."""
+    with contextlib.ExitStack() as stack:
+        host = stack.enter_context(hosts.running(kind, folder))
+        vault = f"sqlite:///{folder / 'vault.db'}"
+        if database == "postgresql":
+            vault = stack.enter_context(postgresql.running()).new_database()
+        both = stack.enter_context(replicas(folder, host, vault))
         tally.takes_steps = _takes_steps(host, both)
+        tally.databases[database] += pairs + identical
         numbers = [("pair", number) for number in range(1, pairs + 1)]
         numbers += [("identical", number) for number in range(pairs + 1, pairs + identical + 1)]
         with ThreadPoolExecutor(at_a_time) as pool:

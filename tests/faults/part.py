@@ -30,8 +30,9 @@ def run(what: str, host: str, amount: int, seed: int, within_s: float = 36_000.0
             host_faults.campaign(Path(folder), host, amount, seed, faults, within_s)
             return faults
         races = at_once.Tally(seed)
-        pairs, identical = (amount, 0) if what == "pairs" else (0, amount)
-        at_once.campaign(Path(folder), host, pairs, identical, seed, races, within_s)
+        kind, _, database = what.partition(" on ")
+        pairs, identical = (amount, 0) if kind == "pairs" else (0, amount)
+        at_once.campaign(Path(folder), host, pairs, identical, seed, races, within_s, database=database or "sqlite")
         return races
 
 

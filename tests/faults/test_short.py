@@ -45,8 +45,9 @@ def test_the_same_on_another_host(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.machine
-def test_two_processes_asked_at_once_make_one_event_of_each_decision(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_two_processes_asked_at_once_make_one_event_of_each_decision(database: str, tmp_path: Path) -> None:
     tally = at_once.Tally(SEED)
-    at_once.campaign(tmp_path, "embedded", 4, 2, SEED, tally)
+    at_once.campaign(tmp_path, "embedded", 4, 2, SEED, tally, database=database)
     assert tally.violations == []
     assert (sum(tally.pairs.values()), tally.identical, tally.submits) == (4, 2, 20)

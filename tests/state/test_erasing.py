@@ -108,6 +108,7 @@ def test_when_everybody_is_erased_nothing_is_missed_and_nothing_comes_back(decid
     assert agrees(decided).flow.title == none("creator")
 
 
+@pytest.mark.sqlite_files
 def test_neither_salt_nor_clear_value_is_left_in_any_file_of_the_server(decided: World) -> None:
     gone = decided.vault.salts(FLOW_ID)
     clear = [value.encode() for value in (TITLE, ADDRESS, *NAME.split())]

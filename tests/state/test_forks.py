@@ -132,6 +132,7 @@ def test_a_deleted_file_comes_back_from_a_copy_that_an_older_vault_does_not_know
     agrees(world)
 
 
+@pytest.mark.sqlite_files
 @pytest.mark.parametrize("higher_at", ["Autres", "Contracts"])
 def test_of_two_files_that_nobody_knows_of_the_one_of_the_higher_fence_is_taken_in(
     world: World, branches: Branches, higher_at: str

@@ -110,6 +110,7 @@ def _delete_index(world: World, *, whole: bool) -> None:
         (world.data / name).unlink(missing_ok=True)
 
 
+@pytest.mark.sqlite_files
 @pytest.mark.parametrize("whole", [True, False])
 def test_an_index_deleted_under_a_running_process_is_noticed_and_rebuilt(busy: World, whole: bool) -> None:
     before = dump(busy)
@@ -130,6 +131,7 @@ def test_an_index_deleted_under_a_running_process_is_noticed_and_rebuilt(busy: W
     assert dump(busy) == before
 
 
+@pytest.mark.sqlite_files
 @pytest.mark.parametrize("whole", [True, False])
 def test_an_index_deleted_at_rest_is_missing_at_the_next_start(busy: World, whole: bool) -> None:
     before = dump(busy)
@@ -298,6 +300,7 @@ def test_a_flow_of_which_another_copy_is_intact_is_counted_once(busy: World) -> 
     assert [(s.place, s.reason) for s in report.skipped] == [(place(flow_id(3)), "torn-line")]
 
 
+@pytest.mark.sqlite_files
 @DAMAGES
 def test_without_any_copy_what_is_not_what_was_written_is_left_out_and_said(busy: World, damage: str) -> None:
     _damaged(busy, damage)
@@ -333,6 +336,17 @@ def test_a_host_that_does_not_answer_leaves_the_index_missing(busy: World) -> No
     assert rebuilt(busy).flows == 5
 
 
+def test_an_index_whose_tables_were_dropped_is_missing_and_comes_back(busy: World) -> None:
+    before = dump(busy)
+    with busy.database.index_writing() as connection:
+        index_tables.drop_all(connection)
+    assert busy.refill.is_missing()
+    with pytest.raises(IndexMissing):
+        busy.store.load(FLOW_ID)
+    assert rebuilt(busy).flows == 5
+    assert dump(busy) == before
+
+
 def test_one_database_can_hold_both(tmp_path: Path) -> None:
     world = World(tmp_path, database=Database(f"sqlite:///{tmp_path / 'both.db'}"))
     world.launch()
@@ -344,6 +358,7 @@ def test_one_database_can_hold_both(tmp_path: Path) -> None:
     world.close()
 
 
+@pytest.mark.sqlite_files
 def test_only_the_owner_reads_the_databases(busy: World) -> None:
     modes = {path.name: path.stat().st_mode & 0o777 for path in busy.data.glob("*.db*")}
     assert {"vault.db", "index.db"} <= modes.keys()

@@ -9,6 +9,7 @@ import pytest
 from plugin.adapters.leases import Leases
 from plugin.adapters.sql import Database
 from plugin.flow.errors import HostBusy
+from tests.state.world import opened
 
 FLOW = "f1"
 
@@ -22,8 +23,8 @@ class Clock:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database.in_folder(tmp_path)
+def database(data: Path) -> Iterator[Database]:
+    made = opened(data)
     yield made
     made.close()
 

@@ -125,6 +125,15 @@ def lose_reply(_path: str, _data: bytes) -> None:
     raise HostUnavailable
 
 
+KEPT_IN = "database.url"
+"""A file in a data folder: where the vault and the index are, when that is not the folder itself."""
+
+
+def opened(data: Path) -> Database:
+    elsewhere = data / KEPT_IN
+    return Database(elsewhere.read_text()) if elsewhere.exists() else Database.in_folder(data)
+
+
 class World:
     """One instance on one data folder."""
 
@@ -139,7 +148,7 @@ class World:
         self.data = data
         self.now_s = 1_000_000.0
         self.files = files if files is not None else FaultyFiles()
-        self.database = database if database is not None else Database.in_folder(data)
+        self.database = database if database is not None else opened(data)
         self.vault = SqlVault(self.database, only_instance=only_instance)
         keys = Keys.open(data / "keys", "Cabinet Test", self.vault.knows_keys(), certificate)
         self.keys = keys.sealed_by(KeySigner(keys.seal_key_pem, keys.seal_cert_pem))
