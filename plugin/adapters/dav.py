@@ -39,6 +39,7 @@ _LONGEST_ID: Final = 18  # what fits 64 bits
 _MAX_XML_BYTES: Final = 64_000_000
 _SLOWEST_BYTES_S: Final = 10_000_000
 """How fast a host copies or stores within itself, at least: longer than that nobody waits."""
+_PAGE: Final = 500
 Infos = list[FileInfo]
 """Named here because the class below has a method called ``list``."""
 Strings = list[str]
@@ -57,8 +58,11 @@ class DavFiles:
         timeout_s: Timeout = (3.0, 30.0),
         ca_file: str | None = None,
         line: Line | None = None,
+        page: int = _PAGE,
     ) -> None:
+        """``page``: how many files one answer to a search tells of."""
         self._calls = DavCalls(base_url, auth_for, timeout_s, ca_file, line)
+        self._page = page
 
     # -- looking ------------------------------------------------------------------------------------------------------
     def stat(self, user: str, path: str) -> FileInfo | None:
@@ -77,12 +81,24 @@ class DavFiles:
         asked = {known: file_id for file_id in file_ids if (known := _known(file_id)) is not None}
         if not asked:
             return {}
-        found = self._search(user, "oc:fileid", *asked)
+        found = self._search(user, dav_xml.search(user, "oc:fileid", *asked))
         return None if found is None else {asked[info.file_id]: info for info in found if info.file_id in asked}
 
     def find_by_name(self, user: str, name: str) -> Infos | None:
-        found = self._search(user, "d:displayname", name)
-        return None if found is None else [info for info in found if info.name == name and not info.is_folder]
+        """Page by page. One that is written meanwhile comes later, and is told of as it is then."""
+        found: dict[str, FileInfo] = {}
+        since, at_most = None, self._page
+        while True:
+            page = self._search(user, dav_xml.search_by_name(user, name, since, at_most))
+            if page is None:
+                return None
+            found.update({info.path: info for info in page if info.name == name and not info.is_folder})
+            if len(page) < at_most:
+                return [*found.values()]
+            latest = max(info.modified_at for info in page)
+            if latest == since:  # more of one second than fit
+                at_most *= 2
+            since = latest
 
     # -- content ------------------------------------------------------------------------------------------------------
     def read(self, user: str, path: str) -> bytes | None:
@@ -288,8 +304,7 @@ class DavFiles:
             return []
         return []
 
-    def _search(self, user: str, prop: str, *literals: str) -> Infos | None:
-        body = dav_xml.search(user, prop, *literals)
+    def _search(self, user: str, body: bytes) -> Infos | None:
         headers = ["Content-Type: text/xml; charset=utf-8"]
         try:
             for attempt in again(Broken, Locked):

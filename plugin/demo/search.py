@@ -1,11 +1,15 @@
-"""DAV SEARCH as the platform answers it: by file id, and by name (equal or like), below a folder of one's own."""
+"""DAV SEARCH as the platform answers it: by file id, and by name (equal or like), below a folder of one's own.
+
+Without a limit it gives a hundred files and says nothing of the others; it takes a hundred conditions.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 from urllib.parse import quote
 from xml.etree.ElementTree import Element, ParseError
 
@@ -19,7 +23,10 @@ from plugin.demo.area import Area, AreaError, Node, Parts
 from plugin.demo.provider import OC, resource
 from plugin.demo.wire import Environ, decoded_segments
 
-_DAV = "{DAV:}"
+_DAV: Final = "{DAV:}"
+_AT_MOST: Final = 100
+_MOST_CONDITIONS: Final = 100
+_Fits = Callable[[Node], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +34,9 @@ class Query:
     properties: tuple[str, ...]
     scope: Parts
     file_ids: tuple[int, ...] | None
-    name_fits: Callable[[str], bool]
+    fits: _Fits
     at_most: int
+    by_time: bool
 
 
 def parse(body: bytes, user: str) -> Query:
@@ -48,16 +56,24 @@ def parse(body: bytes, user: str) -> Query:
     selected = basic.find(f"{_DAV}select/{_DAV}prop")
     properties = tuple(str(child.tag) for child in (selected if selected is not None else ()))
     limit = basic.findtext(f"{_DAV}limit/{_DAV}nresults") or ""
-    file_ids, name_fits = _condition(where[0])
-    return Query(properties, segments[2:], file_ids, name_fits, int(limit) if limit.isdigit() else 10_000)
+    if sum(1 for _ in where[0].iter(f"{_DAV}literal")) > _MOST_CONDITIONS:
+        raise AreaError(500)
+    by_time = basic.find(f"{_DAV}orderby/{_DAV}order/{_DAV}prop/{_DAV}getlastmodified") is not None
+    file_ids, fits = _condition(where[0])
+    return Query(properties, segments[2:], file_ids, fits, int(limit) if limit.isdigit() else _AT_MOST, by_time)
 
 
-def _condition(condition: Element) -> tuple[tuple[int, ...] | None, Callable[[str], bool]]:
+def _condition(condition: Element) -> tuple[tuple[int, ...] | None, _Fits]:
     if condition.tag == f"{_DAV}or":
         each = [_condition(one)[0] for one in condition]
         if not each or any(ids is None for ids in each):
             raise AreaError(422)
         return tuple(file_id for ids in each for file_id in ids or ()), lambda _: True
+    if condition.tag == f"{_DAV}and":
+        both = [_condition(one) for one in condition]
+        if any(ids is not None for ids, _ in both):
+            raise AreaError(422)
+        return None, lambda node: all(fits(node) for _, fits in both)
     prop = condition.find(f"{_DAV}prop")
     literal = condition.findtext(f"{_DAV}literal") or ""
     if prop is None or len(prop) != 1:
@@ -66,17 +82,21 @@ def _condition(condition: Element) -> tuple[tuple[int, ...] | None, Callable[[st
         case ("{DAV:}eq", name) if name == f"{OC}fileid":
             return ((int(literal),) if literal.strip().isdigit() else ()), lambda _: True
         case ("{DAV:}eq", "{DAV:}displayname"):
-            return None, lambda name: name == literal
+            return None, lambda node: node.name == literal
         case ("{DAV:}like", "{DAV:}displayname"):
             pattern = "".join({"%": ".*", "_": "."}.get(char, re.escape(char)) for char in literal)
-            return None, lambda name: re.fullmatch(pattern, name, re.IGNORECASE | re.DOTALL) is not None
+            return None, lambda node: re.fullmatch(pattern, node.name, re.IGNORECASE | re.DOTALL) is not None
+        case ("{DAV:}gte", "{DAV:}getlastmodified"):
+            since = datetime.fromisoformat(literal).timestamp()
+            return None, lambda node: node.mtime_ns // 1_000_000_000 >= since
         case _:
             raise AreaError(422)
 
 
 def results(area: Area, user: str, query: Query) -> Iterator[Node]:
     if query.file_ids is None:
-        yield from (node for node in area.walk(user, query.scope) if query.name_fits(node.name))
+        found = (node for node in area.walk(user, query.scope) if query.fits(node))
+        yield from sorted(found, key=lambda node: node.mtime_ns // 1_000_000_000) if query.by_time else found
         return
     for file_id in dict.fromkeys(query.file_ids):
         node = area.by_id(user, file_id)

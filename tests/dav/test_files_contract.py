@@ -266,6 +266,27 @@ def test_a_name_is_found_in_every_folder_but_only_as_a_file(files: Files, folder
     assert {info.path for info in found} == {f"{folder}/one/{name}", f"{folder}/{name}/{name}"}
 
 
+def test_a_name_is_found_however_often_it_is_there(files: Files, folder: str) -> None:
+    """The platform's searches give a hundred where no limit is asked for, and do not say that there are more."""
+    name, paths = many(files, folder, 130)
+    found = files.find_by_name("alice", name)
+    assert found is not None
+    assert sorted(info.path for info in found) == paths
+
+
+def many(files: Files, folder: str, count: int) -> tuple[str, list[str]]:
+    """Files of one name. Returns: it, and their paths."""
+    name = "flow-" + secrets.token_hex(6)
+
+    def write(number: int) -> str:
+        files.make_folder("alice", f"{folder}/{number}")
+        files.write("alice", f"{folder}/{number}/{name}", b"1")
+        return f"{folder}/{number}/{name}"
+
+    with ThreadPoolExecutor(4) as pool:
+        return name, sorted(pool.map(write, range(count)))
+
+
 # ---- content of any size ------------------------------------------------------------------------------------------
 def hashed(files: Files, path: str, user: str = "alice") -> tuple[str, int] | None:
     """(SHA-256, bytes) of what a stream gives."""

@@ -127,3 +127,11 @@ def test_somebody_who_never_opened_his_files_has_none(real: DavFiles, nextcloud:
     dave = nextcloud.make_user(f"dave-{run}", "Dave", "", "en")
     assert real.find_by_name(dave.uid, "flow.jsonl") == []
     assert real.by_id(dave.uid, "1") is None
+
+
+def test_a_name_is_found_page_by_page(app: Installed, alice: User, files: As, folder: str) -> None:  # noqa: F811
+    name, paths = contract.many(files, folder, 30)
+    for page in (7, 30, 31):
+        real = DavFiles(app.nextcloud.url, AppApi(app.secret, "0.1.0"), page=page)
+        found = real.find_by_name(alice.uid, name)
+        assert sorted(info.path for info in found or ()) == paths, page
