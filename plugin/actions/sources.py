@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -20,7 +21,7 @@ from plugin.actions.pinning import is_large, seen_as
 from plugin.actions.revisions import join
 from plugin.flow.commands import NoteSource
 from plugin.flow.decide import decide
-from plugin.flow.errors import Conflict, NotFound, Unavailable
+from plugin.flow.errors import AccountOut, Conflict, NotFound, OutOfReach, Unavailable
 from plugin.flow.events import Event
 from plugin.flow.evolve import evolve
 from plugin.flow.model import Document, Flow, FlowState, SourceState
@@ -101,7 +102,8 @@ def glance(ctx: Context, flow_id: str) -> None:
             continue
         if info is not None and is_large(ctx, info.size_bytes):
             ctx.jobs.look_after(flow_id)
-        else:
+            return
+        with suppress(AccountOut, OutOfReach):  # nor can the approval be written down: that tells why, and suspends
             watch(ctx, flow_id)
         return
 

@@ -96,6 +96,22 @@ def test_documents_out_of_reach_suspend_the_flow_and_nothing_of_a_signature_is_k
     assert [m["to"] for m in world.mails(flow_id, "resumed")] == ["bob@example.org"]
 
 
+def test_an_approval_of_what_is_out_of_reach_is_told_that_the_flow_waits(
+    world: World, alice: Browser, tmp_path: Path
+) -> None:
+    """Its original is looked for first, and that it is gone has no place to be written down."""
+    folder, flow_id = launched(world, alice, kind="validation")
+    bob = world.recipient("bob", flow_id)
+    bob.flow()
+    with Away(world, folder, tmp_path):
+        answer = bob.approve()
+        assert (answer.status_code, answer.json()["code"]) == (409, "flow-suspended"), answer.text
+        until(lambda: types(alice, flow_id) == ["flow.launched", "flow.suspended"])
+        assert alice.get(f"flows/{flow_id}").json()["suspension"]["reason"] == "no-access"
+    assert alice.post(f"flows/{flow_id}/resume", {"choice": "continue"}).json()["state"] == "running"
+    assert bob.approve().status_code == 200
+
+
 def test_an_original_deleted_and_its_folder_renamed_suspend_nothing(world: World, alice: Browser) -> None:
     folder, flow_id = launched(world, alice)
     assert world.dav("alice", "DELETE", f"{folder}/Bail.pdf").status_code == 204
