@@ -78,11 +78,16 @@ class DavFiles:
         return (self.by_ids(user, [file_id]) or {}).get(file_id) if known is not None else None
 
     def by_ids(self, user: str, file_ids: Collection[str]) -> dict[str, FileInfo] | None:
+        """Of a file that is seen by two ways, in a shared folder and by itself, the one counts by which it may
+        be changed; else the first by its path."""
         asked = {known: file_id for file_id in file_ids if (known := _known(file_id)) is not None}
         if not asked:
             return {}
         found = self._search(user, dav_xml.search(user, "oc:fileid", *asked))
-        return None if found is None else {asked[info.file_id]: info for info in found if info.file_id in asked}
+        if found is None:
+            return None
+        worst_first = sorted(found, key=lambda info: (not info.can_write, info.path), reverse=True)
+        return {asked[info.file_id]: info for info in worst_first if info.file_id in asked}
 
     def find_by_name(self, user: str, name: str) -> Infos | None:
         """Page by page. One that is written meanwhile comes later, and is told of as it is then."""

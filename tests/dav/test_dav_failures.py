@@ -150,6 +150,31 @@ def test_nonsense_instead_of_a_multistatus_is_unavailable(script: Script, files:
         files.stat("alice", "a")
 
 
+@pytest.mark.parametrize(
+    ("ways", "counts"),
+    [
+        ((("0.txt", "RGDNVW"), ("F/a.txt", "RG")), "0.txt"),
+        ((("F/a.txt", "RG"), ("Z.txt", "RGDNVW")), "Z.txt"),
+        ((("a/x", "RG"), ("b/x", "RG")), "a/x"),
+        ((("b/x", "RGW"), ("a/x", "RGW")), "a/x"),
+    ],
+)
+def test_of_a_file_that_is_seen_by_two_ways_the_one_counts_by_which_it_may_be_changed(
+    script: Script, files: DavFiles, ways: tuple[tuple[str, str], ...], counts: str
+) -> None:
+    each = "".join(
+        f"<d:response><d:href>/remote.php/dav/files/alice/{path}</d:href><d:propstat><d:prop>"
+        f"<o:fileid>7</o:fileid><o:permissions>{rights}</o:permissions></d:prop>"
+        "<d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>"
+        for path, rights in ways
+    )
+    body = f'<d:multistatus xmlns:d="DAV:" xmlns:o="http://owncloud.org/ns">{each}</d:multistatus>'
+    script.answers = [Answer(207, body.encode())]
+    found = files.by_id("alice", "7")
+    assert found is not None
+    assert found.path == counts
+
+
 @pytest.mark.parametrize("status", [404, 405, 501])
 def test_a_host_without_search_offers_none(script: Script, files: DavFiles, status: int) -> None:
     script.answers = [Answer(status)]
