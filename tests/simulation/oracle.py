@@ -222,6 +222,7 @@ class Oracle:
         mine = [story for story in stories if story.creator == user]
         originals = {paper.file_id for story in mine for paper in story.papers}
         wanted: dict[str, int] = {}
+        earlier: set[str] = set()
         for story in mine:
             seen = self.look(story)
             chronicle = Chronicle(story)
@@ -234,6 +235,7 @@ class Oracle:
             evidence = [chronicle.evidence] if chronicle.evidence is not None else []
             for copy in [*chronicle.copies.values(), *evidence]:
                 wanted[copy[1]] = wanted.get(copy[1], 0) + 1
+            earlier.update(sha256 for known in chronicle.revisions.values() for sha256 in known)
         flows = {story.flow_id for story in mine}
         for node in self._host.below(user, ""):
             parts = node.path.split("/")
@@ -242,14 +244,17 @@ class Oracle:
                 if len(parts) == place + 1 and parts[place] not in flows and self._is_tidy:
                     self._fails(f"{node.path} belongs to no flow")
             elif node.data is not None and node.file_id not in originals:
-                self._judge_stray(node, wanted, late)
+                self._judge_stray(node, wanted, earlier, late)
 
-    def _judge_stray(self, node: Node, wanted: dict[str, int], late: frozenset[str]) -> None:
+    def _judge_stray(self, node: Node, wanted: dict[str, int], earlier: set[str], late: frozenset[str]) -> None:
+        """``earlier``: a copy that was cut off just where a revision ends cannot be told from one that somebody put
+        there, and is left to him."""
         assert node.data is not None
         sha256 = _sha256(node.data)
+        may_stay = node.is_damaged and (_RECORD.search(node.name) is not None or sha256 in earlier)
         if wanted.get(sha256, 0) > 0:
             wanted[sha256] -= 1
-        elif node.path not in late and self._is_tidy and not (node.is_damaged and _RECORD.search(node.name)):
+        elif node.path not in late and self._is_tidy and not may_stay:
             self._fails(f"{node.path} is no signed copy, or one too many")
 
 

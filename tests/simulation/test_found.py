@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from plugin.adapters.letters import Letters
 from plugin.flow.model import CREATOR
+from tests.simulation.files import SimFiles
 from tests.simulation.test_catches import FLOWS, quiet
 from tests.simulation.world import World
 
@@ -27,4 +28,21 @@ def test_a_mail_that_was_handed_over_is_recorded_although_the_next_one_fails(mon
     monkeypatch.setattr(Letters, "compose", composed)
     result = World(1, FLOWS, quiet(), on_sql=False).run()
     assert failed
+    assert result.broken is None, result.broken
+
+
+def test_a_copy_that_was_cut_off_where_a_revision_ends_is_nobodys_to_overwrite(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be a file that somebody keeps under that name: the whole one lies beside it, and all the rest holds."""
+    cut = []
+
+    def half(self: SimFiles, data: bytes) -> bytes:
+        start = data[: data.rfind(b"signed ")]
+        cut.append(start.count(b"signed "))
+        return start
+
+    monkeypatch.setattr(SimFiles, "_half", half)
+    result = World(6, FLOWS, quiet(host={"half-written": 0.1}), on_sql=False).run()
+    assert max(cut) > 0
     assert result.broken is None, result.broken
