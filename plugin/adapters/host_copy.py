@@ -113,13 +113,18 @@ class HostCopy:
         """Keeps foreign bytes beside the state file. Returns: the name. Raises: Unavailable, where it is not known
         that they are there."""
         wanted = _sha256(data)
-        for length in (12, 64):  # a name that is taken by something else, or by half of it, is no place
+        for length in (12, 64):  # a name that is taken by something else is no place
             name = f"quarantine-{wanted[:length]}.jsonl"
             path = f"{place.folder}/{name}"
             with suppress(PreconditionFailed):
                 if self._files.write(place.owner, path, data, only_new=True).sha256 == wanted:
                     return name
-            if self._files.read(place.owner, path) == data:
+            found = self._files.read_with_etag(place.owner, path)
+            if found is not None and found[0] != data and data.startswith(found[0]):  # half of it, cut off earlier
+                with suppress(PreconditionFailed):
+                    self._files.write(place.owner, path, data, if_match=found[1])
+                found = self._files.read_with_etag(place.owner, path)
+            if found is not None and found[0] == data:
                 return name
         raise HostUnavailable("half-written")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from plugin.adapters.personal import unwrap_salts
@@ -24,6 +26,12 @@ def test_what_is_set_aside_is_there_before_it_is_believed(world: World, monkeypa
     other = b"other bytes\n"
     short = f"{FOLDER}/.flows/{FLOW_ID}/{host.quarantine(place(), other)}"
     world.files.plant(short, other[:4])  # half of it, of a write that broke off
+    kept = host.quarantine(place(), other)
+    assert world.files.read("alice", f"{FOLDER}/.flows/{FLOW_ID}/{kept}") == other
+
+    for length in (12, 64):  # broken off under each name: nothing could be set aside any more, and nobody act
+        name = f"quarantine-{hashlib.sha256(other).hexdigest()[:length]}.jsonl"
+        world.files.plant(f"{FOLDER}/.flows/{FLOW_ID}/{name}", other[:4])
     kept = host.quarantine(place(), other)
     assert world.files.read("alice", f"{FOLDER}/.flows/{FLOW_ID}/{kept}") == other
 
