@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any
 
@@ -71,52 +71,35 @@ class Turns:
     FAILS = sa.exc.OperationalError
     _process: Process
 
-    @contextmanager
-    def vault(self) -> Iterator[Any]:
-        with self._turn(), super().vault() as connection:  # type: ignore[misc]
-            yield connection
+    def vault(self) -> AbstractContextManager[Any]:
+        return _Turn(self._process, super().vault())  # type: ignore[misc]
 
     @contextmanager
     def vault_writing(self) -> Iterator[Any]:
-        with self._turn():
+        with _Turn(self._process):
             self._may_fail()
             with super().vault_writing() as connection:  # type: ignore[misc]
                 yield connection
                 self._process.may_die("commit")
             self._process.may_die("committed")
 
-    @contextmanager
-    def index(self) -> Iterator[Any]:
-        with self._turn(), super().index() as connection:  # type: ignore[misc]
-            yield connection
+    def index(self) -> AbstractContextManager[Any]:
+        return _Turn(self._process, super().index())  # type: ignore[misc]
 
     @contextmanager
     def index_writing(self) -> Iterator[Any]:
-        with self._turn(), super().index_writing() as connection:  # type: ignore[misc]
+        with _Turn(self._process), super().index_writing() as connection:  # type: ignore[misc]
             yield connection
             self._process.may_die("commit of the index")
 
     @contextmanager
     def both_writing(self) -> Iterator[tuple[Any, Any]]:
-        with self._turn():
+        with _Turn(self._process):
             self._may_fail()
             with super().both_writing() as both:  # type: ignore[misc]
                 yield both
                 self._process.may_die("commit of both")
             self._process.may_die("committed both")
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        process = self._process
-        if process.in_transaction:
-            yield
-            return
-        process.waits(process.world.dice.random() * _LATENCY_S)
-        process.in_transaction = True
-        try:
-            yield
-        finally:
-            process.in_transaction = False
 
     def _may_fail(self) -> None:
         if self._process.world.happens(self._process.world.chances.storage):
@@ -124,6 +107,40 @@ class Turns:
             self._process.world.trace.count("storage faults")
             self._process.storage_failed_at = self._process.world.now
             raise sa.exc.OperationalError("BEGIN IMMEDIATE", {}, sqlite3.OperationalError("database is locked"))
+
+
+class _Turn:
+    """A class, since there are hundreds of thousands in a minute."""
+
+    __slots__ = ("_inner", "_is_mine", "_process")
+
+    def __init__(self, process: Process, inner: AbstractContextManager[Any] | None = None) -> None:
+        self._process = process
+        self._inner = inner
+        self._is_mine = False
+
+    def __enter__(self) -> Any:
+        process = self._process
+        if not process.in_transaction:
+            process.waits(process.world.dice.random() * _LATENCY_S)
+            process.in_transaction = self._is_mine = True
+        if self._inner is None:
+            return None
+        try:
+            return self._inner.__enter__()
+        except BaseException:
+            self._ends()
+            raise
+
+    def __exit__(self, *raised: Any) -> bool | None:
+        try:
+            return self._inner.__exit__(*raised) if self._inner is not None else None
+        finally:
+            self._ends()
+
+    def _ends(self) -> None:
+        if self._is_mine:
+            self._process.in_transaction = False
 
 
 class SimDatabase(Turns, Database):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import os
 import time
@@ -20,6 +21,11 @@ LINES = 80
 
 def on_sql(seed: int) -> bool:
     return seed % SQL_EVERY == 0
+
+
+def _begins() -> None:
+    """Garbage is looked for seldom: a world makes a great many objects and is gone within a second."""
+    gc.set_threshold(100_000, 20, 20)
 
 
 def run_one(seed: int) -> Result:
@@ -105,7 +111,7 @@ def run(first: int, flows: int, workers: int) -> int:
     seeds = range(first, first + -(-flows // FLOWS_A_WORLD))
     found, begun = Sum(), time.monotonic()
     told_at = begun
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with multiprocessing.get_context("spawn").Pool(workers, _begins) as pool:
         for result in pool.imap_unordered(run_one, seeds, chunksize=4):
             found.add(result)
             if result.broken is not None:

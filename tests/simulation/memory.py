@@ -5,7 +5,7 @@ both (`test_simulation`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -93,17 +93,18 @@ class Tables:
         pass
 
 
+_NOTHING = nullcontext()
+
+
 class _Base:
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
 
-    @contextmanager
-    def vault(self) -> Iterator[Any]:
-        yield None
+    def vault(self) -> AbstractContextManager[Any]:
+        return _NOTHING
 
-    @contextmanager
-    def index(self) -> Iterator[Any]:
-        yield None
+    def index(self) -> AbstractContextManager[Any]:
+        return _NOTHING
 
     @contextmanager
     def vault_writing(self) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,3 +44,10 @@ def test_the_tables_without_sql_behave_like_those_with_it(seed: int) -> None:
     with_sql, without = (World(seed, 6, chances, on_sql=on_sql).run() for on_sql in (True, False))
     assert with_sql.broken is None, with_sql.broken
     assert without.hash == with_sql.hash
+
+
+@pytest.mark.parametrize("seed", [3, 27])
+def test_what_is_worked_out_once_changes_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = World(seed, 8, on_sql=False).run()
+    monkeypatch.setattr("tests.simulation.world.shortcuts", nullcontext)
+    assert World(seed, 8, on_sql=False).run().hash == quick.hash

@@ -26,6 +26,7 @@ from tests.simulation.papers import undrawn_records
 from tests.simulation.people import People
 from tests.simulation.replica import Replica
 from tests.simulation.scheduler import Scheduler, side_by_side
+from tests.simulation.shortcuts import shortcuts
 from tests.simulation.story import Paper, Story, drawn_content, drawn_story
 from tests.simulation.trace import Trace
 
@@ -160,7 +161,13 @@ class World:
             lambda seconds: self.replicas[0].process.world.scheduler.sleep(seconds),
             lambda jobs: side_by_side(self.scheduler, jobs),
         )
-        with steady_secrets(f"secrets {self.seed}"), running_on(runtime), self._logs(), undrawn_records():
+        with (
+            steady_secrets(f"secrets {self.seed}"),
+            running_on(runtime),
+            self._logs(),
+            undrawn_records(),
+            shortcuts(),
+        ):
             self.scheduler.takes_context()
             self._begins()
             self._storm()
