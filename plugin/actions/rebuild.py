@@ -106,8 +106,8 @@ class Adopter(Protocol[V]):
     def acknowledged(self) -> Mapping[str, StatePlace]: ...
     def batch(self, flow_ids: Sequence[str]) -> Batch[V]: ...
     def restore(self, flow_id: str) -> bool:
-        """Makes a missing or damaged state file again, where the vault's head proves the copy that was kept aside, and
-        takes it in. Raises ChainBroken, Unavailable."""
+        """Makes a missing or damaged state file again, from a copy that was kept aside and goes on from the vault's
+        head, and takes it in. Raises ChainBroken, Unavailable. Returns: whether a copy was kept at all."""
         ...
 
 
@@ -226,9 +226,7 @@ class _Rebuild(Generic[V]):
         log.info("rebuild.found", flows=self._total)
         self._watch(self._progress())
         self._take_all(flow_ids)
-        restored = tuple(
-            flow_id for flow_id in sorted(self._acknowledged.keys() - self._flows) if self._is_restored(flow_id)
-        )
+        restored = tuple(flow_id for flow_id in flow_ids if flow_id not in self._flows and self._is_restored(flow_id))
         left_out = tuple(s for s in self._skipped if s.flow_id not in restored)
         flows = len(self._flows) + len(restored)
         return Report(flows, left_out, len(users) - len(self._answering), restored, self._resumed)

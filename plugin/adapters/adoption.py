@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from plugin.adapters.branches import rank
+from plugin.adapters.chain import UnknownFormat
 from plugin.adapters.host_copy import HostCopy
 from plugin.adapters.index import Copy, Row, SqlIndex
 from plugin.adapters.keys import Keys
@@ -29,8 +30,8 @@ _log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One verified state file. ``salts``: the vault's, or, where ``beside``, those that lie beside it, since the vault
-    has none. ``is_plain``: it ends where the vault says, or the vault knows nothing of it, no salt is to go, and no
-    newer version had its hand in it."""
+    has none. ``is_plain``: it ends where the vault says, or the vault knows nothing of it, no salt is to go, no newer
+    version had its hand in it, and no copy from before the rebuild ends with a line that is not in it."""
 
     read: Read
     etag: str
@@ -111,12 +112,11 @@ class Adoption:
         return Batch(self, flow_ids)
 
     def restore(self, flow_id: str) -> bool:
-        anchor = self.vault.anchor(flow_id)
-        for kept in self.refill.kept(flow_id):
-            if anchor is not None and kept.head == anchor.head:
-                self.store.restore(kept)
-                return True
-        return False
+        kept = self.refill.kept(flow_id)
+        if not kept:
+            return False
+        self.store.restore(flow_id, kept)
+        return True
 
 
 class Batch:
@@ -129,6 +129,7 @@ class Batch:
         self._anchors = own.vault.anchors_of(flow_ids)
         self._salts = own.vault.salts_of(flow_ids)
         self._taken = own.refill.taken(flow_ids)
+        self._kept = own.refill.kept_heads(flow_ids)
 
     def is_taken(self, flow_id: str, place: StatePlace, file_id: str, etag: str, size_bytes: int) -> bool:
         """Taken in before a rebuild was cut off, and nothing has changed since: neither the file, by what the host
@@ -149,7 +150,8 @@ class Batch:
         read = self._reader.read(flow_id, state, salts, place)
         chain = read.chain
         comes_back = bool(chain.erased & self._salts.get(flow_id, {}).keys())  # with an old vault; it must go again
-        is_plain = not comes_back and not read.loaded.is_newer
+        holds_kept = self._kept.get(flow_id, set()) <= {line.hash for line in chain.lines}
+        is_plain = not comes_back and not read.loaded.is_newer and holds_kept
         if anchor is None:
             return Candidate(read, etag, file_id, read.salts if beside else salts, beside, is_plain)
         if not chain.holds(anchor.head, anchor.length):
@@ -199,12 +201,16 @@ class Batch:
     def _settled_alone(self, chosen: Sequence[Candidate]) -> dict[str, str]:
         failed = {}
         for one in chosen:
-            log = one.read.chain.log
+            chain = one.read.chain
+            kept = self._own.refill.kept(one.flow_id)
             try:
                 try:
-                    self._own.store.take_in(one.flow_id, one.place, log, one.etag, one.file_id)
+                    self._own.store.take_in(one.flow_id, one.place, chain.log, one.etag, one.file_id, kept)
+                except UnknownFormat:
+                    raise
                 except ChainBroken:  # it was whole when it was read: the vault moved on, and the host with it
-                    self._own.store.restore(Copy(one.flow_id, one.place, one.etag, log, one.read.chain.head))
+                    read = Copy(one.flow_id, one.place, one.etag, chain.log, chain.head)
+                    self._own.store.restore(one.flow_id, [read, *kept])
             except ChainBroken as error:
                 failed[one.flow_id] = error.reason
             except (HostMaintenance, HostRefuses, HostSlow):

@@ -124,11 +124,14 @@ class Refill:
             self._tell(connection, "until", "0")
 
     def ready(self) -> None:
-        """Raises: RebuildElsewhere, where somebody else took over: he will say so."""
+        """The copies of flows that could not be taken in stay for the next one.
+
+        Raises: RebuildElsewhere, where somebody else took over: he will say so.
+        """
         with self._database.index_writing() as connection:
             self.keep(connection, None)
             connection.execute(sa.delete(ix_meta))
-            connection.execute(sa.delete(ix_kept))
+            connection.execute(sa.delete(ix_kept).where(ix_kept.c.flow_id.in_(sa.select(ix_flow.c.flow_id))))
             connection.execute(sa.delete(ix_taken))
             self._tell(connection, "state", READY)
 
@@ -150,6 +153,16 @@ class Refill:
         rows = [{"flow_id": flow_id, "salts": digest(salts)} for flow_id, salts in salts_of.items()]
         if rows:
             connection.execute(sa.insert(ix_taken), rows)
+
+    def kept_heads(self, flow_ids: Sequence[str]) -> dict[str, set[str]]:
+        """Flow -> the last line of each copy in ``kept``."""
+        found: dict[str, set[str]] = {}
+        with self._database.index() as connection:
+            for table in (ix_kept, ix_flow):
+                wanted = sa.select(table.c.flow_id, table.c.head).where(table.c.flow_id.in_(flow_ids))
+                for row in connection.execute(wanted):
+                    found.setdefault(row.flow_id, set()).add(row.head)
+        return found
 
     def kept(self, flow_id: str) -> list[Copy]:
         """The copies from before the rebuild, and from since it began."""

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from plugin.adapters import chain as lines
-from plugin.adapters.branches import Judge, check_anchor
+from plugin.adapters.branches import Judge, check_anchor, rank
 from plugin.adapters.chain import UnknownFormat, verified
 from plugin.adapters.host_copy import HostCopy, Stored
 from plugin.adapters.index import Copy, SqlIndex
@@ -224,7 +224,7 @@ class Store:
 
     # ---- host -> index ----------------------------------------------------------------------------------------------
     def _refreshed(self, flow_id: str, kept: Copy | None = None) -> Read | None:
-        """Under the lease. ``kept``: what is known instead of the index's copy, during a rebuild.
+        """Under the lease. ``kept``: the best of what is known instead of the index's copy, during a rebuild.
 
         Raises: ChainBroken.
         """
@@ -343,27 +343,43 @@ class Store:
             self._salts.end_erasing(flow_id)
 
     # ---- rebuild ----------------------------------------------------------------------------------------------------
-    def take_in(self, flow_id: str, place: StatePlace, state: bytes, etag: str, file_id: str) -> None:
+    def take_in(
+        self, flow_id: str, place: StatePlace, state: bytes, etag: str, file_id: str, kept: Sequence[Copy] = ()
+    ) -> None:
         """Fills the index from one state file, under its lease; what came into it after the head that the vault knows
-        is acknowledged. Raises: ChainBroken, where that head is not in it; HostBusy, where the vault moved on."""
+        is acknowledged. ``kept``: copies from before: one that goes on from that head and outranks the file counts,
+        as it does without a rebuild.
+
+        Raises: ChainBroken, where that head is not in it; HostBusy, where the vault moved on.
+        """
         with self._leases.hold(flow_id):
             anchor = self._vault.anchor(flow_id)
+            chain = verified(state, self._keys.public_keys, flow_id)
+            if anchor is not None:
+                check_anchor(chain, anchor)
+            best = self._best(kept, anchor)
+            mine = self._proven(best, anchor)
+            if mine is not None and not chain.holds(mine.chain.head, mine.chain.length):
+                self._settled(flow_id, place, state, etag, anchor, mine)
+                return
             if anchor is None:
                 self._adopted(flow_id, place, state, etag, file_id)
                 return
-            chain = verified(state, self._keys.public_keys, flow_id)
-            check_anchor(chain, anchor)
             salts = self._vault.salts(flow_id)
             late = self._salts.late(chain, anchor, place, salts)
             self._commit(self._reader.read(flow_id, state, salts | late, place), Stored(etag, file_id), late)
 
-    def restore(self, kept: Copy) -> None:
-        """A flow that could not be taken in, put right from a copy that the vault's head proves.
+    def restore(self, flow_id: str, kept: Sequence[Copy]) -> None:
+        """A flow that could not be taken in, put right from that copy that goes on from the vault's head and counts.
 
         Raises: ChainBroken, Unavailable.
         """
-        with self._leases.hold(kept.flow_id):
-            self._refreshed(kept.flow_id, kept)
+        with self._leases.hold(flow_id):
+            self._refreshed(flow_id, self._best(kept, self._vault.anchor(flow_id)) or kept[0])
+
+    def _best(self, kept: Sequence[Copy], anchor: Anchor | None) -> Copy | None:
+        whole = [(copy, read) for copy in kept if (read := self._proven(copy, anchor)) is not None]
+        return max(whole, key=lambda pair: rank(pair[1].chain))[0] if whole else None
 
     # ---- both tables ------------------------------------------------------------------------------------------------
     def _commit(self, read: Read, stored: Stored, new_salts: Mapping[str, bytes]) -> None:
