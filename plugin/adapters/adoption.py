@@ -63,7 +63,7 @@ class Candidate:
 
 
 class Adoption:
-    """``plugin.actions.rebuild.Adopter``."""
+    """``plugin.actions.adopter.Adopter``."""
 
     def __init__(
         self,

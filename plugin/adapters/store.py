@@ -15,8 +15,9 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from plugin.adapters import chain as lines
-from plugin.adapters.branches import Judge, check_anchor, rank
+from plugin.adapters.branches import Judge, check_anchor
 from plugin.adapters.chain import UnknownFormat, verified
+from plugin.adapters.copies import Copies
 from plugin.adapters.host_copy import HostCopy, Stored
 from plugin.adapters.index import Copy, SqlIndex
 from plugin.adapters.keys import Keys
@@ -59,6 +60,7 @@ class Store:
         self._reader = Reader(keys.public_keys, Curtain(keys))
         self._judge = Judge(self._host, vault, keys.public_keys, self._reader, clock)
         self._salts = SaltKeeper(self._host, database, vault, keys, self._reader, clock)
+        self._copies = Copies(vault, self._reader, self._salts)
 
     def lease(self, flow_id: str) -> AbstractContextManager[Lease]:
         return self._leases.hold(flow_id)
@@ -99,7 +101,7 @@ class Store:
     def bring_home(self, flow_id: str) -> Loaded:
         with self._leases.hold(flow_id):
             anchor, copy = self._vault.anchor(flow_id), self._index.copy(flow_id)
-            mine = self._verified_copy(copy, anchor) if anchor is not None and copy is not None else None
+            mine = self._copies.verified(copy, anchor) if anchor is not None and copy is not None else None
             if mine is None or anchor is None:
                 raise ChainBroken("unanchored" if anchor is None else "missing")
             if mine.loaded.is_newer:
@@ -121,26 +123,7 @@ class Store:
         anchor = self._vault.anchor(flow_id)
         if copy is None or anchor is None or copy.head != anchor.head:
             return None
-        return self._verified_copy(copy, anchor)
-
-    def _verified_copy(self, copy: Copy, anchor: Anchor) -> Read | None:
-        salts = self._vault.salts(copy.flow_id)
-        kept = self._reader.kept(copy.flow_id, copy.head, salts, copy.place)
-        if kept is not None:
-            self._salts.drop_erased(kept, salts)
-            return kept
-        try:
-            read = self._reader.read(copy.flow_id, copy.log, salts, copy.place)
-        except UnknownFormat:
-            raise
-        except ChainBroken as error:
-            _log.warning("index.copy_broken", flow_id=copy.flow_id, reason=error.reason)
-            return None
-        if read.chain.head != anchor.head:
-            return None
-        self._salts.drop_erased(read, salts)
-        self._reader.keep(read)
-        return read
+        return self._copies.verified(copy, anchor)
 
     # ---- writing ----------------------------------------------------------------------------------------------------
     def create(self, place: StatePlace, events: Sequence[Event], now: datetime) -> Loaded:
@@ -168,7 +151,7 @@ class Store:
         copy, anchor = self._index.copy(flow_id), self._vault.anchor(flow_id)
         if copy is None or anchor is None or not loaded.head == copy.head == anchor.head:
             raise ChainMoved
-        before = self._verified_copy(copy, anchor)
+        before = self._copies.verified(copy, anchor)
         if before is None:
             raise ChainMoved
         if before.loaded.is_newer:
@@ -237,11 +220,11 @@ class Store:
         if found is None:
             moved = self._host.locate(anchor)
             if moved is None:
-                return self._restored(flow_id, place, self._proven(copy, anchor), "missing", None)
+                return self._restored(flow_id, place, self._copies.proven(copy, anchor), "missing", None)
             place, found = moved, self._host.read(moved)
         if found is None:
             raise HostBusy("host-busy")
-        mine = self._proven(copy, anchor)
+        mine = self._copies.proven(copy, anchor)
         return self._settled(flow_id, place, *found, anchor, mine, None if kept is not None else copy)
 
     def _settled(
@@ -284,23 +267,12 @@ class Store:
                 self._judge.understood(flow_id)
         return read
 
-    def _proven(self, copy: Copy | None, anchor: Anchor | None) -> Read | None:
-        """The index's copy, where it is a whole chain that holds the vault's head: it may go on from there, where an
-        older vault was put back. Nothing of it is current before the host was asked."""
-        if copy is None:
-            return None
-        try:
-            read = self._reader.read(copy.flow_id, copy.log, self._vault.salts(copy.flow_id), copy.place)
-        except ChainBroken:
-            return None
-        return read if anchor is None or read.chain.holds(anchor.head, anchor.length) else None
-
     def _anchored(self, copy: Copy) -> Read | None:
         """A flow that the vault does not know any more: never taken as current before the host was asked."""
         found = self._host.read(copy.place)
         if found is None:
             raise ChainBroken("unanchored")
-        return self._settled(copy.flow_id, copy.place, *found, None, self._proven(copy, None), copy)
+        return self._settled(copy.flow_id, copy.place, *found, None, self._copies.proven(copy, None), copy)
 
     def _adopted(self, flow_id: str, place: StatePlace, data: bytes, etag: str, file_id: str | None) -> Read:
         """Takes in a state file of which the vault knows nothing, with the salts beside it."""
@@ -357,8 +329,8 @@ class Store:
             chain = verified(state, self._keys.public_keys, flow_id)
             if anchor is not None:
                 check_anchor(chain, anchor)
-            best = self._best(kept, anchor)
-            mine = self._proven(best, anchor)
+            best = self._copies.best(kept, anchor)
+            mine = self._copies.proven(best, anchor)
             if mine is not None and not chain.holds(mine.chain.head, mine.chain.length):
                 self._settled(flow_id, place, state, etag, anchor, mine)
                 return
@@ -375,11 +347,7 @@ class Store:
         Raises: ChainBroken, Unavailable.
         """
         with self._leases.hold(flow_id):
-            self._refreshed(flow_id, self._best(kept, self._vault.anchor(flow_id)) or kept[0])
-
-    def _best(self, kept: Sequence[Copy], anchor: Anchor | None) -> Copy | None:
-        whole = [(copy, read) for copy in kept if (read := self._proven(copy, anchor)) is not None]
-        return max(whole, key=lambda pair: rank(pair[1].chain))[0] if whole else None
+            self._refreshed(flow_id, self._copies.best(kept, self._vault.anchor(flow_id)) or kept[0])
 
     # ---- both tables ------------------------------------------------------------------------------------------------
     def _commit(self, read: Read, stored: Stored, new_salts: Mapping[str, bytes]) -> None:
