@@ -216,10 +216,15 @@ def _copied(ctx: Context, pins: Pins, document: PinnedDocument, info: FileInfo, 
     found = digest(ctx, pins.user, fresh, pins.told)
     if found is None:
         raise HostUnavailable("half-written")
+    named = f"{folder}/{found[0]}"
     try:
-        files.move(pins.user, fresh, f"{folder}/{found[0]}")
-    except PreconditionFailed:  # another document of this flow has the same content
-        files.delete(pins.user, fresh)
+        files.move(pins.user, fresh, named)
+    except PreconditionFailed:  # another document of this flow has the same content, or half of it
+        if digest(ctx, pins.user, named) == found:
+            files.delete(pins.user, fresh)
+        else:
+            files.delete(pins.user, named)
+            files.move(pins.user, fresh, named)
     return found
 
 

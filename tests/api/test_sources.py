@@ -223,6 +223,21 @@ def test_a_restart_that_was_cut_off_leaves_nothing_in_the_way(world: World, alic
     assert "pinning-0" not in world.names(f"{folder}/.flows/{flow_id}")
 
 
+def test_half_of_a_pin_under_its_name_is_not_taken_for_the_whole(world: World, alice: Browser) -> None:
+    other = secrets.token_bytes(SIZE)
+    sha256 = hashlib.sha256(other).hexdigest()
+    for there in (other[: SIZE // 2], bytes(SIZE)):  # of a copy that broke off; as long, and something else
+        with small_limit(world):
+            folder, flow_id = launched(world, alice, secrets.token_bytes(SIZE), "Plan.dwg")
+            world.put(f"{folder}/.flows/{flow_id}/{sha256}", there)
+            world.dav("alice", "PUT", f"{folder}/Plan.dwg", data=other)
+            look_after(world.office.ctx, flow_id)
+            assert resumed(alice, flow_id, "restart").json()["documents"][0]["sha256"] == sha256
+            assert world.read(f"{folder}/.flows/{flow_id}/{sha256}") == other
+            assert world.recipient("bob", flow_id).get("documents/0").content == other
+        assert "pinning-0" not in world.names(f"{folder}/.flows/{flow_id}")
+
+
 class Counted:
     """What the host is asked of originals."""
 
