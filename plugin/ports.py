@@ -370,7 +370,12 @@ class Flows(Protocol):
 
     def forget(self, flow_id: str) -> None:
         """Whoever the chain says was erased has no salt anywhere any more, whatever was cut off before. ``append``
-        of such a line does the same, as far as the host lets it. Raises: ChainBroken, Unavailable."""
+        of such a line does the same, as far as the host lets it. Raises: ChainBroken (also where a newer version had
+        its hand in what lies beside the chain), Unavailable."""
+        ...
+
+    def keep_forgotten(self, flow_id: str) -> None:
+        """One look at the host whether somebody put back the salt of a person who was erased; if so, as ``forget``."""
         ...
 
     def bring_home(self, flow_id: str) -> Loaded:
@@ -445,6 +450,10 @@ class Index(Protocol):
 
     def running(self) -> Sequence[str]:
         """Every flow that has not ended."""
+        ...
+
+    def with_erased(self) -> Sequence[str]:
+        """Every flow of which somebody was erased."""
         ...
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:

@@ -9,7 +9,7 @@ import structlog
 
 from plugin.actions.context import Context
 from plugin.actions.rebuild import Report
-from plugin.actions.sweep import CatchUp, Patrol, clear_launches, finish_erasing, sweep
+from plugin.actions.sweep import CatchUp, Forgotten, Patrol, clear_launches, finish_erasing, sweep
 from plugin.flow.errors import ParapheurError, RebuildElsewhere
 
 log = structlog.get_logger()
@@ -32,6 +32,7 @@ class Sweeper:
         self._run_rebuild = run_rebuild
         self._catch_up = CatchUp()
         self._patrol = Patrol(patrol_every)
+        self._forgotten = Forgotten()
 
     def __call__(self) -> None:
         try:
@@ -43,6 +44,7 @@ class Sweeper:
             finish_erasing(self._ctx())
             sweep(self._ctx())
             self._patrol(self._ctx())
+            self._forgotten(self._ctx())
         except RebuildElsewhere as error:
             log.info("rebuild.elsewhere", done=error.done, total=error.total)
         except ParapheurError as error:

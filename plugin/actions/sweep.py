@@ -28,6 +28,7 @@ from plugin.ports import ERASING, ChainBroken
 SWEEP_LIMIT = 200
 CHECK_EVERY = timedelta(minutes=5)
 RECHECK_EVERY = timedelta(minutes=1)
+FORGOTTEN_EVERY = timedelta(hours=1)
 CHECK_LIMIT = 20
 FLOW_WAIT_S = 120.0
 """How long one flow's work may wait for the host, before others are looked at."""
@@ -96,6 +97,29 @@ def finish_erasing(ctx: Context) -> None:
             log.warning("erasure.later", flow=flow_id, reason=str(error))
         else:
             log.info("erasure.finished", flow=flow_id)
+
+
+class Forgotten:
+    """Whoever was erased stays so: what lies beside such a flow, ended or not, is looked at about every
+    ``FORGOTTEN_EVERY``, the one longest unchecked first, ``CHECK_LIMIT`` of them a call."""
+
+    def __init__(self) -> None:
+        self._checked: dict[str, datetime] = {}
+
+    def __call__(self, ctx: Context) -> int:
+        """Raises: Unavailable, when the host does not answer. Returns: how many were checked."""
+        now = ctx.clock()
+        flows = ctx.index.with_erased()
+        self._checked = {flow_id: self._checked.get(flow_id, now - FORGOTTEN_EVERY) for flow_id in flows}
+        stale = sorted((at, flow_id) for flow_id, at in self._checked.items() if now - at >= FORGOTTEN_EVERY)
+        for _, flow_id in stale[:CHECK_LIMIT]:
+            self._checked[flow_id] = now
+            try:
+                with at_most(FLOW_WAIT_S):
+                    ctx.flows.keep_forgotten(flow_id)
+            except (AccountOut, HostBusy, OutOfReach, ChainBroken) as error:
+                log.warning("forgotten.later", flow=flow_id, reason=str(error))
+        return len(stale[:CHECK_LIMIT])
 
 
 class CatchUp:

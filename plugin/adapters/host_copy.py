@@ -6,6 +6,7 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 
+from plugin.adapters.personal import is_newer
 from plugin.adapters.vault import Anchor
 from plugin.failpoints import reach
 from plugin.flow.errors import HostBusy, HostUnavailable, OutOfReach, Unavailable
@@ -57,7 +58,8 @@ class HostCopy:
         except PreconditionFailed:
             if self.read(place) is not None:
                 raise ChainBroken("exists") from None
-            self.put_salts(place, salts)
+            if not self.put_salts(place, salts):
+                raise ChainBroken("exists") from None
 
     def replace(self, place: StatePlace, before: bytes, log: bytes, etag: str) -> Stored | Found:
         """PUT of ``log`` where ``before`` lies. Returns what is there instead, where it is something else.
@@ -137,8 +139,12 @@ class HostCopy:
     def salts(self, place: StatePlace) -> bytes | None:
         return self._files.read(place.owner, _salts_path(place))
 
-    def put_salts(self, place: StatePlace, salts: bytes) -> None:
+    def put_salts(self, place: StatePlace, salts: bytes) -> bool:
+        """Returns: false where a newer version's lie there: they were left alone."""
+        if is_newer(self.salts(place)):
+            return False
         self._files.write(place.owner, _salts_path(place), salts)
+        return True
 
     def locate(self, anchor: Anchor) -> StatePlace | None:
         """Where the flow's folder was moved to, by the state file's id, else by search."""

@@ -13,12 +13,13 @@ from sqlalchemy.engine import Connection
 from plugin.adapters.chain import from_instant, instant
 from plugin.adapters.index_tables import check_ready, ix_file, ix_flow, ix_link, ix_person
 from plugin.adapters.sql import Database
+from plugin.flow.events import PersonErased
 from plugin.flow.model import Flow, FlowState, Personal, RecipientState
 from plugin.flow.owed import due_at
 from plugin.flow.tokens import link_token, token_hash
 from plugin.ports import LinkRow, ListRow, Loaded, StatePlace
 
-_LISTED = [column for column in ix_flow.c if column.name not in ("log", "search", "path", "etag")]
+_LISTED = [column for column in ix_flow.c if column.name not in ("log", "search", "path", "etag", "erased")]
 _TABLES = (ix_flow, ix_file, ix_link, ix_person)
 _ENDED = [str(state) for state in FlowState if state.is_ended]
 _NOT_ENDED = [str(state) for state in FlowState if not state.is_ended]
@@ -162,6 +163,10 @@ class SqlIndex:
         )
         return [row.flow_id for row in rows]
 
+    def with_erased(self) -> Sequence[str]:
+        rows = self._all(sa.select(ix_flow.c.flow_id).where(ix_flow.c.erased == 1).order_by(ix_flow.c.flow_id))
+        return [row.flow_id for row in rows]
+
     def due(self, now: datetime, limit: int) -> Sequence[str]:
         waiting = self._postponed(now)
         wanted = sa.select(ix_flow.c.flow_id).where(ix_flow.c.due_at <= instant(now))
@@ -223,6 +228,7 @@ def _flow_row(loaded: Loaded, log: bytes, etag: str) -> dict[str, Any]:
         "steps_total": len(flow.steps),
         "due_at": instant(due) if due is not None else None,
         "request_key": flow.request_key,
+        "erased": int(any(record.type == PersonErased.type for record in loaded.records)),
     }
 
 

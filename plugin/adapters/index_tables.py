@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from plugin.flow.errors import IndexMissing
 from plugin.ports import Progress
 
-FORM = 3
+FORM = 4
 """Rises with the tables, and with what stands in them: an index of another form is made again."""
 READY = f"ready {FORM}"
 _SOONEST_S, _LATEST_S = 3, 300
@@ -46,11 +46,13 @@ ix_flow = sa.Table(
     sa.Column("steps_total", sa.Integer, nullable=False),
     sa.Column("due_at", sa.Text),
     sa.Column("request_key", sa.Text),
+    sa.Column("erased", sa.Integer, nullable=False),
     sa.Column("log", sa.LargeBinary, nullable=False),
     sa.Index("ix_flow_creator", "creator", "flow_id"),
     sa.Index("ix_flow_ended", "creator", "state", "creator_account", "flow_id"),
     sa.Index("ix_flow_due", "due_at", "flow_id"),
     sa.Index("ix_flow_state", "state", "flow_id"),
+    sa.Index("ix_flow_erased", "erased", "flow_id"),
     sa.Index("ix_flow_owner", "owner", "path", "flow_id"),
     sa.Index("ix_flow_request", "creator", "request_key", "flow_id"),
 )

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from plugin.adapters.chain import Chain
+from plugin.adapters.chain import Chain, UnknownFormat
 from plugin.adapters.host_copy import HostCopy
 from plugin.adapters.keys import Keys
 from plugin.adapters.personal import commitment, is_newer, persons_beside, unwrap_salts, wrap_salts
@@ -73,43 +73,59 @@ class SaltKeeper:
         beside = unwrap_salts(self._keys, chain.flow_id, self._host.salts(place) or b"")
         return {p: salt for p, salt in beside.items() if p in late and promised.get(p) == commitment(salt)}
 
-    def check_beside(self, read: Read) -> None:
+    def check_beside(self, read: Read) -> bool:
         """A missing or altered ``salts.json`` is reported and made again from the vault; where the vault lost every
-        salt, what lies there stays. Of whoever was erased nothing does. Of a newer version's nothing is touched."""
+        salt, what lies there stays. Of whoever was erased nothing does. Of a newer version's nothing is touched.
+
+        Returns: whether nothing of the erased is there any more; false where a newer version knows better.
+        """
         if read.loaded.is_newer:
-            return
+            return False
         flow_id, place, erased = read.loaded.flow.id, read.loaded.place, read.chain.erased
         data = self._host.salts(place)
         if is_newer(data):
-            return
+            return False
         beside = unwrap_salts(self._keys, flow_id, data or b"")
         wanted = read.salts or {person: salt for person, salt in beside.items() if person not in erased}
         if persons_beside(data) & erased:
             _log.warning("salts.erased", flow_id=flow_id)
         elif not read.salts or (data is not None and beside == dict(read.salts)):
-            return
+            return True
         else:
             _log.warning("salts.restored", flow_id=flow_id)
         self.doubt(flow_id)
-        self._host.put_salts(place, wrap_salts(self._keys, flow_id, wanted))
+        return self._host.put_salts(place, wrap_salts(self._keys, flow_id, wanted))
+
+    def came_back(self, read: Read) -> bool:
+        """Something of an erased person lies beside the chain again, as out of the host's versions or trash."""
+        return bool(persons_beside(self._host.salts(read.loaded.place)) & read.chain.erased)
 
     # ---- erasing ----------------------------------------------------------------------------------------------------
     def forget_beside(self, read: Read) -> None:
         """The line is written and the vault has forgotten: what lies beside the chain can wait for the sweep."""
         try:
-            self.check_beside(read)
-        except Unavailable as error:
+            self.finish_erasing(read)
+        except (Unavailable, UnknownFormat) as error:
             _log.warning("salts.erased_later", flow_id=read.chain.flow_id, reason=error.code)
-        else:
-            self.end_erasing(read.chain.flow_id)
+
+    def finish_erasing(self, read: Read) -> None:
+        """Raises: UnknownFormat, where a newer version wrote what lies beside the chain: who was erased may be in it,
+        and only such a version can tell; Unavailable."""
+        if not self.check_beside(read) and read.chain.erased:
+            raise UnknownFormat(UnknownFormat.code)
+        self.end_erasing(read.chain.flow_id)
+
+    def note_erasing(self, flow_id: str, persons: Set[str]) -> None:
+        """Until it is known that nothing of them is anywhere."""
+        for person in sorted(persons):
+            self._vault.note_trouble(flow_id, ERASING, person, self._clock())
 
     def drop_erased(self, read: Read, salts: Mapping[str, bytes]) -> None:
         """A salt that came back to the vault, with a backup, of somebody whom the chain calls erased."""
         again = read.chain.erased & salts.keys()
         if not again:
             return
-        for person in sorted(again):
-            self._vault.note_trouble(read.chain.flow_id, ERASING, person, self._clock())
+        self.note_erasing(read.chain.flow_id, again)
         with self._database.vault_writing() as vault:
             self._vault.forget_salts(vault, read.chain.flow_id, again)
         self.forgotten()

@@ -31,7 +31,7 @@ from plugin.failpoints import reach
 from plugin.flow.errors import AccountOut, Conflict, HostBusy, IndexMissing
 from plugin.flow.events import Event, Launched
 from plugin.flow.model import Flow
-from plugin.ports import ERASING, Accounts, ChainBroken, ChainMoved, Files, Lease, Loaded, StatePlace
+from plugin.ports import Accounts, ChainBroken, ChainMoved, Files, Lease, Loaded, StatePlace
 
 _log = structlog.get_logger()
 
@@ -165,11 +165,10 @@ class Store:
         after = self._reader.read(flow_id, log, salts | new, copy.place)
         if not self._leases.holds(lease):
             raise HostBusy("flow-busy")
-        if new:
-            self._host.put_salts(copy.place, wrap_salts(self._keys, flow_id, salts | new))
+        if new and not self._host.put_salts(copy.place, wrap_salts(self._keys, flow_id, salts | new)):
+            raise Conflict("flow-newer")
         erased = after.chain.erased - before.chain.erased
-        for person in sorted(erased):
-            self._vault.note_trouble(flow_id, ERASING, person, now)
+        self._salts.note_erasing(flow_id, erased)
         outcome = self._host.replace(copy.place, before.chain.log, log, copy.etag)
         if not isinstance(outcome, Stored):
             return self._yield_to(outcome, before, anchor, copy, after, new)
@@ -311,8 +310,21 @@ class Store:
     # ---- erasing ----------------------------------------------------------------------------------------------------
     def forget(self, flow_id: str) -> None:
         with self._leases.hold(flow_id):
-            self._refreshed(flow_id)
-            self._salts.end_erasing(flow_id)
+            read = self._refreshed(flow_id)
+            if read is not None:
+                self._salts.finish_erasing(read)
+            else:
+                self._salts.end_erasing(flow_id)
+
+    def keep_forgotten(self, flow_id: str) -> None:
+        read = self._current(flow_id)
+        if read is None or not self._salts.came_back(read):
+            return
+        with self._leases.hold(flow_id):
+            read = self._current(flow_id)
+            if read is not None:
+                self._salts.note_erasing(flow_id, read.chain.erased)
+                self._salts.forget_beside(read)
 
     # ---- rebuild ----------------------------------------------------------------------------------------------------
     def take_in(

@@ -261,6 +261,10 @@ class MemoryIndex(SqlIndex):
         with self._asked():
             return sorted(f for f, row in self._database.tables.flows.items() if row["state"] not in ended)
 
+    def with_erased(self) -> Sequence[str]:
+        with self._asked():
+            return sorted(f for f, row in self._database.tables.flows.items() if row["erased"] == 1)
+
     def due(self, now: datetime, limit: int) -> Sequence[str]:
         waiting, at = self._postponed(now), instant(now)
         with self._asked():

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import structlog
 
 from plugin.actions.rebuild import rebuild
+from plugin.actions.sweep import CHECK_LIMIT, Forgotten
 from plugin.adapters.personal import persons_beside
 from plugin.adapters.salts import SaltKeeper
 from plugin.adapters.store import Store
-from plugin.flow.errors import HostUnavailable
-from plugin.flow.events import MailFailed, RefusedByRecipient
-from plugin.flow.model import MailKind, Personal, RecipientState
-from plugin.ports import ERASING, ChainMoved
+from plugin.flow.errors import Conflict, HostUnavailable, OutOfReach
+from plugin.flow.events import AskedRecipient, MailFailed, RefusedByRecipient, Replaced
+from plugin.flow.model import By, MailKind, Personal, RecipientState, Role
+from plugin.ports import ERASING, ChainBroken, ChainMoved, Written
 from tests.state import independent_verifier
 from tests.state.past import plant_salts, put_back, salts_file, set_vault
 from tests.state.test_index import People
@@ -22,6 +26,7 @@ from tests.state.world import (
     ADDRESS,
     FLOW_ID,
     NAME,
+    NOW,
     STATE,
     TITLE,
     FaultyFiles,
@@ -289,3 +294,93 @@ def test_of_somebody_who_came_in_and_was_erased_unseen_no_salt_is_fetched(world:
 def put_salts(world: World, known: dict[str, bytes]) -> None:
     with world.database.vault_writing() as connection:
         world.vault.put_salts(connection, FLOW_ID, known)
+
+
+# ---- what lies beside the chain of a flow that nobody looks at any more ---------------------------------------------
+def look(world: World) -> None:
+    world.store.keep_forgotten(FLOW_ID)
+
+
+def test_a_salt_that_is_put_back_beside_an_ended_flow_goes_again(decided: World) -> None:
+    decided.act(FLOW_ID, approval("r2"), "recipient:r2")
+    before = salts_file(decided)
+    append(decided, erased("r1"))
+    assert decided.index.with_erased() == [FLOW_ID]
+    writes = list(decided.files.writes)
+    look(decided)
+    assert decided.files.writes == writes, "nothing came back: nothing is written"
+    plant_salts(decided, before)
+    look(decided)
+    assert persons_beside(salts_file(decided)) == {"creator", "r2"}
+    assert is_erased(decided)
+
+
+def test_one_that_cannot_be_removed_now_is_noted_and_removed_later(decided: World) -> None:
+    before = salts_file(decided)
+    append(decided, erased("r1"))
+    plant_salts(decided, before)
+    write = decided.files.write
+
+    def out(user: str, path: str, data: bytes, **conditions: bool) -> Written:
+        if path.endswith("salts.json"):
+            raise HostUnavailable
+        return write(user, path, data, **conditions)  # type: ignore[arg-type]
+
+    decided.files.write = out  # type: ignore[method-assign]
+    look(decided)
+    assert is_noted(decided)
+    del decided.files.write
+    decided.store.forget(FLOW_ID)
+    assert is_erased(decided)
+
+
+def test_what_lies_beside_ended_flows_is_looked_at_every_hour_a_few_at_a_time(world: World) -> None:
+    flows = [f"{n:02}" for n in range(CHECK_LIMIT + 5)]
+    looked: list[str] = []
+
+    def at(minutes: int) -> Any:
+        def keep(flow_id: str) -> None:
+            looked.append(flow_id)
+            if flow_id == "03":
+                raise OutOfReach
+
+        state = SimpleNamespace(keep_forgotten=keep)
+        index = SimpleNamespace(with_erased=lambda: flows)
+        return SimpleNamespace(clock=lambda: NOW + timedelta(minutes=minutes), flows=state, index=index)
+
+    forgotten = Forgotten()
+    assert [forgotten(at(minutes)) for minutes in (0, 1, 2, 59, 60, 61)] == [20, 5, 0, 0, 20, 5]
+    assert looked == flows * 2
+
+
+# ---- salts of a newer version ---------------------------------------------------------------------------------------
+NEWER = b'{"format":2,"salts":"elsewhere"}'
+
+
+def test_salts_of_a_newer_version_are_never_written_over(decided: World) -> None:
+    plant_salts(decided, NEWER)
+    asked = decided.store.load(FLOW_ID)
+    assert asked is not None
+    other = AskedRecipient("r3", Role.VALIDATOR, None, Personal("r3", ADDRESS), None, None, "fr", None)
+    before = decided.state()
+    with pytest.raises(Conflict, match="flow-newer"):  # the salt of whoever comes in has no place
+        append(decided, Replaced("r2", 1, other, By.CREATOR))
+    assert (salts_file(decided), decided.state()) == (NEWER, before)
+    append(decided)  # whoever brings nobody in goes on
+    decided.files.delete("alice", STATE)
+    decided.store.refresh(FLOW_ID)
+    assert salts_file(decided) == NEWER
+    decided.store.bring_home(FLOW_ID)
+    agrees(decided)
+
+
+def test_an_erasure_is_not_called_done_while_a_newer_version_holds_the_salts(decided: World) -> None:
+    plant_salts(decided, NEWER)
+    append(decided, erased("r1"))
+    assert is_noted(decided)
+    with pytest.raises(ChainBroken):
+        decided.store.forget(FLOW_ID)
+    assert (is_noted(decided), salts_file(decided)) == (True, NEWER)
+    decided.files.delete("alice", f"{place().folder}/salts.json")
+    decided.store.forget(FLOW_ID)
+    assert is_erased(decided)
