@@ -90,7 +90,7 @@ def _copy(ctx: Context, loaded: Loaded, document: Document, target: Target, earl
         if there is not None:
             return _told(document, there, one.instead)
     if target.over is not None:
-        done = _new_version(ctx, owner, target.over, document, data)
+        done = _new_version(ctx, loaded, target.over, document, data)
         if isinstance(done, Stored):
             reach("copy-laid")
             return _told(document, done, None)
@@ -103,12 +103,17 @@ def _copy(ctx: Context, loaded: Loaded, document: Document, target: Target, earl
     return _told(document, stored, target.instead)
 
 
-def _new_version(ctx: Context, owner: str, original: FileInfo, document: Document, data: bytes) -> Stored | Instead:
-    """Puts ``data`` over the original, unless that would lose something: whatever the file holds is the beginning of
-    ``data``, as what was signed is, and what a host leaves that lost the connection half-way.
+def _new_version(
+    ctx: Context, loaded: Loaded, original: FileInfo, document: Document, data: bytes
+) -> Stored | Instead:
+    """Puts ``data`` over the original, where that holds exactly what was pinned; or half of ``data``, as a host leaves
+    it that lost the connection while this was done before: that it was begun is noted. An emptied original, or one of
+    the revisions between, is what somebody else put there.
 
     Raises: Unavailable.
     """
+    owner = loaded.place.owner
+    over = Laying(f"over:{document.n}", original.folder, original.name, document.current_sha256, loaded.head)
     if original.size_bytes > len(data):
         return Instead.CHANGED  # of any size: it is not read
     for _ in range(MAX_LOOKS):
@@ -118,8 +123,11 @@ def _new_version(ctx: Context, owner: str, original: FileInfo, document: Documen
         content, etag = found
         if content == data:
             return Stored(original.path, original.file_id, document.current_sha256)
-        if not data.startswith(content):
+        if hashlib.sha256(content).hexdigest() != document.sha256 and not (
+            _was_begun(ctx, loaded.flow.id, over) and _is_half(content, document, data)
+        ):
             return Instead.CHANGED
+        ctx.vault.note_layings(loaded.flow.id, [over])
         try:
             written = ctx.files.write(owner, original.path, data, if_match=etag)
         except PreconditionFailed:
@@ -138,6 +146,14 @@ def _new_version(ctx: Context, owner: str, original: FileInfo, document: Documen
             raise HostUnavailable("half-written")
         return Stored(original.path, original.file_id, document.current_sha256)
     return Instead.CHANGED
+
+
+def _was_begun(ctx: Context, flow_id: str, over: Laying) -> bool:
+    return any((one.what, one.sha256) == (over.what, over.sha256) for one in ctx.vault.layings(flow_id))
+
+
+def _is_half(content: bytes, document: Document, data: bytes) -> bool:
+    return data.startswith(content) and hashlib.sha256(content).hexdigest() not in document.revisions
 
 
 def _laying(loaded: Loaded, document: Document, target: Target) -> Laying:

@@ -109,11 +109,13 @@ class Store:
             place = StatePlace(anchor.place.owner, f".flows/{flow_id}/flow.jsonl")
             if place != anchor.place:
                 self._check_owner(place, mine.loaded.flow)
-                mine = mine.at(place)
-                there = self._host.read(place)
-                stored = self._host.restore(place, mine.chain.log, there[1] if there is not None else None)
-                self._host.put_salts(place, wrap_salts(self._keys, flow_id, mine.salts))
                 _log.warning("state.brought_home", flow_id=flow_id)
+                there = self._host.read(place)
+                if there is not None:  # brought here before, or copied: it is weighed like any other
+                    return self._settled(flow_id, place, *there, anchor, mine).loaded
+                mine = mine.at(place)
+                stored = self._host.restore(place, mine.chain.log, None)
+                self._host.put_salts(place, wrap_salts(self._keys, flow_id, mine.salts))
                 self._commit(mine, stored, {})
             return mine.loaded
 

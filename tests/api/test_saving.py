@@ -294,6 +294,27 @@ def test_a_version_that_was_written_by_half_is_written_again(world: World, alice
     assert shown(world, folder) == [RECORD, "Bail.pdf"]
 
 
+@pytest.mark.parametrize("what", ["emptied", "half", "older revision"])
+def test_an_original_that_its_owner_emptied_or_put_an_older_revision_into_is_left_as_it_is(
+    world: World, alice: Browser, what: str
+) -> None:
+    folder = world.folder()
+    path = f"{folder}/Bail.pdf"
+    flow_id = saved(world, alice, VERSION, [world.put(path, pdf())])
+    bob = world.recipient("bob", flow_id)
+    prepared = bob.get("documents/0").content
+    assert prepared.startswith(pdf())
+    assert prepared != pdf()
+    there = {"emptied": b"", "half": pdf()[:500], "older revision": prepared}[what]
+    assert world.dav("alice", "PUT", path, data=there).status_code == 204
+    assert bob.sign().json()["state"] == "completed"
+    flow = ended(world, alice, flow_id)
+    assert world.read(path) == there
+    assert flow["documents"][0]["signed"]["path"] == f"{folder}/Bail (signé).pdf"
+    (completed,) = [line for line in world.lines(flow_id) if line["type"] == "flow.completed"]
+    assert completed["data"]["copies"][0]["instead"] == "changed"
+
+
 class HalfWriting:
     def __init__(self, files: Files, path: str) -> None:
         self._files, self._path = files, path

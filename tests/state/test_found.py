@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 
 import pytest
 
 from plugin.adapters.personal import unwrap_salts
 from plugin.flow.errors import HostUnavailable
-from plugin.ports import Written
-from tests.state.world import FLOW_ID, FOLDER, World, place
+from plugin.ports import ChainBroken, StatePlace, Written
+from tests.state.past import put_back
+from tests.state.test_newer import newer
+from tests.state.world import FLOW_ID, FOLDER, World, agrees, append, place
 
 
 def test_salts_of_absurd_depth_are_no_salts(world: World) -> None:
@@ -38,3 +41,51 @@ def test_what_is_set_aside_is_there_before_it_is_believed(world: World, monkeypa
     monkeypatch.setattr(world.files, "write", lambda *_, **__: Written("e", None, None))  # 201, and nothing stored
     with pytest.raises(HostUnavailable):
         host.quarantine(place(), b"third\n")
+
+
+HOME = StatePlace("alice", f".flows/{FLOW_ID}/flow.jsonl")
+
+
+def plant_home(world: World, data: bytes) -> None:
+    world.files.make_folder("alice", HOME.folder)
+    world.files.plant(HOME.path, data)
+
+
+def set_aside(world: World) -> list[bytes]:
+    found = world.files.list("alice", HOME.folder)
+    return [world.files.read("alice", i.path) or b"" for i in found if i.name.startswith("quarantine-")]
+
+
+@pytest.mark.parametrize("there", [b"somebody's own file\n", b""])
+def test_what_lies_where_a_state_file_is_brought_home_to_is_set_aside_not_written_over(
+    world: World, there: bytes
+) -> None:
+    world.launch()
+    log = world.state()
+    plant_home(world, there)
+    assert world.store.bring_home(FLOW_ID).place == HOME
+    assert world.files.read("alice", HOME.path) == log
+    assert set_aside(world) == [there]
+    agrees(world)
+
+
+def test_lines_that_lie_there_already_and_nowhere_else_are_taken_in(world: World) -> None:
+    loaded = world.launch()
+    append(world)
+    longer = world.state()
+    put_back(world, loaded)
+    plant_home(world, longer)
+    assert world.store.bring_home(FLOW_ID).length == loaded.length + 1
+    assert world.files.read("alice", HOME.path) == longer
+    assert set_aside(world) == []
+    agrees(world)
+
+
+def test_a_newer_versions_file_there_is_left_alone(world: World) -> None:
+    world.launch()
+    log = newer(world, "type")
+    plant_home(world, log)
+    put = world.files.read("alice", HOME.path)
+    with contextlib.suppress(ChainBroken):
+        world.store.bring_home(FLOW_ID)
+    assert world.files.read("alice", HOME.path) == put
