@@ -305,6 +305,9 @@ QUARANTINED, RESTORED, DAMAGED = "quarantined", "restored", "damaged"
 what was written, and nothing proves what was. They stay until somebody has seen them."""
 NEWER = "newer"
 """A newer version had its hand in a flow: nothing is done to it until this server is updated."""
+UNKNOWN_KEY = "unknown-key"
+"""A flow's state file has lines signed by a key that this server does not hold, and that its seal vouches for: nothing
+is done to it until that key is there."""
 ERASING = "erasing"
 """A person of a flow is being erased: noted before the line is written, ended once no salt of his is anywhere."""
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plugin.actions.waiting import REASONS
-from plugin.ports import DAMAGED, ERASING, QUARANTINED, RESTORED, Index, ListRow, Trouble, Vault
+from plugin.ports import DAMAGED, ERASING, QUARANTINED, RESTORED, UNKNOWN_KEY, Index, ListRow, Trouble, Vault
 
 OF_STATE_FILES = (QUARANTINED, RESTORED, DAMAGED)
 """They are somebody's doing, and told whether or not the flow has ended, until somebody has seen them."""
-_OF_ENDED_FLOWS = (*OF_STATE_FILES, ERASING, *REASONS)
+_OF_ENDED_FLOWS = (*OF_STATE_FILES, UNKNOWN_KEY, ERASING, *REASONS)
 
 
 def troubles(vault: Vault, index: Index) -> list[Trouble]:

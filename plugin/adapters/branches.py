@@ -7,11 +7,12 @@ from datetime import datetime
 
 import structlog
 
-from plugin.adapters.chain import Chain, PublicKeys, UnknownFormat, verified
+from plugin.adapters.chain import Chain, PublicKeys, UnknownFormat, UnknownKey, verified
 from plugin.adapters.host_copy import HostCopy
 from plugin.adapters.reader import Reader
 from plugin.adapters.vault import Anchor, SqlVault
-from plugin.ports import DAMAGED, NEWER, QUARANTINED, RESTORED, ChainBroken, StatePlace
+from plugin.adapters.vouching import Vouches
+from plugin.ports import DAMAGED, NEWER, QUARANTINED, RESTORED, UNKNOWN_KEY, ChainBroken, StatePlace
 
 _log = structlog.get_logger()
 
@@ -38,13 +39,20 @@ class Judge:
     look after this server."""
 
     def __init__(
-        self, host: HostCopy, vault: SqlVault, public_keys: PublicKeys, reader: Reader, clock: Callable[[], datetime]
+        self,
+        host: HostCopy,
+        vault: SqlVault,
+        public_keys: PublicKeys,
+        reader: Reader,
+        clock: Callable[[], datetime],
+        vouches: Vouches,
     ) -> None:
         self._host = host
         self._reader = reader
         self._vault = vault
         self._public_keys = public_keys
         self._clock = clock
+        self._vouches = vouches
 
     def judged(
         self,
@@ -59,7 +67,7 @@ class Judge:
         does not outrank it. ``known``: what it may begin with and was verified before.
 
         Raises: ChainBroken, with the host's bytes in quarantine; UnknownFormat, where one of the two is a newer
-        version's: then nothing was touched; Unavailable, where they cannot be kept.
+        version's: then nothing was touched; UnknownKey, likewise; Unavailable, where they cannot be kept.
         """
         chain: Chain | None = None
         try:
@@ -69,6 +77,9 @@ class Judge:
             if mine is not None:
                 _check_rank(chain, mine)
         except ChainBroken as error:
+            if error.reason == UnknownKey.code and self._vouches(data):
+                self._unknown_key(flow_id)
+                raise UnknownKey(UnknownKey.code) from error
             if any(one is not None and self._reader.is_newer(one) for one in (chain, mine)):
                 self.not_restored(flow_id, error.reason)
                 raise UnknownFormat(error.reason) from error
@@ -76,7 +87,13 @@ class Judge:
             raise
         if mine is not None and not chain.holds(mine.head, mine.length):
             self._quarantine(flow_id, place, mine.log, "forked")
+        if any(trouble.reason == UNKNOWN_KEY for trouble in self._vault.troubles(flow_id)):
+            self._vault.end_trouble(flow_id, UNKNOWN_KEY, "")
         return chain
+
+    def _unknown_key(self, flow_id: str) -> None:
+        _log.error("state.unknown_key", flow_id=flow_id)
+        self._vault.note_trouble(flow_id, UNKNOWN_KEY, "", self._clock())
 
     def newer(self, flow_id: str) -> None:
         _log.warning("flow.newer", flow_id=flow_id)

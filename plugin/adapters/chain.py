@@ -41,6 +41,12 @@ class UnknownFormat(ChainBroken):
     code = "flow-newer"
 
 
+class UnknownKey(UnknownFormat):
+    """Signed by a key that this server does not hold, and that its own seal vouches for: left alone as well."""
+
+    code = "unknown-key"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One verified line. ``data`` is as it stands in the file; ``hash``: hex SHA-256 of its bytes."""

@@ -27,6 +27,7 @@ from plugin.adapters.reader import Read, Reader
 from plugin.adapters.salts import SaltKeeper
 from plugin.adapters.sql import Database
 from plugin.adapters.vault import Anchor, SqlVault
+from plugin.adapters.vouching import vouches
 from plugin.failpoints import reach
 from plugin.flow.errors import AccountOut, Conflict, HostBusy, IndexMissing
 from plugin.flow.events import Event, Launched
@@ -58,7 +59,8 @@ class Store:
         self._index = index
         self._leases = leases
         self._reader = Reader(keys.public_keys, Curtain(keys))
-        self._judge = Judge(self._host, vault, keys.public_keys, self._reader, clock)
+        vouched = vouches(keys.public_keys, lambda: keys.seal_certificates)
+        self._judge = Judge(self._host, vault, keys.public_keys, self._reader, clock, vouched)
         self._salts = SaltKeeper(self._host, database, vault, keys, self._reader, clock)
         self._copies = Copies(vault, self._reader, self._salts)
 

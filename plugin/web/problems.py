@@ -148,6 +148,7 @@ SENTENCES: dict[str, str] = {
     "validation-data-missing": _("It cannot be shown that a certificate of the seal is good."),
     "workshop-busy": _("Many documents are being worked on right now. Please try again shortly."),
     "index-missing": _("The list of workflows is being rebuilt. Please try again in a moment."),
+    "unknown-key": _("The record of this workflow is signed by a key this server does not know. Nothing was changed."),
     "chain-broken": _("The record of this workflow is not what was written. The sender has to look at it."),
     "unavailable": _("Not possible at the moment. Please try again shortly."),
 }

@@ -18,7 +18,7 @@ from plugin.actions.waiting import (
 from plugin.flow.model import Flow, Kind, SourceState, SuspendReason
 from plugin.i18n import mark as _
 from plugin.i18n import translations
-from plugin.ports import DAMAGED, NEWER, QUARANTINED, READ_ONLY, RESTORED
+from plugin.ports import DAMAGED, NEWER, QUARANTINED, READ_ONLY, RESTORED, UNKNOWN_KEY
 from plugin.web.language import language
 from plugin.web.office import office
 from plugin.web.schemas import WaitingOut
@@ -60,6 +60,9 @@ OF_STATE_FILES = {
         "This workflow’s record was altered or deleted in its folder and has been put back from a signed copy."
     ),
     DAMAGED: _("This workflow’s record is not what was written, and there is no signed copy to put back."),
+    UNKNOWN_KEY: _(
+        "Suspended: its record is signed by a key this server does not know. It goes on once that key is put back."
+    ),
     NEWER: _("Suspended: a newer version of this server has written to it. It goes on once the server is updated."),
 }
 

@@ -11,13 +11,17 @@ from typing import Any
 
 import pytest
 import rfc8785
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pdfops.signer import KeySigner
-from plugin.adapters.chain import Chain, verified
+from plugin.actions.rebuild import rebuild
+from plugin.adapters.chain import Chain, UnknownKey, verified
 from plugin.adapters.keys import ChainKey, Keys, KeysMissing, restore_keys
-from plugin.ports import ChainBroken
+from plugin.ports import UNKNOWN_KEY, ChainBroken
 from tests.state import independent_verifier
-from tests.state.world import FLOW_ID, World, agrees, append, approval, certificate, types, view
+from tests.state.past import quarantined, set_index, set_vault
+from tests.state.test_index import People
+from tests.state.world import FLOW_ID, STATE, World, agrees, append, approval, certificate, types, view
 
 WORDS = "correct horse battery staple"
 
@@ -169,3 +173,75 @@ def test_a_start_without_a_key_that_signed_lines_is_refused(world: World, rotate
     again = Keys.open(world.data / "keys", "Cabinet Test", True, certificate)
     with pytest.raises(KeysMissing, match=world.keys.active.kid):
         again.check(rotated.vault.kids())
+
+
+# ---- a key that was lost, or never was here -------------------------------------------------------------------------
+@pytest.fixture
+def left_behind(world: World, rotated: World) -> Iterator[World]:
+    """A server whose keys are from before the rotation, with the vault and index of then; the file went on."""
+    before = world.state()
+    rotated.act(FLOW_ID, approval())
+    after = rotated.state()
+    world.files.plant(STATE, before)
+    set_vault(world, before)
+    set_index(world, before)
+    path = world.data / "keys" / f"chain-{rotated.keys.active.kid}.pem"
+    kept = path.read_bytes()
+    path.unlink()
+    (world.data / "keys" / "active-chain-key").write_text(world.keys.active.kid)
+    again = World(world.data, world.files)
+    world.files.plant(STATE, after)
+    yield again
+    path.write_bytes(kept)
+    again.close()
+
+
+@pytest.mark.parametrize("how", ["refresh", "append", "rebuild", "deleted index"])
+def test_lines_of_a_key_that_is_missing_here_are_no_damage(left_behind: World, how: str) -> None:
+    after = left_behind.state()
+    if how == "refresh":
+        with pytest.raises(UnknownKey):
+            left_behind.store.refresh(FLOW_ID)
+    elif how == "append":
+        with pytest.raises(UnknownKey):
+            append(left_behind)
+    else:
+        if how == "deleted index":
+            (left_behind.data / "index.db").unlink()
+        report = rebuild(left_behind.files, People(), left_behind.adopter)
+        assert [(s.flow_id, s.reason) for s in report.skipped] == [(FLOW_ID, "unknown-key")]
+    assert (left_behind.state(), quarantined(left_behind)) == (after, [])
+    assert how == "deleted index" or {t.reason for t in left_behind.vault.troubles()} == {UNKNOWN_KEY}
+    assert [t.flow_id for t in left_behind.vault.troubles()] in ([FLOW_ID], [])
+
+
+def test_once_the_key_is_put_back_the_flow_goes_on_and_the_trouble_ends(left_behind: World, rotated: World) -> None:
+    with pytest.raises(UnknownKey):
+        left_behind.store.check(FLOW_ID)
+    kid, private = rotated.keys.active.kid, rotated.keys.active.private
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (left_behind.data / "keys" / f"chain-{kid}.pem").write_bytes(pem)
+    left_behind.store.check(FLOW_ID)
+    assert "recipient.approved" in types(agrees(left_behind))
+    assert left_behind.vault.troubles() == []
+
+
+@pytest.mark.parametrize("forged", ["another seal", "no seal", "another line"])
+def test_a_key_that_our_seal_does_not_vouch_for_is_damage(
+    rotated: World, tmp_path_factory: pytest.TempPathFactory, forged: str
+) -> None:
+    rotated.act(FLOW_ID, approval())
+    good = rotated.state()
+    keys = Keys.open(tmp_path_factory.mktemp("stranger") / "keys", "Cabinet Autre", False, certificate)
+    stranger = keys.sealed_by(KeySigner(keys.seal_key_pem, keys.seal_cert_pem))
+    entry = {**entries(good)[3]["data"]["key"], "jwk": dict(stranger.active.jwk)}
+    if forged != "no seal":
+        entry["signature"] = stranger.jwk_signature
+    if forged == "another seal":
+        entry["certificate"] = base64.b64encode(stranger.seal_cert_der).decode()
+    data = {} if forged == "another line" else {"key": entry}
+    line = resigned(entries(good)[3], stranger.active, data=data)
+    rotated.files.plant(STATE, b"".join([*good.splitlines(keepends=True)[:3], line]))
+    rotated.store.refresh(FLOW_ID)
+    assert rotated.state() == good
+    assert len(quarantined(rotated)) == 1
