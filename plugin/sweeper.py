@@ -42,7 +42,7 @@ class Sweeper:
                 self._catch_up.is_done = True
             self._catch_up(self._ctx())
             finish_erasing(self._ctx())
-            sweep(self._ctx())
+            sweep(self._ctx(), self._catch_up.first)
             self._patrol(self._ctx())
             self._forgotten(self._ctx())
         except RebuildElsewhere as error:

@@ -13,6 +13,8 @@ _OWN = re.compile(r"(?:.*/)?\.flows/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
 AT_MOST = 500
 WRITTEN_EVERY_S = 30
 """Whoever works on a document saves it again and again."""
+WRITTEN_SINCE = "written-since"
+"""The piece of work, and its reason: a flow to be looked after once more, since something was written after a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,18 @@ def heed(ctx: Context, hint: Hint) -> int:
     wanted = list(dict.fromkeys(flows))[:AT_MOST]
     for flow_id in wanted:
         if hint.is_written and not ctx.vault.claim(flow_id, "written", ctx.clock(), WRITTEN_EVERY_S):
+            if WRITTEN_SINCE not in ctx.vault.attempts(flow_id):
+                ctx.vault.postpone(flow_id, WRITTEN_SINCE, ctx.clock(), WRITTEN_SINCE)
             continue
         ctx.jobs.look_after(flow_id)
     return len(wanted)
+
+
+def heed_later(ctx: Context) -> None:
+    """What was written within seconds after a look is looked at with the next sweep."""
+    for flow_id in ctx.vault.put_off(WRITTEN_SINCE, ctx.clock()):
+        ctx.vault.release(flow_id, WRITTEN_SINCE)  # first: what is written during the look asks for another
+        ctx.jobs.look_after(flow_id)
 
 
 def _below(ctx: Context, places: Iterable[tuple[str, str]]) -> list[str]:

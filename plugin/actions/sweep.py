@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -13,6 +14,7 @@ from plugin.actions.context import Context
 from plugin.actions.deliver import HANDED_OVER, deliver
 from plugin.actions.expire import expire
 from plugin.actions.finish import finish
+from plugin.actions.heed import heed_later
 from plugin.actions.launch import forget, take_in
 from plugin.actions.remind import remind
 from plugin.actions.revisions import tidy, tidy_late
@@ -30,6 +32,10 @@ CHECK_EVERY = timedelta(minutes=5)
 RECHECK_EVERY = timedelta(minutes=1)
 FORGOTTEN_EVERY = timedelta(hours=1)
 CHECK_LIMIT = 20
+CALLS = 12
+"""Of the patrol, within which every running flow has its turn: three a minute."""
+CALL_S = 10.0
+"""How long one call of the patrol, or of the catching up, goes on: mails and reminders wait meanwhile."""
 FLOW_WAIT_S = 120.0
 """How long one flow's work may wait for the host, before others are looked at."""
 OUT_AFTER = 3
@@ -128,19 +134,28 @@ class CatchUp:
     A flow that the host cannot serve is asked again at the next call; one that hangs holds up no other.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.is_done = False
-        self._left: list[str] | None = None
+        self._left: dict[str, None] | None = None
+        self._monotonic = monotonic
+
+    def first(self, ctx: Context, flow_id: str) -> None:
+        """A flow that is to be served now is caught up before. Raises: ChainBroken, Unavailable: then it waits."""
+        if self._left is not None and flow_id in self._left:
+            ctx.flows.refresh(flow_id)
+            self._left.pop(flow_id, None)
 
     def __call__(self, ctx: Context) -> None:
-        """To be called again while ``is_done`` is false."""
+        """To be called again while ``is_done`` is false: of many flows it does as many as ``CALL_S`` allow."""
         if self.is_done:
             return
         if self._left is None:
-            self._left = list(ctx.index.running())
-        in_a_row = 0
+            self._left = dict.fromkeys(ctx.index.running())
+        in_a_row, begun = 0, self._monotonic()
         for flow_id in tuple(self._left):
-            self._left.remove(flow_id)
+            if self._monotonic() - begun >= CALL_S:
+                break
+            del self._left[flow_id]
             try:
                 with at_most(FLOW_WAIT_S):
                     ctx.flows.refresh(flow_id)
@@ -151,7 +166,7 @@ class CatchUp:
                 log.warning("catch_up.later", flow=flow_id, reason=str(error))
             except HostUnavailable as error:
                 log.warning("catch_up.later", flow=flow_id, reason=str(error))
-                self._left.append(flow_id)
+                self._left[flow_id] = None
                 in_a_row += 1
                 if in_a_row == OUT_AFTER:
                     break
@@ -162,14 +177,19 @@ class Patrol:
     """Asks the host now and then whether running flows are still what was written, and can still be served.
 
     Each of them about every ``every``, those in trouble every ``RECHECK_EVERY``, the one longest unchecked
-    first, ``CHECK_LIMIT`` of them a call; one that the host cannot serve has its turn again like the others.
+    first, a part of them a call, for no longer than ``CALL_S``; one that the host cannot serve has its turn again like
+    the others.
     """
 
     def __init__(
-        self, every: timedelta = CHECK_EVERY, look_after: Callable[[Context, str], None] = look_after
+        self,
+        every: timedelta = CHECK_EVERY,
+        look_after: Callable[[Context, str], None] = look_after,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._every = every
         self._look_after = look_after
+        self._monotonic = monotonic
         self._checked: dict[str, datetime] = {}
 
     def __call__(self, ctx: Context) -> int:
@@ -182,9 +202,12 @@ class Patrol:
             for flow_id, at in self._checked.items()
             if now - at >= (min(RECHECK_EVERY, self._every) if flow_id in troubled else self._every)
         )
-        in_a_row = 0
-        for _, flow_id in stale[:CHECK_LIMIT]:
+        in_a_row, done, begun = 0, 0, self._monotonic()
+        for _, flow_id in stale[: max(CHECK_LIMIT, len(self._checked) // CALLS)]:
+            if done and self._monotonic() - begun >= CALL_S:
+                break
             self._checked[flow_id] = now
+            done += 1
             try:
                 with at_most(FLOW_WAIT_S):
                     self._look_after(ctx, flow_id)
@@ -197,22 +220,24 @@ class Patrol:
             except (ParapheurError, ChainBroken) as error:
                 log.warning("patrol.later", flow=flow_id, reason=str(error))
             in_a_row = 0
-        return len(stale[:CHECK_LIMIT])
+        return done
 
 
-def sweep(ctx: Context) -> int:
+def sweep(ctx: Context, first: Callable[[Context, str], None] = lambda *_: None) -> int:
     """Every flow that owes something, or of which a mail lacks its line, is looked at; one that cannot be served now
-    does not hold up the others.
+    does not hold up the others. ``first`` is done for each before.
 
     Returns: how many were served.
     """
     served, now = 0, ctx.clock()
     for flow_id in dict.fromkeys([*ctx.index.due(now, SWEEP_LIMIT), *ctx.vault.put_off(HANDED_OVER, now)]):
         try:
+            first(ctx, flow_id)
             look_at(ctx, flow_id)
         except (ParapheurError, ChainBroken) as error:
             log.warning("sweep.later", flow=flow_id, reason=str(error))
         else:
             served += 1
     tidy_late(ctx)
+    heed_later(ctx)
     return served
