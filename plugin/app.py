@@ -33,7 +33,7 @@ from plugin.adapters.accounts import HomeAccounts
 from plugin.adapters.adoption import Adoption
 from plugin.adapters.appapi import AppApi, AppApiPlatform
 from plugin.adapters.bell import HostBell
-from plugin.adapters.blobs import FolderBlobs
+from plugin.adapters.blobs import FolderBlobs, drop_from
 from plugin.adapters.dav_conditions import CarefulFiles
 from plugin.adapters.host_health import HostHealth
 from plugin.adapters.host_mail import ChosenMailer, Companion
@@ -131,7 +131,8 @@ def create_app(
     if is_first_start and refill.is_missing():
         refill.begin()
         refill.ready()
-    store = Store(files, database, keys, vault, index, leases, accounts)
+    blobs = FolderBlobs(settings.data / "cache", settings.cache_bytes)
+    store = Store(files, database, keys, vault, index, leases, accounts, drop_cached=blobs.drop)
     workshop = workshop or Workshop(children=settings.pdf_children, fonts=settings.fonts)
 
     @at_most(FLOW_WAIT_S)
@@ -161,7 +162,7 @@ def create_app(
         flows=store,
         index=index,
         vault=vault,
-        blobs=FolderBlobs(settings.data / "cache", settings.cache_bytes),
+        blobs=blobs,
         jobs=jobs,
         mailer=mailer,
         compose=letters.compose,
@@ -275,7 +276,9 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
 
     def erase_person(flow_id: str, person: str) -> Loaded:
         sealed = keys.sealed_by(seal_of(settings, keys, _now()))  # a line under a new key is vouched for by the seal
-        own = Store(files, database, sealed, vault, index, leases, HomeAccounts(directory, files))
+        drop = partial(drop_from, settings.data / "cache")
+        there = HomeAccounts(directory, files)
+        own = Store(files, database, sealed, vault, index, leases, there, drop_cached=drop)
         return erase(own, _now, flow_id, person)
 
     try:

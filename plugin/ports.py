@@ -615,6 +615,10 @@ class Blobs(Protocol):
         """``sha256`` of whoever has just computed it. Returns: the SHA-256, hex."""
         ...
 
+    def drop(self, sha256: str) -> None:
+        """It is not to be had here any more."""
+        ...
+
 
 class Jobs(Protocol):
     """Asks for ``owed`` of a flow to be looked at soon, outside this request. May be lost: the sweep comes behind."""

@@ -23,6 +23,10 @@ class Recent:
                 self._kept.move_to_end(key)
             return data
 
+    def drop(self, key: str) -> None:
+        with self._lock:
+            self._bytes -= len(self._kept.pop(key, b""))
+
     def put(self, key: str, data: bytes) -> None:
         if len(data) > self._limit_bytes // 2:
             return

@@ -42,6 +42,9 @@ def store_evidence(ctx: Context, flow_id: str) -> Loaded:
                 loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, command, now), "system", now)
             except ChainMoved:
                 continue
+            for one in ctx.vault.layings(flow_id):
+                if one.what == WHAT:  # a cache is no place for names once it is laid down
+                    ctx.blobs.drop(one.sha256)
             ctx.vault.forget_layings(flow_id)
             return loaded
     raise Conflict("state-changed")

@@ -72,6 +72,8 @@ def _serve(ctx: Context, flow_id: str) -> None:
         ctx.vault.forget_seen(flow_id)
     if EvidenceWork() in owed(loaded.flow, ctx.clock()):  # the mails of the end do not wait for it, but may name it
         loaded = try_to(ctx, flow_id, EVIDENCE, store_evidence) or loaded
+    elif loaded.flow.state.is_ended:  # where a crash came between the line and this
+        ctx.vault.forget_layings(flow_id)
     wait_no_more(ctx, loaded.flow, owed(loaded.flow, ctx.clock()))
     hush(ctx, loaded)
     deliver(ctx, flow_id)

@@ -20,6 +20,12 @@ _log = structlog.get_logger()
 _NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
+def drop_from(folder: Path, sha256: str) -> None:
+    """For whoever is not the one that keeps this cache: in another process it is not given out any more either."""
+    if _NAME.fullmatch(sha256):
+        (folder / sha256).unlink(missing_ok=True)
+
+
 class FolderBlobs:
     """The port ``Blobs`` in a folder; the least recently used go once all together exceed ``limit_bytes``, and from
     memory once they exceed ``memory_bytes``."""
@@ -69,6 +75,10 @@ class FolderBlobs:
                 self._shrink()
         self._recent.put(sha256, data)
         return sha256
+
+    def drop(self, sha256: str) -> None:
+        drop_from(self._folder, sha256)
+        self._recent.drop(sha256)
 
     def _write(self, path: Path, data: bytes) -> None:
         handle, name = tempfile.mkstemp(prefix=".", dir=self._folder)

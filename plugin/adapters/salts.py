@@ -15,6 +15,7 @@ from plugin.adapters.reader import Read, Reader
 from plugin.adapters.sql import Database
 from plugin.adapters.vault import Anchor, SqlVault
 from plugin.flow.errors import Unavailable
+from plugin.flow.model import CREATOR
 from plugin.ports import ERASING, StatePlace
 
 _SEEN = 50_000
@@ -32,7 +33,10 @@ class SaltKeeper:
         keys: Keys,
         reader: Reader,
         clock: Callable[[], datetime],
+        drop_cached: Callable[[str], object],
     ) -> None:
+        """``drop_cached``: takes a file out of the local cache, by its SHA-256."""
+        self._drop_cached = drop_cached
         self._host = host
         self._database = database
         self._vault = vault
@@ -113,7 +117,21 @@ class SaltKeeper:
         and only such a version can tell; Unavailable."""
         if not self.check_beside(read) and read.chain.erased:
             raise UnknownFormat(UnknownFormat.code)
+        self._forget_names(read)
         self.end_erasing(read.chain.flow_id)
+
+    def _forget_names(self, read: Read) -> None:
+        """Where results were about to be put and what originals were called are the creator's; records of evidence,
+        made and not laid down yet, or laid down by an earlier version, tell of everybody."""
+        flow_id, evidence = read.chain.flow_id, read.loaded.flow.evidence
+        for one in self._vault.layings(flow_id):
+            self._drop_cached(one.sha256)
+        if evidence is not None:
+            self._drop_cached(evidence.sha256)
+        if CREATOR in read.chain.erased:
+            self._vault.forget_layings(flow_id)
+            self._vault.forget_seen(flow_id)
+            self._database.scrub()
 
     def note_erasing(self, flow_id: str, persons: Set[str]) -> None:
         """Until it is known that nothing of them is anywhere."""

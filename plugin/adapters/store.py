@@ -50,7 +50,9 @@ class Store:
         leases: Leases,
         accounts: Accounts,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        drop_cached: Callable[[str], object] = lambda _: None,
     ) -> None:
+        """``drop_cached``: takes a file out of the local cache, by its SHA-256."""
         self._host = HostCopy(files)
         self._accounts = accounts
         self._database = database
@@ -61,7 +63,7 @@ class Store:
         self._reader = Reader(keys.public_keys, Curtain(keys))
         vouched = vouches(keys.public_keys, lambda: keys.seal_certificates)
         self._judge = Judge(self._host, vault, keys.public_keys, self._reader, clock, vouched)
-        self._salts = SaltKeeper(self._host, database, vault, keys, self._reader, clock)
+        self._salts = SaltKeeper(self._host, database, vault, keys, self._reader, clock, drop_cached)
         self._copies = Copies(vault, self._reader, self._salts)
 
     def lease(self, flow_id: str) -> AbstractContextManager[Lease]:

@@ -620,6 +620,17 @@ class Blinking:
         return self._files.stat(user, path)
 
 
+def test_a_record_that_was_laid_down_is_not_kept_in_the_cache_as_well(world: World, alice: Browser) -> None:
+    folder = world.folder()
+    flow_id = saved(world, alice, {"mode": "beside"}, [world.put(f"{folder}/Bail.pdf", pdf())])
+    assert world.recipient("bob", flow_id).sign().json()["state"] == "completed"
+    ended(world, alice, flow_id)
+    (stored,) = [line["data"]["sha256"] for line in world.lines(flow_id) if line["type"] == "evidence.stored"]
+    assert sha(world.read(f"{folder}/{RECORD}")) == stored
+    assert world.office.ctx.blobs.get(stored) is None
+    assert world.office.ctx.vault.layings(flow_id) == []
+
+
 class Forgetful:
     """The ``Blobs`` port: a cache that holds nothing."""
 
@@ -627,6 +638,8 @@ class Forgetful:
 
     def put(self, data: bytes, sha256: str | None = None) -> str:
         return sha256 or sha(data)
+
+    def drop(self, sha256: str) -> None: ...
 
 
 def later(ctx: Context, hours: int) -> Callable[[], Any]:

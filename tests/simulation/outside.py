@@ -149,6 +149,10 @@ class SimBlobs:
             self._kept.popitem(last=False)
         return sha256
 
+    def drop(self, sha256: str) -> None:
+        self._process.check()
+        self._kept.pop(sha256, None)
+
 
 class SimJobs:
     """``plugin.ports.Jobs``: dropped, doubled, late, in another order."""

@@ -12,19 +12,21 @@ import structlog
 
 from plugin.actions.rebuild import rebuild
 from plugin.actions.sweep import CHECK_LIMIT, Forgotten
+from plugin.adapters.blobs import FolderBlobs
 from plugin.adapters.personal import persons_beside
 from plugin.adapters.salts import SaltKeeper
 from plugin.adapters.store import Store
 from plugin.flow.errors import Conflict, HostUnavailable, OutOfReach
-from plugin.flow.events import AskedRecipient, MailFailed, RefusedByRecipient, Replaced
-from plugin.flow.model import By, MailKind, Personal, RecipientState, Role
-from plugin.ports import ERASING, ChainBroken, ChainMoved, Written
+from plugin.flow.events import AskedRecipient, EvidenceStored, MailFailed, RefusedByRecipient, Replaced
+from plugin.flow.model import CREATOR, By, MailKind, Personal, RecipientState, Role
+from plugin.ports import ERASING, ChainBroken, ChainMoved, Laying, Seen, Written
 from tests.state import independent_verifier
 from tests.state.past import plant_salts, put_back, salts_file, set_vault
 from tests.state.test_index import People
 from tests.state.world import (
     ADDRESS,
     FLOW_ID,
+    FOLDER,
     NAME,
     NOW,
     STATE,
@@ -351,6 +353,35 @@ def test_what_lies_beside_ended_flows_is_looked_at_every_hour_a_few_at_a_time(wo
     forgotten = Forgotten()
     assert [forgotten(at(minutes)) for minutes in (0, 1, 2, 59, 60, 61)] == [20, 5, 0, 0, 20, 5]
     assert looked == flows * 2
+
+
+# ---- names beside the chain: in the vault's notes and in the cache --------------------------------------------------
+def test_the_vault_forgets_the_names_of_an_erased_creators_files_and_folders(decided: World) -> None:
+    folder, name = "Divorce Lefèvre", "Convention.pdf"
+    laying = Laying("copy:0", folder, name, "c" * 64, "h")
+    decided.vault.note_layings(FLOW_ID, [laying])
+    decided.vault.note_seen(FLOW_ID, {0: Seen("e", 3, "a" * 64, f"{folder}/{name}", True)})
+    append(decided, erased("r1"))
+    assert decided.vault.layings(FLOW_ID) == [laying], "they are not his"
+    append(decided, erased("creator"))
+    assert (decided.vault.layings(FLOW_ID), decided.vault.seen(FLOW_ID)) == ([], {})
+    databases = list(decided.data.glob("vault.db*"))
+    assert databases
+    for path in databases:
+        assert folder.encode() not in path.read_bytes()
+        assert name.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("person", ["r1", "creator"])
+def test_a_record_of_evidence_that_the_cache_holds_goes_with_the_person(decided: World, person: str) -> None:
+    blobs = FolderBlobs(decided.data / "cache")
+    other = World(decided.data, decided.files, drop_cached=blobs.drop)
+    made, laid, kept = (blobs.put(text) for text in (b"made", b"laid", b"somebody else's"))
+    append(other, EvidenceStored("78", Personal(CREATOR, "bail (dossier de preuves).pdf"), laid))
+    other.vault.note_layings(FLOW_ID, [Laying("evidence", FOLDER, "bail.pdf", made, "h")])
+    append(other, erased(person))
+    assert [blobs.get(sha256) for sha256 in (made, laid, kept)] == [None, None, b"somebody else's"]
+    other.close()
 
 
 # ---- salts of a newer version ---------------------------------------------------------------------------------------

@@ -144,6 +144,7 @@ class World:
         *,
         only_instance: bool = True,
         database: Database | None = None,
+        drop_cached: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.data = data
         self.now_s = 1_000_000.0
@@ -155,7 +156,8 @@ class World:
         self.vault.remember_keys(self.keys.chain_keys)
         self.leases = Leases(self.database, self.keys.instance_id, only_instance=only_instance, wait_s=5)
         self.index = SqlIndex(self.database, self.keys.link_key, self.vault.postponed)
-        self.store = Store(self.files, self.database, self.keys, self.vault, self.index, self.leases, SameAccounts())
+        state = (self.files, self.database, self.keys, self.vault, self.index, self.leases, SameAccounts())
+        self.store = Store(*state, drop_cached=drop_cached)
         self.refill = Refill(self.database, only_instance=only_instance, clock=lambda: self.now_s)
         self.adopter = Adoption(self.files, self.database, self.keys, self.vault, self.index, self.refill, self.store)
         if self.refill.is_missing() and not self.vault.anchors():
