@@ -34,6 +34,7 @@ from plugin.adapters.adoption import Adoption
 from plugin.adapters.appapi import AppApi, AppApiPlatform
 from plugin.adapters.bell import HostBell
 from plugin.adapters.blobs import FolderBlobs, drop_from
+from plugin.adapters.dav import WHOLE_BYTES
 from plugin.adapters.dav_conditions import CarefulFiles
 from plugin.adapters.host_health import HostHealth
 from plugin.adapters.host_mail import ChosenMailer, Companion
@@ -110,7 +111,8 @@ def create_app(
     registration = Registration(settings.data / "registered-version", settings.app_version)
     api = AppApi(settings.app_secret.get_secret_value(), registration.to_send, settings.app_id)
     line = _line(settings, api, registration, host_takes_writes, clock)
-    files = CarefulFiles(settings.host_url, api, (CONNECT_S, settings.host_timeout_s), line=line)
+    timeout_s, whole_bytes = (CONNECT_S, settings.host_timeout_s), _whole_bytes(settings)
+    files = CarefulFiles(settings.host_url, api, timeout_s, line=line, whole_bytes=whole_bytes)
     calls = partial(OcsCalls, settings.host_url, api, line=line)
     ocs_timeout_s = (CONNECT_S, min(15.0, settings.host_timeout_s))
     registry = OcsDirectory(settings.host_url, api, ocs_timeout_s, line=line)
@@ -261,7 +263,8 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
     """May run beside the server. Raises: KeysMissing, HostUnavailable."""
     registration = Registration(settings.data / "registered-version", settings.app_version)
     api = AppApi(settings.app_secret.get_secret_value(), registration.to_send, settings.app_id)
-    files, directory = CarefulFiles(settings.host_url, api), OcsDirectory(settings.host_url, api)
+    files = CarefulFiles(settings.host_url, api, whole_bytes=_whole_bytes(settings))
+    directory = OcsDirectory(settings.host_url, api)
     database = _database(settings)
     vault = SqlVault(database, only_instance=False)
     keys = Keys.open(settings.data / "keys", settings.organisation, True, make_organisation_certificate)
@@ -296,6 +299,11 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
     finally:
         leases.close()
         database.close()
+
+
+def _whole_bytes(settings: Settings) -> int:
+    """A document of the largest size allowed, and all that its signatures may add."""
+    return max(WHOLE_BYTES, 2 * settings.collection_limit_bytes + WHOLE_BYTES // 2)
 
 
 @contextmanager

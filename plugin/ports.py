@@ -69,7 +69,7 @@ class Files(Protocol):
     """The host's files, by WebDAV, in a user's name.
 
     Raises HostUnavailable (no answer, 5xx, nonsense; of it AccountOut for 401, OutOfReach(READ_ONLY) where a write is
-    denied), HostBusy (423, 429), HostFull (507), PreconditionFailed (412).
+    denied), HostBusy (423, 429), HostFull (507), PreconditionFailed (412); FileTooLarge, from what reads a whole file.
     A file that is not there, or not this user's to see, is None.
     """
 

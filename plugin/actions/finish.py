@@ -22,7 +22,7 @@ from plugin.actions.together import together
 from plugin.failpoints import reach
 from plugin.flow.commands import Finish
 from plugin.flow.decide import decide
-from plugin.flow.errors import Conflict, HostBusy, HostUnavailable, OutOfReach, ParapheurError
+from plugin.flow.errors import Conflict, FileTooLarge, HostBusy, HostUnavailable, OutOfReach, ParapheurError
 from plugin.flow.model import CREATOR, Document, FlowState, Instead, Personal, SignedCopy
 from plugin.ports import READ_ONLY, ChainMoved, FileInfo, Laying, Loaded, PreconditionFailed
 
@@ -117,7 +117,10 @@ def _new_version(
     if original.size_bytes > len(data):
         return Instead.CHANGED  # of any size: it is not read
     for _ in range(MAX_LOOKS):
-        found = ctx.files.read_with_etag(owner, original.path)
+        try:
+            found = ctx.files.read_with_etag(owner, original.path)
+        except FileTooLarge:  # it grew since it was looked at
+            return Instead.CHANGED
         if found is None:
             return Instead.GONE
         content, etag = found

@@ -14,7 +14,7 @@ from plugin.actions.accounts import check_creators_account
 from plugin.actions.context import Context
 from plugin.actions.together import together
 from plugin.failpoints import reach
-from plugin.flow.errors import HostUnavailable, OutOfReach, ParapheurError
+from plugin.flow.errors import FileTooLarge, HostUnavailable, OutOfReach, ParapheurError
 from plugin.flow.model import Document
 from plugin.ports import READ_ONLY, ChainBroken, FileInfo, Loaded, PreconditionFailed
 
@@ -85,7 +85,7 @@ def fetch(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> byte
     if cached is not None:
         return cached
     for folder in _places(ctx, loaded, document):
-        data = ctx.files.read(loaded.place.owner, f"{folder}/{sha256}")
+        data = _read(ctx, loaded.place.owner, f"{folder}/{sha256}")
         reach("document-read")
         if data is not None and hashlib.sha256(data).hexdigest() == sha256:
             reach("hashes-checked")
@@ -93,6 +93,14 @@ def fetch(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> byte
             return data
     _check_in_reach(ctx, loaded, document)
     raise HostUnavailable("revision-missing", n=document.n)
+
+
+def _read(ctx: Context, owner: str, path: str) -> bytes | None:
+    """None also where what lies there is larger than any revision: it is none."""
+    try:
+        return ctx.files.read(owner, path)
+    except FileTooLarge:
+        return None
 
 
 @contextmanager
@@ -230,7 +238,7 @@ def _uploaded(ctx: Context, owner: str, path: str, data: bytes, make_folders: bo
     else:
         if written.sha256 is not None:
             return written.sha256
-    there = ctx.files.read(owner, path)
+    there = _read(ctx, owner, path)
     return hashlib.sha256(there).hexdigest() if there is not None else ""
 
 

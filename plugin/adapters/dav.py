@@ -29,7 +29,7 @@ from plugin.adapters.dav_calls import (
     clean_path,
 )
 from plugin.adapters.host_session import Line, Timeout, body_of
-from plugin.flow.errors import HostUnavailable, OutOfReach
+from plugin.flow.errors import FileTooLarge, HostUnavailable, OutOfReach
 from plugin.patience import unhurried
 from plugin.ports import READ_ONLY, FileInfo, Streamed, Written
 
@@ -37,6 +37,8 @@ __all__ = ["DavFiles", "bare_etag", "clean_path"]
 
 _LONGEST_ID: Final = 18  # what fits 64 bits
 _MAX_XML_BYTES: Final = 64_000_000
+WHOLE_BYTES: Final = 64_000_000
+"""State files, salts and documents of the usual limit are smaller by far."""
 _SLOWEST_BYTES_S: Final = 10_000_000
 """How fast a host copies or stores within itself, at least: longer than that nobody waits."""
 _PAGE: Final = 500
@@ -59,8 +61,11 @@ class DavFiles:
         ca_file: str | None = None,
         line: Line | None = None,
         page: int = _PAGE,
+        whole_bytes: int = WHOLE_BYTES,
     ) -> None:
-        """``page``: how many files one answer to a search tells of."""
+        """``page``: how many files one answer to a search tells of. ``whole_bytes``: what is larger is read in a stream
+        or not at all."""
+        self._whole_bytes = whole_bytes
         self._calls = DavCalls(base_url, auth_for, timeout_s, ca_file, line)
         self._page = page
 
@@ -117,7 +122,9 @@ class DavFiles:
         try:
             for attempt in again(Broken, Locked):
                 with attempt, self._calls.sent(user, "download", address) as response:
-                    data = body_of(response)
+                    data = body_of(response, self._whole_bytes + 1)
+                    if len(data) > self._whole_bytes:
+                        raise FileTooLarge
                     announced = response.headers.get("Content-Length")
                     if announced is not None and announced != str(len(data)):
                         raise Broken

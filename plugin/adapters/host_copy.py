@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from plugin.adapters.personal import is_newer
 from plugin.adapters.vault import Anchor
 from plugin.failpoints import reach
-from plugin.flow.errors import HostBusy, HostUnavailable, OutOfReach, Unavailable
+from plugin.flow.errors import FileTooLarge, HostBusy, HostUnavailable, OutOfReach, Unavailable
 from plugin.flow.model import Flow
 from plugin.ports import ChainBroken, Files, PreconditionFailed, StatePlace, Written
 
@@ -137,7 +137,10 @@ class HostCopy:
         return state.etag if state else "", state.size_bytes if state else 0, salts.etag if salts else ""
 
     def salts(self, place: StatePlace) -> bytes | None:
-        return self._files.read(place.owner, _salts_path(place))
+        try:
+            return self._files.read(place.owner, _salts_path(place))
+        except FileTooLarge:  # whatever it is, it is no salts
+            return b""
 
     def put_salts(self, place: StatePlace, salts: bytes) -> bool:
         """Returns: false where a newer version's lie there: they were left alone."""

@@ -202,6 +202,14 @@ class Keys:
             raise RuntimeError("no seal was given that could vouch for a key")
         return b64url(self.seal.sign(key_statement(self.active.jwk)))
 
+    def entry(self) -> dict[str, Any]:
+        """What the line that brings in the active key says of it."""
+        return {
+            "jwk": dict(self.active.jwk),
+            "signature": self.jwk_signature,
+            "certificate": base64.b64encode(self.seal_cert_der).decode(),
+        }
+
     @property
     def jwk_signature_over(self) -> str:
         """The same for people."""

@@ -5,11 +5,9 @@ The PUT of the state file is the commit. The vault remembers which head was ackn
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 from sqlalchemy.engine import Connection
@@ -29,7 +27,7 @@ from plugin.adapters.sql import Database
 from plugin.adapters.vault import Anchor, SqlVault
 from plugin.adapters.vouching import vouches
 from plugin.failpoints import reach
-from plugin.flow.errors import AccountOut, Conflict, HostBusy, IndexMissing
+from plugin.flow.errors import AccountOut, Conflict, FileTooLarge, HostBusy, IndexMissing
 from plugin.flow.events import Event, Launched
 from plugin.flow.model import Flow
 from plugin.ports import Accounts, ChainBroken, ChainMoved, Files, Lease, Loaded, StatePlace
@@ -141,7 +139,7 @@ class Store:
         with self._leases.hold(flow_id) as lease:
             if self._vault.anchor(flow_id) is not None:
                 raise ChainBroken("exists")
-            drafts, salts = self._reader.drafts(events, "creator", None, {}, self._keys.active.kid, self._key_entry)
+            drafts, salts = self._reader.drafts(events, "creator", None, {}, self._keys.active.kid, self._keys.entry)
             log = lines.written(None, drafts, self._keys.active, lease.fence, now)
             read = self._reader.read(flow_id, log, salts, place)
             stored = self._host.begin(place, wrap_salts(self._keys, flow_id, salts), log)
@@ -166,7 +164,7 @@ class Store:
             raise HostBusy("flow-busy")
         salts = dict(before.salts)
         kid = self._keys.active.kid
-        drafts, new = self._reader.drafts(events, actor, before.chain, salts, kid, self._key_entry)
+        drafts, new = self._reader.drafts(events, actor, before.chain, salts, kid, self._keys.entry)
         log = before.chain.log + lines.written(before.chain, drafts, self._keys.active, lease.fence, now)
         after = self._reader.read(flow_id, log, salts | new, copy.place)
         if not self._leases.holds(lease):
@@ -221,7 +219,11 @@ class Store:
         if anchor is None:
             return self._anchored(copy) if copy is not None else None
         place = anchor.place
-        found = self._host.read(place)
+        try:
+            found = self._host.read(place)
+        except FileTooLarge as error:  # it is not ours, and cannot be set aside without being read
+            self._judge.not_restored(flow_id, error.code)
+            raise
         if found is None:
             moved = self._host.locate(anchor)
             if moved is None:
@@ -324,13 +326,9 @@ class Store:
 
     def keep_forgotten(self, flow_id: str) -> None:
         read = self._current(flow_id)
-        if read is None or not self._salts.came_back(read):
-            return
-        with self._leases.hold(flow_id):
-            read = self._current(flow_id)
-            if read is not None:
-                self._salts.note_erasing(flow_id, read.chain.erased)
-                self._salts.forget_beside(read)
+        if read is not None and self._salts.came_back(read):
+            self._salts.note_erasing(flow_id, read.chain.erased)
+            self.forget(flow_id)
 
     # ---- rebuild ----------------------------------------------------------------------------------------------------
     def take_in(
@@ -398,10 +396,3 @@ class Store:
         place, file_id = read.loaded.place, stored.file_id
         self._vault.put_anchor(vault, Anchor(flow_id, chain.head, chain.length, chain.fence, place, file_id))
         return is_forgotten
-
-    def _key_entry(self) -> dict[str, Any]:
-        return {
-            "jwk": dict(self._keys.active.jwk),
-            "signature": self._keys.jwk_signature,
-            "certificate": base64.b64encode(self._keys.seal_cert_der).decode(),
-        }

@@ -18,6 +18,7 @@
         │   ├── AccountOut        the host does not let us act as that user, or not at all
         │   └── OutOfReach        that user does not reach the flow's first document any more, nor its folder
         ├── HostBusy            the file is locked, or the flow is held by somebody else
+        ├── FileTooLarge        a file is larger than anything that is read whole
         ├── HostFull            no room is left on the host (507 there)
         └── IndexMissing        the index is being rebuilt
             └── RebuildElsewhere  by somebody else, who is at it now
@@ -119,6 +120,13 @@ class HostBusy(Unavailable):
 
 class HostFull(Unavailable):
     code = "host-full"
+    retry_after_s = 60
+
+
+class FileTooLarge(Unavailable):
+    """Somebody put a file of such a size where one of ours lay that it is not read: nothing of ours is so large."""
+
+    code = "file-too-large"
     retry_after_s = 60
 
 

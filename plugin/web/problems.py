@@ -132,6 +132,7 @@ SENTENCES: dict[str, str] = {
     "flow-busy": _("Somebody else is acting on this workflow right now. Please try again shortly."),
     "still-launching": _("The documents of this workflow are still being read. Please ask again in a moment."),
     "document-changing": _("This file is being changed at the moment. Please try again once it is saved."),
+    "file-too-large": _("A file of this workflow was replaced by one that is too large to be read."),
     "host-full": _("There is no room left in the owner's files."),
     "read-only": _(
         "The sender can no longer write in the document's folder. Nothing was lost; please try again later."

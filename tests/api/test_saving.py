@@ -19,7 +19,7 @@ from pdfops.verify import verify
 from plugin.actions.acting import load
 from plugin.actions.context import Context
 from plugin.actions.sweep import look_at, sweep
-from plugin.flow.errors import HostFull, HostUnavailable
+from plugin.flow.errors import FileTooLarge, HostFull, HostUnavailable
 from plugin.flow.model import CREATOR, MailKind
 from plugin.flow.owed import MailWork
 from plugin.ports import Files
@@ -313,6 +313,34 @@ def test_an_original_that_its_owner_emptied_or_put_an_older_revision_into_is_lef
     assert flow["documents"][0]["signed"]["path"] == f"{folder}/Bail (signé).pdf"
     (completed,) = [line for line in world.lines(flow_id) if line["type"] == "flow.completed"]
     assert completed["data"]["copies"][0]["instead"] == "changed"
+
+
+def test_an_original_that_grows_beyond_all_measure_is_left_and_the_copy_lies_beside(
+    world: World, alice: Browser
+) -> None:
+    folder = world.folder()
+    flow_id = saved(world, alice, VERSION, [world.put(f"{folder}/Bail.pdf", pdf())])
+
+    class Grown:
+        """Between the look and the reading."""
+
+        def __init__(self, files: Files) -> None:
+            self._files = files
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._files, name)
+
+        def read_with_etag(self, user: str, path: str) -> Any:
+            if path == f"{folder}/Bail.pdf":
+                raise FileTooLarge
+            return self._files.read_with_etag(user, path)
+
+    bob = world.recipient("bob", flow_id)
+    with world.handed(files=Grown(world.office.ctx.files)):
+        assert bob.sign().json()["state"] == "completed"
+    ended(world, alice, flow_id)
+    assert world.read(f"{folder}/Bail.pdf") == pdf()
+    assert f"{folder}/Bail (signé).pdf" == read(alice, flow_id)["documents"][0]["signed"]["path"]
 
 
 class HalfWriting:
