@@ -327,6 +327,7 @@ ABOUT_RECIPIENTS = """\
 Everybody waits until the steps before his own are done, and is then invited; he is told once. Of a step where one or
 some are enough, the others are skipped. Whoever is replaced stays in the record, and somebody else begins at waiting.
 A new link begins a new round (viewed, then invited again), and so does a restart, for everybody.
+What is sent by the link of an earlier round is refused (*replaced*).
 """.splitlines()
 
 ABOUT_TABLES = """\

@@ -13,10 +13,19 @@ from plugin.ports import Loaded
 
 
 def approve(
-    ctx: Context, flow_id: str, recipient: str, shown: dict[int, str], comment: str | None, trace: Trace
+    ctx: Context,
+    flow_id: str,
+    recipient: str,
+    shown: dict[int, str],
+    comment: str | None,
+    trace: Trace,
+    link_round: int | None = None,
 ) -> Loaded:
-    """Raises: NotFound, Conflict, Invalid, Unavailable."""
+    """``link_round``: of the link by which he acts; None: in his session.
+
+    Raises: NotFound, Conflict, Invalid, Unavailable.
+    """
     glance(ctx, flow_id)
     said = Personal(recipient, comment) if comment else None
-    command = Approve(recipient, shown, said, trace)
+    command = Approve(recipient, shown, said, trace, link_round)
     return act(ctx, flow_id, recipient, trace, lambda loaded: decide(loaded.flow, command, ctx.clock()))

@@ -29,13 +29,16 @@ def check_may_delegate(ctx: Context, flow_id: str, recipient: str) -> bool:
     return False
 
 
-def delegate(ctx: Context, flow_id: str, recipient: str, asked: Asked, trace: Trace) -> Loaded:
-    """``comment`` of ``asked`` is for the creator. Raises: NotFound, Conflict, Invalid, Unavailable."""
+def delegate(
+    ctx: Context, flow_id: str, recipient: str, asked: Asked, trace: Trace, link_round: int | None = None
+) -> Loaded:
+    """``comment`` of ``asked`` is for the creator. ``link_round``: of the link by which he acts; None: in his session.
+    Raises: NotFound, Conflict, Invalid, Unavailable."""
     comment = text(recipient, asked.comment)
 
     def decided(flow: Flow, new: Found) -> Sequence[Event]:
         person = new.recipient(flow.next_recipient_id, flow.recipient(recipient).role)
-        return decide(flow, Delegate(recipient, person, comment, trace), ctx.clock())
+        return decide(flow, Delegate(recipient, person, comment, trace, link_round), ctx.clock())
 
     loaded = load(ctx, flow_id)
     if not decided(loaded.flow, roughly(asked)):

@@ -11,7 +11,12 @@ from plugin.flow.model import Personal
 from plugin.ports import Loaded
 
 
-def refuse(ctx: Context, flow_id: str, recipient: str, reason: str, trace: Trace) -> Loaded:
-    """Raises: NotFound, Conflict, Invalid, Unavailable."""
-    command = Refuse(recipient, Personal(recipient, reason), trace)
+def refuse(
+    ctx: Context, flow_id: str, recipient: str, reason: str, trace: Trace, link_round: int | None = None
+) -> Loaded:
+    """``link_round``: of the link by which he acts; None: in his session.
+
+    Raises: NotFound, Conflict, Invalid, Unavailable.
+    """
+    command = Refuse(recipient, Personal(recipient, reason), trace, link_round)
     return act(ctx, flow_id, recipient, trace, lambda loaded: decide(loaded.flow, command, ctx.clock()))

@@ -54,8 +54,13 @@ class Signing:
     consent_language: str
 
 
-def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Trace) -> Loaded:
-    """Raises: NotFound, Conflict, Invalid, UnusableDocument, Unavailable."""
+def sign(
+    ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Trace, link_round: int | None = None
+) -> Loaded:
+    """``link_round``: of the link by which he acts; None: in his session.
+
+    Raises: NotFound, Conflict, Invalid, UnusableDocument, Unavailable.
+    """
     ink = _normalised(ctx, signing)
     reach("ink-made")
     command = Sign(
@@ -71,6 +76,7 @@ def sign(ctx: Context, flow_id: str, recipient: str, signing: Signing, trace: Tr
             hashlib.sha256(signing.consent_text.encode()).hexdigest(),
         ),
         trace=trace,
+        link_round=link_round,
     )
 
     known: Targets = {}

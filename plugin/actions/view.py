@@ -9,8 +9,10 @@ from plugin.flow.decide import decide
 from plugin.ports import Loaded
 
 
-def view(ctx: Context, flow_id: str, recipient: str, documents: frozenset[int]) -> Loaded:
-    """Raises: NotFound, Conflict, Invalid, Unavailable."""
-    return act(
-        ctx, flow_id, recipient, None, lambda loaded: decide(loaded.flow, View(recipient, documents), ctx.clock())
-    )
+def view(
+    ctx: Context, flow_id: str, recipient: str, documents: frozenset[int], link_round: int | None = None
+) -> Loaded:
+    """``link_round``: of the link by which he looks; None: in his session. Raises: NotFound, Conflict, Invalid,
+    Unavailable."""
+    command = View(recipient, documents, link_round)
+    return act(ctx, flow_id, recipient, None, lambda loaded: decide(loaded.flow, command, ctx.clock()))

@@ -1,4 +1,7 @@
-"""What somebody asks of a flow. Facts that need the outside (hashes, seals, addresses) were found out before."""
+"""What somebody asks of a flow. Facts that need the outside (hashes, seals, addresses) were found out before.
+
+``link_round`` of what recipients do: the round of the link by which they ask; None: in their session.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +59,7 @@ class Launch:
 class View:
     recipient: str
     documents: frozenset[int]
+    link_round: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Approve:
     shown: dict[int, str]
     comment: Personal | None
     trace: Trace
+    link_round: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class Sign:
     ink_sha256: str
     consent: Consent
     trace: Trace
+    link_round: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class Refuse:
     recipient: str
     reason: Personal
     trace: Trace
+    link_round: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +149,7 @@ class Delegate:
     new: AskedRecipient
     comment: Personal | None
     trace: Trace
+    link_round: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ def _launch(command: Launch, now: datetime) -> list[Event]:
 
 
 def _view(flow: Flow, command: View, now: datetime) -> list[Event]:
-    recipient = check_turn(flow, command.recipient, now)
+    recipient = check_turn(flow, command.recipient, now, command.link_round)
     known = {d.n for d in flow.documents}
     unknown = sorted(command.documents - known)
     if unknown:
@@ -152,7 +152,7 @@ def _view(flow: Flow, command: View, now: datetime) -> list[Event]:
 
 
 def _approve(flow: Flow, command: Approve, now: datetime) -> list[Event]:
-    recipient = check_turn(flow, command.recipient, now)
+    recipient = check_turn(flow, command.recipient, now, command.link_round)
     _check_role(recipient, Role.VALIDATOR)
     _check_shown(flow, recipient, command.shown)
     shown = tuple(ShownRevision(n, sha) for n, sha in sorted(command.shown.items()))
@@ -160,7 +160,7 @@ def _approve(flow: Flow, command: Approve, now: datetime) -> list[Event]:
 
 
 def _sign(flow: Flow, command: Sign, now: datetime) -> list[Event]:
-    recipient = check_turn(flow, command.recipient, now)
+    recipient = check_turn(flow, command.recipient, now, command.link_round)
     _check_role(recipient, Role.SIGNATORY)
     if not command.consented:
         raise Invalid("consent", "consent-required")
@@ -180,7 +180,7 @@ def _sign(flow: Flow, command: Sign, now: datetime) -> list[Event]:
 
 
 def _refuse(flow: Flow, command: Refuse, now: datetime) -> list[Event]:
-    recipient = check_turn(flow, command.recipient, now)
+    recipient = check_turn(flow, command.recipient, now, command.link_round)
     if not (command.reason.value or "").strip():
         raise Invalid("reason", "reason-required")
     return [RefusedByRecipient(recipient.id, recipient.round, command.reason, command.trace)]

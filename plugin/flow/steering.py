@@ -122,7 +122,7 @@ def delegate(flow: Flow, command: Delegate, now: datetime) -> list[Event]:
     old = _known(flow, command.recipient)
     if old.has_delegated and _is_there_already(flow, old, command.new):
         return []
-    old = check_turn(flow, command.recipient, now)
+    old = check_turn(flow, command.recipient, now, command.link_round)
     if not flow.allow_delegation:
         raise Conflict("delegation-not-allowed", state=str(flow.state))
     _check_new(flow, old, command.new)

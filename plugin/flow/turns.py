@@ -10,15 +10,18 @@ from plugin.flow.evolve import evolve
 from plugin.flow.model import Flow, FlowState, Recipient, RecipientState
 
 
-def check_turn(flow: Flow, recipient_id: str, now: datetime) -> Recipient:
-    """Whoever may act now, else why not, before anything of the request is looked at.
+def check_turn(flow: Flow, recipient_id: str, now: datetime, link_round: int | None = None) -> Recipient:
+    """Whoever may act now, else why not, before anything of the request is looked at. ``link_round``: of the link by
+    which he acts; None: he acts in his session.
 
-    Raises: Conflict replaced, already-decided, flow-ended, not-needed, flow-suspended, not-your-turn (``before``:
-    names); each with the ``state`` of the flow, or of the recipient where that is why.
+    Raises: Conflict replaced (``by`` "newer-link", where it is only the link that was), already-decided, flow-ended,
+    not-needed, flow-suspended, not-your-turn (``before``: names); each with the ``state`` of the flow, or of the
+    recipient where that is why.
     """
     recipient = flow.recipient(recipient_id)
     if recipient.state is RecipientState.REPLACED:
         raise Conflict("replaced", state=str(recipient.state))
+    check_link(recipient, link_round)
     if recipient.state.is_decided:
         raise Conflict("already-decided", state=str(recipient.state))
     check_running(flow, now)
@@ -27,6 +30,18 @@ def check_turn(flow: Flow, recipient_id: str, now: datetime) -> Recipient:
     if not recipient.state.is_open:
         raise Conflict("not-your-turn", before=waits_for(flow, recipient_id), state=str(recipient.state))
     return recipient
+
+
+def check_link(recipient: Recipient, link_round: int | None) -> None:
+    """Raises: Conflict replaced, with what the link was replaced by."""
+    if link_round is not None and is_old_link(recipient, link_round):
+        raise Conflict("replaced", by="newer-link", state=str(recipient.state))
+
+
+def is_old_link(recipient: Recipient, link_round: int) -> bool:
+    """A newer link was made for the same person; not where everybody was asked to start again, and he waits."""
+    is_next = link_round == recipient.round - 1 and recipient.invited_at is None
+    return link_round < recipient.round and not is_next
 
 
 def check_running(flow: Flow, now: datetime) -> None:

@@ -30,7 +30,8 @@ IMAGE_LIMIT = 2_000_000
 ONE = _("I have read the document. I agree to sign it electronically and be bound by this signature.")
 MANY = _("I have read the %(count)s documents. I agree to sign them electronically and be bound by this signature.")
 
-Act = Callable[[str, str], Loaded]
+Act = Callable[[str, str, int | None], Loaded]
+"""Takes flow, recipient, and the round of the link by which he acts; None: in his session."""
 
 
 def act_of(name: str) -> Act:
@@ -47,31 +48,31 @@ def consent_text(documents: int, lang: str) -> str:
     return words.gettext(ONE) if documents == 1 else words.gettext(MANY) % {"count": documents}
 
 
-def _view(flow_id: str, recipient: str) -> Loaded:
+def _view(flow_id: str, recipient: str, link_round: int | None) -> Loaded:
     ctx = office().ctx
     loaded = load(ctx, flow_id)
     check_known(loaded)
     check_turn(loaded.flow, recipient, ctx.clock())
     asked = body(ViewRequest)
-    return view(ctx, flow_id, recipient, frozenset(asked.documents))
+    return view(ctx, flow_id, recipient, frozenset(asked.documents), link_round)
 
 
-def _approve(flow_id: str, recipient: str) -> Loaded:
+def _approve(flow_id: str, recipient: str, link_round: int | None) -> Loaded:
     trace_, done = _before(flow_id, recipient, "approve")
     if done is not None:
         return done
     asked = body(ApproveRequest)
-    return approve(office().ctx, flow_id, recipient, _shown(asked.documents), asked.comment, trace_)
+    return approve(office().ctx, flow_id, recipient, _shown(asked.documents), asked.comment, trace_, link_round)
 
 
-def _refuse(flow_id: str, recipient: str) -> Loaded:
+def _refuse(flow_id: str, recipient: str, link_round: int | None) -> Loaded:
     trace_, done = _before(flow_id, recipient, "refuse")
     if done is not None:
         return done
-    return refuse(office().ctx, flow_id, recipient, body(RefuseRequest).reason, trace_)
+    return refuse(office().ctx, flow_id, recipient, body(RefuseRequest).reason, trace_, link_round)
 
 
-def _sign(flow_id: str, recipient: str) -> Loaded:
+def _sign(flow_id: str, recipient: str, link_round: int | None) -> Loaded:
     trace_, done = _before(flow_id, recipient, "sign")
     if done is not None:
         return done
@@ -89,10 +90,10 @@ def _sign(flow_id: str, recipient: str) -> Loaded:
         consent_text=consent_text(len(asked.documents), lang),
         consent_language=lang,
     )
-    return sign(office().ctx, flow_id, recipient, signing, trace_)
+    return sign(office().ctx, flow_id, recipient, signing, trace_, link_round)
 
 
-def _delegate(flow_id: str, recipient: str) -> Loaded:
+def _delegate(flow_id: str, recipient: str, link_round: int | None) -> Loaded:
     """Whoever came by a link names an address: the platform's users are none of an outsider's business."""
     ctx = office().ctx
     is_done = check_may_delegate(ctx, flow_id, recipient)
@@ -105,7 +106,8 @@ def _delegate(flow_id: str, recipient: str) -> Loaded:
         if is_done:
             raise Conflict("replaced", state=str(RecipientState.REPLACED)) from error
         raise
-    return delegate(ctx, flow_id, recipient, asked, trace(recipient, f"delegate {flow_id} {recipient}"))
+    came = trace(recipient, f"delegate {flow_id} {recipient}")
+    return delegate(ctx, flow_id, recipient, asked, came, link_round)
 
 
 def _before(flow_id: str, recipient: str, act: str) -> tuple[Trace, Loaded | None]:

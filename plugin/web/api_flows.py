@@ -218,7 +218,7 @@ def sign(flow_id: str) -> Response:
 def delegate(flow_id: str) -> Response:
     """A recipient puts somebody in his own place, where the creator allowed it; nothing of it is his business then."""
     _, own = _as_recipient(flow_id)
-    return _as_he_reads(act_of("delegate")(flow_id, own.id), own.id)
+    return _as_he_reads(act_of("delegate")(flow_id, own.id, None), own.id)
 
 
 def readable(flow_id: str) -> tuple[Loaded, Reader]:
@@ -267,7 +267,7 @@ def _as_recipient(flow_id: str) -> tuple[Loaded, Recipient]:
 
 def _act(flow_id: str, name: str) -> Response:
     loaded, own = _as_recipient(flow_id)
-    loaded = act_of(name)(flow_id, own.id)
+    loaded = act_of(name)(flow_id, own.id, None)
     sees_all = loaded.flow.creator.user.value == g.uid
     return _flow_answer(loaded, Reader(own.id, sees_all=sees_all, uid=g.uid))
 

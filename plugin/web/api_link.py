@@ -95,7 +95,7 @@ def later(held: Held, what: str) -> Response:
 
 
 def _act(held: Held, name: str) -> Response:
-    after = act_of(name)(held.loaded.flow.id, held.recipient.id)
+    after = act_of(name)(held.loaded.flow.id, held.recipient.id, held.round)
     recipient = after.flow.recipient(held.recipient.id)
     return jsonify(read_link(replace(held, loaded=after, recipient=recipient)).model_dump())
 

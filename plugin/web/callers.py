@@ -30,6 +30,7 @@ from plugin.flow.tokens import (
     user_page_token,
     user_page_token_holds,
 )
+from plugin.flow.turns import check_link, is_old_link
 from plugin.ports import Loaded
 from plugin.web.office import office
 
@@ -182,15 +183,11 @@ class Held:
     @property
     def is_old(self) -> bool:
         """A newer link was made for the same person."""
-        is_next = self.round == self.recipient.round - 1 and self.recipient.invited_at is None
-        return (
-            self.round < self.recipient.round and not is_next
-        )  # else everybody was asked to start again, and he waits
+        return is_old_link(self.recipient, self.round)
 
     def check_newest(self) -> None:
         """Raises: Conflict replaced, with what it was replaced by."""
-        if self.is_old:
-            raise Conflict("replaced", by="newer-link", state=str(self.recipient.state))
+        check_link(self.recipient, self.round)
 
 
 def follow(token: str) -> Held:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from plugin.flow.commands import Cancel, Delegate, NoteSource, RecordMail, Remind, Replace, Restart, Suspend
-from plugin.flow.errors import Invalid
+from plugin.flow.commands import Cancel, Delegate, NewLink, NoteSource, RecordMail, Remind, Replace, Restart, Suspend
+from plugin.flow.errors import Conflict, Invalid
 from plugin.flow.events import AskedRecipient, AskedStep
 from plugin.flow.model import CREATOR, By, MailKind, Role, SourceState, SuspendReason
 from plugin.flow.owed import MailWork, RemindWork, due_at
@@ -21,9 +21,11 @@ from tests.flow.builders import (
     order,
     person,
     recipient,
+    refusing,
     sha,
     signing,
     trace,
+    viewing,
 )
 
 V, S = Role.VALIDATOR, Role.SIGNATORY
@@ -134,3 +136,20 @@ def test_a_look_from_before_a_restart_does_not_suspend_the_new_round() -> None:
     story.do(Restart((replace(document(0, is_pdf=False), sha256=sha("new")),), By.CREATOR))
     assert story.do(NoteSource(0, SourceState.CHANGED, sha("new"))) == []
     assert MailKind.SUSPENDED not in {m.mail for m in story.now.mails}
+
+
+def test_what_is_sent_by_an_old_link_is_refused_in_the_decision() -> None:
+    story = Story(replace(order([V, V]), allow_delegation=True))
+    told(story)
+    acts = [
+        viewing("r1", 0),
+        approving(story.now, "r1"),
+        refusing("r1"),
+        Delegate("r1", someone(7, story), None, trace("r1")),
+    ]
+    story.do(NewLink("r1", By.CREATOR))
+    for act in acts:
+        with pytest.raises(Conflict) as caught:
+            story.do(replace(act, link_round=1))
+        assert (caught.value.code, caught.value.values["by"]) == ("replaced", "newer-link")
+    assert story.do(replace(acts[1], link_round=2))
