@@ -23,11 +23,13 @@ from plugin.actions.suspend import look_after
 from plugin.actions.waiting import COPIES, EVIDENCE, try_to, wait_no_more
 from plugin.flow.errors import AccountOut, HostBusy, HostUnavailable, OutOfReach, ParapheurError
 from plugin.flow.model import By
-from plugin.flow.owed import EvidenceWork, ExpireWork, FinishWork, RemindWork, TidyWork, owed
+from plugin.flow.owed import EvidenceWork, ExpireWork, FinishWork, RemindWork, TidyWork, due_at, owed
 from plugin.patience import at_most
 from plugin.ports import ERASING, ChainBroken
 
 SWEEP_LIMIT = 200
+LOOK = "look"
+"""The piece of work that is put off where a look at a flow failed or left it due: the next ones have their turn."""
 CHECK_EVERY = timedelta(minutes=5)
 RECHECK_EVERY = timedelta(minutes=1)
 FORGOTTEN_EVERY = timedelta(hours=1)
@@ -52,6 +54,15 @@ def look_at(ctx: Context, flow_id: str) -> None:
     except (AccountOut, OutOfReach) as error:
         log.warning("flow.out_of_reach", flow=flow_id, reason=error.code)
         ctx.jobs.look_after(flow_id)
+    if LOOK in ctx.vault.attempts(flow_id) and not _is_due(ctx, flow_id):
+        ctx.vault.release(flow_id, LOOK)
+
+
+def _is_due(ctx: Context, flow_id: str) -> bool:
+    """As the index tells it: of a flow that waits for its creator's account, its chain may owe what nobody can do."""
+    loaded = ctx.flows.load(flow_id)
+    due = due_at(loaded.flow, loaded.records[-1].at) if loaded is not None and not loaded.is_newer else None
+    return due is not None and due <= ctx.clock()
 
 
 def _serve(ctx: Context, flow_id: str) -> None:
@@ -227,7 +238,8 @@ class Patrol:
 
 def sweep(ctx: Context, first: Callable[[Context, str], None] = lambda *_: None) -> int:
     """Every flow that owes something, or of which a mail lacks its line, is looked at; one that cannot be served now
-    does not hold up the others. ``first`` is done for each before.
+    does not hold up the others, nor do many of them: those that were put off longest ago come after all others.
+    ``first`` is done for each before.
 
     Returns: how many were served.
     """
@@ -238,8 +250,14 @@ def sweep(ctx: Context, first: Callable[[Context, str], None] = lambda *_: None)
             look_at(ctx, flow_id)
         except (ParapheurError, ChainBroken) as error:
             log.warning("sweep.later", flow=flow_id, reason=str(error))
+            ctx.vault.postpone(flow_id, LOOK, ctx.clock(), str(error))
+        except Exception as error:  # a mistake of ours: told by whoever called, and no reason to begin there again
+            ctx.vault.postpone(flow_id, LOOK, ctx.clock(), type(error).__name__)
+            raise
         else:
             served += 1
+            if _is_due(ctx, flow_id):
+                ctx.vault.postpone(flow_id, LOOK, ctx.clock(), "still-due")
     tidy_late(ctx)
     heed_later(ctx)
     return served

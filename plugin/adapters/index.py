@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -48,10 +48,9 @@ class Row(NamedTuple):
 class SqlIndex:
     """The port ``Index``, and what the store writes there."""
 
-    def __init__(
-        self, database: Database, link_key: bytes, postponed: Callable[[datetime], set[str]] = lambda _: set()
-    ) -> None:
-        """``postponed``: flows that ``due`` names last, because their work failed a moment ago."""
+    def __init__(self, database: Database, link_key: bytes, postponed: Callable[[], Mapping[str, str]] = dict) -> None:
+        """``postponed``: flows that ``due`` names last, because their work failed, each with the time to which it was
+        put off: whoever has waited longest comes first."""
         self._database = database
         self._link_key = link_key
         self._postponed = postponed
@@ -168,10 +167,10 @@ class SqlIndex:
         return [row.flow_id for row in rows]
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:
-        waiting = self._postponed(now)
+        waiting = self._postponed()
         wanted = sa.select(ix_flow.c.flow_id).where(ix_flow.c.due_at <= instant(now))
         rows = self._all(wanted.order_by(ix_flow.c.due_at, ix_flow.c.flow_id).limit(limit + len(waiting)))
-        return sorted((row.flow_id for row in rows), key=lambda flow_id: flow_id in waiting)[:limit]
+        return sorted((row.flow_id for row in rows), key=lambda flow_id: waiting.get(flow_id, ""))[:limit]
 
     # ---- rows -------------------------------------------------------------------------------------------------------
     def _link_rows(self, flow: Flow) -> list[dict[str, Any]]:

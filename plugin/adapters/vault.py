@@ -328,11 +328,12 @@ class SqlVault:
         with self._database.vault_writing() as connection:
             connection.execute(sa.delete(claims).where(claims.c.flow_id == flow_id, claims.c.work == work))
 
-    def postponed(self, now: datetime) -> set[str]:
-        """Flows of which some work waits for a later time."""
+    def postponed(self) -> Mapping[str, str]:
+        """Flow -> the latest time (RFC 3339, UTC) to which some work of it was put off and that is not done yet."""
+        latest = sa.func.max(claims.c.not_before)
+        wanted = sa.select(claims.c.flow_id, latest).where(claims.c.attempts > 0).group_by(claims.c.flow_id)
         with self._database.vault() as connection:
-            found = connection.execute(sa.select(claims.c.flow_id).where(claims.c.not_before > instant(now)))
-            return set(found.scalars())
+            return {row[0]: str(row[1]) for row in connection.execute(wanted)}
 
 
 def _anchor(row: Any) -> Anchor:

@@ -266,12 +266,12 @@ class MemoryIndex(SqlIndex):
             return sorted(f for f, row in self._database.tables.flows.items() if row["erased"] == 1)
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:
-        waiting, at = self._postponed(now), instant(now)
+        waiting, at = self._postponed(), instant(now)
         with self._asked():
             flows = self._database.tables.flows.items()
             rows = sorted((row["due_at"], f) for f, row in flows if row["due_at"] is not None and row["due_at"] <= at)
         first = [flow_id for _, flow_id in rows[: limit + len(waiting)]]
-        return sorted(first, key=lambda flow_id: flow_id in waiting)[:limit]
+        return sorted(first, key=lambda flow_id: waiting.get(flow_id, ""))[:limit]
 
     # ---- inside -----------------------------------------------------------------------------------------------------
     def _row(self, flow_id: str) -> dict[str, Any] | None:

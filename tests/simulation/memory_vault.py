@@ -205,10 +205,13 @@ class MemoryVault(SqlVault):
         with self._database.vault_writing() as change:
             self._drop_claim(change, flow_id, work)
 
-    def postponed(self, now: datetime) -> set[str]:
-        at = instant(now)
+    def postponed(self) -> Mapping[str, str]:
+        latest: dict[str, str] = {}
         with self._database.vault():
-            return {flow_id for (flow_id, _), claim in self._tables.claims.items() if claim.not_before > at}
+            for (flow_id, _), claim in self._tables.claims.items():
+                if claim.attempts > 0:
+                    latest[flow_id] = max(latest.get(flow_id, ""), claim.not_before)
+        return latest
 
     def _put_claim(self, change: Change, flow_id: str, work: str, claim: Claim) -> None:
         change.put(self._tables.claims, (flow_id, work), claim)

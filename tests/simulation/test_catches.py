@@ -184,7 +184,7 @@ MUTATIONS = [
         "holds no lease",
         _holds_no_lease,
         "lost|knows|told|was sent",
-        {"honours_conditions": False, "double_click": 0.5},
+        {"honours_conditions": False, "double_click": 0.9, "pause": 0.02},
     ),
     Mutation("claims nothing", _claims_nothing, "was sent|twice", {"job_doubled": 0.5}, on_sql=True),
     Mutation("forgets what was handed over", _forgets_what_was_handed_over, "was sent", {"host": {"full": 0.02}}),
