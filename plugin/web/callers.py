@@ -20,7 +20,7 @@ from flask import g, request
 
 from hooks.identity import Caller, NotTheHost, OtherSecret, calling_user, is_harp_key
 from plugin.actions.acting import load
-from plugin.flow.errors import Conflict, Forbidden, HostRefuses, NotFound, ParapheurError
+from plugin.flow.errors import Conflict, Forbidden, HostRefuses, NotFound, ParapheurError, Unavailable
 from plugin.flow.model import Recipient
 from plugin.flow.tokens import (
     link_page_token,
@@ -213,6 +213,18 @@ def follow(token: str) -> Held:
 def is_admin(uid: str) -> bool:
     person = office().ctx.directory.person(uid)
     return person is not None and "admin" in person.groups
+
+
+def steers_as_admin(uid: str, own: Recipient | None) -> bool:
+    """The same of somebody who may be a recipient as well: while the host does not say, he is that alone.
+
+    Raises: Unavailable, where he is none."""
+    try:
+        return is_admin(uid)
+    except Unavailable:
+        if own is None:
+            raise
+        return False
 
 
 def user_token(uid: str) -> str:
