@@ -24,7 +24,7 @@ from pdfops.sandbox import Workshop
 from pdfops.signer import make_organisation_certificate
 from plugin import failpoints
 from plugin.actions.context import Context, Habits, Identity, Limits
-from plugin.actions.erase import erase
+from plugin.actions.erase import Erased, erase
 from plugin.actions.hands import seen, troubles
 from plugin.actions.rebuild import Report, rebuild
 from plugin.actions.suspend import look_after
@@ -65,7 +65,7 @@ from plugin.flow.errors import IndexMissing
 from plugin.flow.model import Kind
 from plugin.health import Health
 from plugin.patience import at_most, waits_at_most
-from plugin.ports import Loaded, Platform, Progress, Trouble
+from plugin.ports import Platform, Progress, Trouble
 from plugin.ports_shelf import Shelf
 from plugin.settings import Settings, StartRefused, from_environment
 from plugin.sweeper import Sweeper
@@ -255,7 +255,7 @@ class Operator:
     rotate_keys: Callable[[], str]
     troubles: Callable[[], Sequence[Trouble]]
     seen: Callable[[str], int]
-    erase: Callable[[str, str], Loaded]
+    erase: Callable[[str, str], Erased]
 
 
 @contextmanager
@@ -277,12 +277,11 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
         vault.remember_keys([kid])
         return kid
 
-    def erase_person(flow_id: str, person: str) -> Loaded:
+    def erase_person(flow_id: str, person: str) -> Erased:
         sealed = keys.sealed_by(seal_of(settings, keys, _now()))  # a line under a new key is vouched for by the seal
-        drop = partial(drop_from, settings.data / "cache")
-        there = HomeAccounts(directory, files)
-        own = Store(files, database, sealed, vault, index, leases, there, drop_cached=drop)
-        return erase(own, _now, flow_id, person)
+        drop, accounts = partial(drop_from, settings.data / "cache"), HomeAccounts(directory, files)
+        own = Store(files, database, sealed, vault, index, leases, accounts, drop_cached=drop)
+        return erase(own, accounts, _now, flow_id, person)
 
     try:
         refill = Refill(database)

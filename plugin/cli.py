@@ -150,8 +150,13 @@ def _troubles(operator: Operator, chosen: argparse.Namespace) -> int:
 
 
 def _erase(operator: Operator, chosen: argparse.Namespace) -> int:
-    operator.erase(chosen.flow, chosen.person)
-    print("erased; copies, versions and backups of the file area may still hold the salt")
+    if operator.erase(chosen.flow, chosen.person).is_beside:
+        print("erased; copies, versions and backups of the file area may still hold the salt")
+    else:
+        print(
+            "erased on this server alone: the sender's account was deleted, and its files cannot be reached; what the "
+            "platform still keeps of them, and backups, may hold the salt"
+        )
     return 0
 
 

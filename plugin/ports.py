@@ -350,12 +350,23 @@ class Flows(Protocol):
         no such file; makes one salt a person; writes salts.json beside it first."""
         ...
 
-    def append(self, loaded: Loaded, lease: Lease, events: Sequence[Event], actor: str, now: datetime) -> Loaded:
+    def append(
+        self,
+        loaded: Loaded,
+        lease: Lease,
+        events: Sequence[Event],
+        actor: str,
+        now: datetime,
+        *,
+        only_here: bool = False,
+    ) -> Loaded:
         """PUT of the whole file under If-Match, head read back, index and vault updated: after it the events happened.
         Raises Conflict flow-newer, where a newer version had its hand in it.
 
         A lost answer is resolved by reading back. ``events`` empty: nothing is done. An event's time is never before
         its predecessor's. Lines that follow from the act (invited, completed) carry the actor ``system``.
+        ``only_here``: the host's file is out of reach for ever, with its owner's account; the server's own copies
+        go on without it, and put it right should it come back.
 
         Raises: ChainMoved, ChainBroken; OutOfReach where the state file, the folder that it lay in and the first
         document are all gone from its owner's sight.

@@ -146,7 +146,16 @@ class Store:
             self._commit(read, stored, salts)
             return read.loaded
 
-    def append(self, loaded: Loaded, lease: Lease, events: Sequence[Event], actor: str, now: datetime) -> Loaded:
+    def append(
+        self,
+        loaded: Loaded,
+        lease: Lease,
+        events: Sequence[Event],
+        actor: str,
+        now: datetime,
+        *,
+        only_here: bool = False,
+    ) -> Loaded:
         if not events:
             return loaded
         flow_id = loaded.flow.id
@@ -169,6 +178,10 @@ class Store:
         after = self._reader.read(flow_id, log, salts | new, copy.place)
         if not self._leases.holds(lease):
             raise HostBusy("flow-busy")
+        if only_here:
+            self._commit(after, Stored(copy.etag, None), new)
+            self._salts.end_erasing(flow_id)
+            return after.loaded
         if new and not self._host.put_salts(copy.place, wrap_salts(self._keys, flow_id, salts | new)):
             raise Conflict("flow-newer")
         erased = after.chain.erased - before.chain.erased

@@ -184,10 +184,12 @@ class StoreEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Erase:
-    """``person``: an id of the flow, the creator's too."""
+    """``person``: an id of the flow, the creator's too. ``goes_on``: false where the creator's account was deleted, so
+    that nobody will ever act again."""
 
     person: str
     by: By
+    goes_on: bool = True
 
 
 @dataclass(frozen=True, slots=True)

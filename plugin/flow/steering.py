@@ -297,7 +297,7 @@ def erase(flow: Flow, command: Erase) -> list[Event]:
         takes_part = True
     if command.person in flow.erased:
         return []
-    if takes_part and not flow.state.is_ended:
+    if takes_part and command.goes_on and not flow.state.is_ended:
         raise Conflict("flow-running", state=str(flow.state))
     return [PersonErased(command.person, command.by)]
 

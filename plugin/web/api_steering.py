@@ -14,9 +14,11 @@ from plugin.actions.replace import replace
 from plugin.actions.resume import resume
 from plugin.flow.errors import NotAvailableYet, NotFound
 from plugin.flow.model import By, Flow
+from plugin.i18n import translations
 from plugin.ports import Loaded
 from plugin.web.bodies import body
 from plugin.web.callers import is_admin, user_acting
+from plugin.web.language import language
 from plugin.web.office import office
 from plugin.web.openapi import answers, spec
 from plugin.web.orders import person_of
@@ -25,6 +27,7 @@ from plugin.web.reading import Reader, read_flow
 from plugin.web.schemas import FlowOut
 from plugin.web.schemas_steering import CancelRequest, ExtendRequest, RemindRequest, ReplaceRequest, ResumeRequest
 from plugin.web.times import deadline
+from plugin.web.warnings import ERASED_HERE
 
 api = Blueprint("steering", __name__, url_prefix="/api/v1/flows")
 
@@ -93,7 +96,8 @@ def erase_person(flow_id: str, rid: str) -> Response:
     if not is_admin(g.uid):
         raise NotFound
     ctx = office().ctx
-    return _answer(erase(ctx.flows, ctx.clock, flow_id, rid))
+    done = erase(ctx.flows, ctx.accounts, ctx.clock, flow_id, rid)
+    return _answer(done.loaded, *([] if done.is_beside else [ERASED_HERE]))
 
 
 @api.post("/<flow_id>/recipients/<rid>/unlock")
@@ -113,7 +117,10 @@ def _steered(flow_id: str) -> tuple[Flow, By]:
     raise NotFound
 
 
-def _answer(loaded: Loaded) -> Response:
+def _answer(loaded: Loaded, *more: str) -> Response:
+    """``more``: what there is to know besides, among the warnings."""
     own = own_part(loaded.flow, g.uid)
     reader = Reader(own.id if own is not None else None, sees_all=True, uid=g.uid)
-    return jsonify(read_flow(loaded, reader).model_dump())
+    read = read_flow(loaded, reader).model_dump()
+    words = translations(language()).gettext
+    return jsonify({**read, "warnings": [*map(words, more), *read["warnings"]]})

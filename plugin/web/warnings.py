@@ -65,7 +65,10 @@ OF_STATE_FILES = {
     ),
     NEWER: _("Suspended: a newer version of this server has written to it. It goes on once the server is updated."),
 }
-
+ERASED_HERE = _(
+    "Erased on this server. The sender’s account was deleted, and its files cannot be reached: where the platform "
+    "still keeps some of them, these data may be there, too."
+)
 
 WHY_WAITING = {
     FULL: _("There is no room left in {name}’s files."),
