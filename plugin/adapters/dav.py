@@ -63,8 +63,8 @@ class DavFiles:
         page: int = _PAGE,
         whole_bytes: int = WHOLE_BYTES,
     ) -> None:
-        """``page``: how many files one answer to a search tells of. ``whole_bytes``: what is larger is read in a stream
-        or not at all."""
+        """``page``: how many files one answer to a search tells of. ``whole_bytes``: what is larger is read in a
+        stream or not at all."""
         self._whole_bytes = whole_bytes
         self._calls = DavCalls(base_url, auth_for, timeout_s, ca_file, line)
         self._page = page

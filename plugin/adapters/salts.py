@@ -117,6 +117,10 @@ class SaltKeeper:
         and only such a version can tell; Unavailable."""
         if not self.check_beside(read) and read.chain.erased:
             raise UnknownFormat(UnknownFormat.code)
+        self.finish_here(read)
+
+    def finish_here(self, read: Read) -> None:
+        """In this server's own copies."""
         self._forget_names(read)
         self.end_erasing(read.chain.flow_id)
 

@@ -180,7 +180,7 @@ class Store:
             raise HostBusy("flow-busy")
         if only_here:
             self._commit(after, Stored(copy.etag, None), new)
-            self._salts.end_erasing(flow_id)
+            self._salts.finish_here(after)
             return after.loaded
         if new and not self._host.put_salts(copy.place, wrap_salts(self._keys, flow_id, salts | new)):
             raise Conflict("flow-newer")
