@@ -22,6 +22,14 @@ _log = structlog.get_logger()
 _POLL_S = 0.05
 
 
+def _now_ms(dialect: str, clock: Callable[[], float] | None) -> sa.ColumnElement[int] | int:
+    """By which leases run out: the database's clock, where machines share one. Their own may differ by more than a
+    lease lasts. Processes on one SQLite file have one clock anyway: that of their machine."""
+    if clock is None and dialect == "postgresql":
+        return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1000, sa.BigInteger)
+    return int((clock or time.time)() * 1000)
+
+
 class Lock(Protocol):
     """As of ``threading.RLock``."""
 
@@ -54,18 +62,19 @@ class Leases:
         only_instance: bool,
         ttl_s: float = 10.0,
         wait_s: float = 10.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         pause: Callable[[float], object] | None = None,
         lock: Callable[[], Lock] = threading.RLock,
         renews: bool = True,
     ) -> None:
-        """``lock``: of one flow, for this process alone; whoever holds it may take it again. ``renews`` false: the
-        caller sees to it that ``renew`` is called in time."""
+        """``clock``: another than the database's. ``lock``: of one flow, for this process alone; whoever holds it may
+        take it again. ``renews`` false: the caller sees to it that ``renew`` is called in time."""
         self._database = database
         self._instance_id = instance_id
         self._boot_id = secrets.token_hex(8)
         self._ttl_s = ttl_s
+        self._ttl_ms = int(ttl_s * 1000)
         self._wait_s = wait_s
         self._clock = clock
         self._monotonic = monotonic
@@ -134,7 +143,7 @@ class Leases:
                         leases.c.fence == lease.fence,
                         leases.c.expires_at_ms > 0,
                     )
-                    .values(expires_at_ms=self._expiry_ms())
+                    .values(expires_at_ms=_now_ms(connection.dialect.name, self._clock) + self._ttl_ms)
                 )
             if kept.rowcount == 1:
                 slot.good_until = begun + self._ttl_s
@@ -161,7 +170,8 @@ class Leases:
                 highest = connection.execute(sa.select(heads.c.fence).where(heads.c.flow_id == flow_id)).scalar()
                 row = connection.execute(sa.select(leases).where(leases.c.flow_id == flow_id)).one_or_none()
                 fence = 1 + max(highest or 0, row.fence if row is not None else 0)
-                values = {**mine, "fence": fence, "expires_at_ms": self._expiry_ms()}
+                now = _now_ms(connection.dialect.name, self._clock)
+                values = {**mine, "fence": fence, "expires_at_ms": now + self._ttl_ms}
                 if row is None:
                     connection.execute(sa.insert(leases).values(flow_id=flow_id, **values))
                     return fence
@@ -170,7 +180,7 @@ class Leases:
                     .where(
                         leases.c.flow_id == flow_id,
                         leases.c.fence == row.fence,
-                        leases.c.expires_at_ms <= int(self._clock() * 1000),
+                        leases.c.expires_at_ms <= now,
                     )
                     .values(values)
                 )
@@ -198,9 +208,6 @@ class Leases:
                 .where(leases.c.instance_id == self._instance_id, leases.c.boot_id != self._boot_id)
                 .values(expires_at_ms=0)
             )
-
-    def _expiry_ms(self) -> int:
-        return int((self._clock() + self._ttl_s) * 1000)
 
     def _slot(self, flow_id: str) -> _Slot:
         with self._guard:

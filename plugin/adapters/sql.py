@@ -69,6 +69,7 @@ claims = sa.Table(
     sa.Column("attempts", sa.BigInteger),
     sa.Column("reason", sa.Text),
     sa.Column("not_before", sa.Text),
+    sa.Column("holder", sa.Text, nullable=False, server_default=""),
 )
 troubles = sa.Table(
     "troubles",

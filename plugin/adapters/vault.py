@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
@@ -48,9 +49,11 @@ class SqlVault:
     def __init__(self, database: Database, *, only_instance: bool) -> None:
         """``only_instance``: claims of an earlier boot are free at once; nobody else can hold one."""
         self._database = database
+        self._holder = secrets.token_hex(8)
+        """Of the claims that this process takes. One that it held too long, and that another took, is that one's."""
         if only_instance:
             with database.vault_writing() as connection:
-                connection.execute(sa.update(claims).values(until=""))
+                connection.execute(sa.update(claims).values(until="", holder=""))
 
     # ---- heads and salts --------------------------------------------------------------------------------------------
     def anchor(self, flow_id: str) -> Anchor | None:
@@ -272,7 +275,9 @@ class SqlVault:
         try:
             with self._database.vault_writing() as connection:
                 taken = connection.execute(
-                    sa.update(claims).where(*key, claims.c.until <= at, claims.c.not_before <= at).values(until=until)
+                    sa.update(claims)
+                    .where(*key, claims.c.until <= at, claims.c.not_before <= at)
+                    .values(until=until, holder=self._holder)
                 )
                 if taken.rowcount == 1:
                     return True
@@ -280,7 +285,13 @@ class SqlVault:
                     return False
                 connection.execute(
                     sa.insert(claims).values(
-                        flow_id=flow_id, work=work, until=until, attempts=0, reason="", not_before=""
+                        flow_id=flow_id,
+                        work=work,
+                        until=until,
+                        attempts=0,
+                        reason="",
+                        not_before="",
+                        holder=self._holder,
                     )
                 )
         except sa.exc.IntegrityError:
@@ -293,11 +304,11 @@ class SqlVault:
             before = connection.execute(sa.select(claims.c.attempts).where(*key)).scalar_one_or_none()
             attempts = (before or 0) + 1
             again = now + timedelta(seconds=_pause_s(attempts))
-            values = {"until": "", "attempts": attempts, "reason": reason, "not_before": instant(again)}
+            values = {"until": "", "attempts": attempts, "reason": reason, "not_before": instant(again), "holder": ""}
             if before is None:
                 connection.execute(sa.insert(claims).values(flow_id=flow_id, work=work, **values))
             else:
-                connection.execute(sa.update(claims).where(*key).values(values))
+                connection.execute(sa.update(claims).where(*key, self._is_free_or_mine).values(values))
         return again
 
     def attempts(self, flow_id: str) -> Mapping[str, tuple[int, str]]:
@@ -317,7 +328,7 @@ class SqlVault:
         key = (claims.c.flow_id == flow_id, claims.c.work == work)
         values = {"until": instant(now + timedelta(seconds=ttl_s)), "reason": word}
         with self._database.vault_writing() as connection:
-            connection.execute(sa.update(claims).where(*key).values(values))
+            connection.execute(sa.update(claims).where(*key, claims.c.holder == self._holder).values(values))
 
     def word(self, flow_id: str, work: str, now: datetime) -> str | None:
         key = (claims.c.flow_id == flow_id, claims.c.work == work, claims.c.until > instant(now))
@@ -325,8 +336,13 @@ class SqlVault:
             return connection.execute(sa.select(claims.c.reason).where(*key)).scalar_one_or_none()
 
     def release(self, flow_id: str, work: str) -> None:
+        key = (claims.c.flow_id == flow_id, claims.c.work == work)
         with self._database.vault_writing() as connection:
-            connection.execute(sa.delete(claims).where(claims.c.flow_id == flow_id, claims.c.work == work))
+            connection.execute(sa.delete(claims).where(*key, self._is_free_or_mine))
+
+    @property
+    def _is_free_or_mine(self) -> sa.ColumnElement[bool]:
+        return claims.c.holder.in_(["", self._holder])
 
     def postponed(self) -> Mapping[str, str]:
         """Flow -> the latest time (RFC 3339, UTC) to which some work of it was put off and that is not done yet."""

@@ -54,6 +54,7 @@ class Claim:
     attempts: int
     reason: str
     not_before: str
+    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,9 @@ class MemoryDatabase(Turns, _Base):
 
 class MemoryLeases(Leases):
     _database: Any
+
+    def _expiry_ms(self) -> int:
+        return int(self._clock() * 1000) + self._ttl_ms
 
     def holds(self, lease: Lease) -> bool:
         slot = self._slots.get(lease.flow_id)

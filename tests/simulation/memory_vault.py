@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import datetime, timedelta
@@ -24,10 +25,11 @@ class MemoryVault(SqlVault):
     def __init__(self, database: MemoryDatabase, *, only_instance: bool) -> None:
         self._database = database
         self._tables = database.tables
+        self._holder = secrets.token_hex(8)
         if only_instance:
             with self._database.vault_writing() as change:
                 for key, claim in list(self._tables.claims.items()):
-                    change.put(self._tables.claims, key, replace(claim, until=""))
+                    change.put(self._tables.claims, key, replace(claim, until="", holder=""))
 
     # ---- heads and salts --------------------------------------------------------------------------------------------
     def anchor(self, flow_id: str) -> Anchor | None:
@@ -172,6 +174,7 @@ class MemoryVault(SqlVault):
             if there is not None and (there.until > at or there.not_before > at):
                 return False
             new = replace(there, until=until) if there is not None else Claim(until, 0, "", "")
+            new = replace(new, holder=self._holder)
             self._put_claim(change, flow_id, work, new)
         return True
 
@@ -179,7 +182,7 @@ class MemoryVault(SqlVault):
         until = instant(now + timedelta(seconds=ttl_s))
         with self._database.vault_writing() as change:
             claim = self._tables.claims.get((flow_id, work))
-            if claim is not None:
+            if claim is not None and claim.holder == self._holder:
                 self._put_claim(change, flow_id, work, replace(claim, until=until, reason=word))
 
     def postpone(self, flow_id: str, work: str, now: datetime, reason: str) -> datetime:
@@ -187,7 +190,8 @@ class MemoryVault(SqlVault):
             there = self._tables.claims.get((flow_id, work))
             attempts = (there.attempts if there is not None else 0) + 1
             again = now + timedelta(seconds=_pause_s(attempts))
-            self._put_claim(change, flow_id, work, Claim("", attempts, reason, instant(again)))
+            if there is None or there.holder in ("", self._holder):
+                self._put_claim(change, flow_id, work, Claim("", attempts, reason, instant(again)))
         return again
 
     def attempts(self, flow_id: str) -> Mapping[str, tuple[int, str]]:
@@ -203,7 +207,9 @@ class MemoryVault(SqlVault):
 
     def release(self, flow_id: str, work: str) -> None:
         with self._database.vault_writing() as change:
-            self._drop_claim(change, flow_id, work)
+            there = self._tables.claims.get((flow_id, work))
+            if there is not None and there.holder in ("", self._holder):
+                self._drop_claim(change, flow_id, work)
 
     def postponed(self) -> Mapping[str, str]:
         latest: dict[str, str] = {}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from plugin.adapters.leases import Leases
 from plugin.adapters.sql import Database
 from plugin.flow.errors import HostBusy
+from tests.postgresql import Server
 from tests.state.world import opened
 
 FLOW = "f1"
@@ -136,3 +138,27 @@ def test_an_error_inside_gives_the_lease_back(database: Database, clock: Clock) 
         pass
     one.close()
     other.close()
+
+
+def test_a_machine_whose_clock_is_an_hour_ahead_takes_no_lease_of_another(
+    postgresql_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgresql_server.new_database()
+    mine, its = Database(url), Database(url)
+    one, other = (
+        Leases(database, name, only_instance=False, wait_s=0.0) for database, name in ((mine, "one"), (its, "two"))
+    )
+    right = time.time
+    with one.hold(FLOW) as lease:
+        for ahead_s in (3600, -3600):
+            monkeypatch.setattr(time, "time", lambda ahead_s=ahead_s: right() + ahead_s)
+            with pytest.raises(HostBusy), other.hold(FLOW):
+                pass
+            one.renew()
+        assert one.holds(lease)
+    with other.hold(FLOW) as later:
+        assert later.fence == lease.fence + 1
+    for leases in (one, other):
+        leases.close()
+    for database in (mine, its):
+        database.close()

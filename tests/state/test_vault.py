@@ -155,3 +155,28 @@ def test_work_that_was_put_off_for_a_reason_is_found_once_its_time_has_come(worl
     assert world.vault.put_off("handed-over", NOW + 60 * SECOND) == ["f"]
     world.vault.release("f", "invitation:r1:1")
     assert world.vault.put_off("handed-over", NOW + 60 * SECOND) == []
+
+
+# ---- two processes --------------------------------------------------------------------------------------------------
+def test_whoever_held_a_claim_too_long_does_not_end_that_of_another(world: World) -> None:
+    slow, fast = world.vault, SqlVault(world.database, only_instance=False)
+    assert slow.claim("f", "mail", NOW, 30)
+    assert fast.claim("f", "mail", NOW + 31 * SECOND, 30)
+    slow.release("f", "mail")
+    slow.postpone("f", "mail", NOW + 32 * SECOND, "host-busy")
+    slow.prolong("f", "mail", NOW + 32 * SECOND, 1, "mine")
+    third = SqlVault(world.database, only_instance=False)
+    assert not third.claim("f", "mail", NOW + 60 * SECOND, 30), "the second one's runs on"
+    assert third.attempts("f") == {}
+    fast.release("f", "mail")
+    assert third.claim("f", "mail", NOW + 33 * SECOND, 30)
+
+
+def test_what_was_put_off_is_anybodys(world: World) -> None:
+    other = SqlVault(world.database, only_instance=False)
+    assert world.vault.claim("f", "mail", NOW, 30)
+    world.vault.postpone("f", "mail", NOW, "host-busy")
+    other.postpone("f", "mail", NOW, "host-busy")
+    assert other.attempts("f") == {"mail": (2, "host-busy")}
+    other.release("f", "mail")
+    assert world.vault.attempts("f") == {}
