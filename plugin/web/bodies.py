@@ -97,6 +97,10 @@ def _field(item: ErrorDetails, sent: Any) -> tuple[str, str]:
     return path[:MAX_PATH], _CODES.get(item["type"], "invalid")
 
 
+FROM_PROXY, UNVERIFIED = "trusted proxy", "unverified"
+"""The words of ``Trace.ip_source``."""
+
+
 def trace(recipient: str, act: str) -> Trace:
     """From where an act came, and a digest that tells the same submit from another one.
 
@@ -109,7 +113,7 @@ def trace(recipient: str, act: str) -> Trace:
     agent = request.headers.get("User-Agent", "")[:300]
     return Trace(
         ip=Personal(recipient, address) if address else None,
-        ip_source="trusted proxy" if told and found.trust_origin_ip else "unverified",
+        ip_source=FROM_PROXY if told and found.trust_origin_ip else UNVERIFIED,
         user_agent=Personal(recipient, agent) if agent else None,
         request=request_digest(found.secrets.request_key, act, raw_body(JSON_LIMIT)),
         request_key=idempotency_key(act),

@@ -137,7 +137,7 @@ def example() -> str:
             "recipient": "r1",
             "round": 1,
             "reason": {"person": "r1", "jwe": jwe},
-            "trace": {"ip_source": "unknown", "request": "d" * 64},
+            "trace": {"ip_source": "unverified", "request": "d" * 64},
         },
         "prev": "a" * 64,
         "fence": 3,
