@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy.engine import Connection
 
 from plugin.adapters import chain as lines
+from plugin.adapters.acknowledge import Acknowledge
 from plugin.adapters.branches import Judge, check_anchor
 from plugin.adapters.chain import UnknownFormat, verified
 from plugin.adapters.copies import Copies
@@ -26,8 +26,7 @@ from plugin.adapters.salts import SaltKeeper
 from plugin.adapters.sql import Database
 from plugin.adapters.vault import Anchor, SqlVault
 from plugin.adapters.vouching import vouches
-from plugin.failpoints import reach
-from plugin.flow.errors import AccountOut, Conflict, FileTooLarge, HostBusy, IndexMissing
+from plugin.flow.errors import AccountOut, Conflict, FileTooLarge, HostBusy
 from plugin.flow.events import Event, Launched
 from plugin.flow.model import Flow
 from plugin.ports import Accounts, ChainBroken, ChainMoved, Files, Lease, Loaded, StatePlace
@@ -63,6 +62,7 @@ class Store:
         self._judge = Judge(self._host, vault, keys.public_keys, self._reader, clock, vouched)
         self._salts = SaltKeeper(self._host, database, vault, keys, self._reader, clock, drop_cached)
         self._copies = Copies(vault, self._reader, self._salts)
+        self._acknowledge = Acknowledge(database, vault, index, self._reader, self._salts, self._judge)
 
     def lease(self, flow_id: str) -> AbstractContextManager[Lease]:
         return self._leases.hold(flow_id)
@@ -378,34 +378,5 @@ class Store:
         with self._leases.hold(flow_id):
             self._refreshed(flow_id, self._copies.best(kept, self._vault.anchor(flow_id)) or kept[0])
 
-    # ---- both tables ------------------------------------------------------------------------------------------------
     def _commit(self, read: Read, stored: Stored, new_salts: Mapping[str, bytes]) -> None:
-        loaded, chain = read.loaded, read.chain
-        flow_id = loaded.flow.id
-        try:
-            with self._database.both_writing() as (vault, index):
-                is_forgotten = self._acknowledge(vault, read, stored, new_salts)
-                self._index.put(index, loaded, chain.log, stored.etag)
-            self._reader.keep(read)
-            reach("index-updated")
-        except IndexMissing:
-            _log.warning("index.missing_at_commit", flow_id=flow_id)
-            with self._database.vault_writing() as vault:
-                is_forgotten = self._acknowledge(vault, read, stored, new_salts)
-        if is_forgotten:
-            self._salts.forgotten()
-        if loaded.is_newer:
-            self._judge.newer(flow_id)
-
-    def _acknowledge(self, vault: Connection, read: Read, stored: Stored, new_salts: Mapping[str, bytes]) -> bool:
-        """The vault's head moves on along a chain, never off it: whoever came too late, his lease long gone, finds
-        another head there and has to look again. Raises: ChainMoved. Returns: whether an erased salt was dropped."""
-        flow_id, chain = read.chain.flow_id, read.chain
-        current = self._vault.anchor_for_update(vault, flow_id)
-        if current is not None and not chain.holds(current.head, current.length):
-            raise ChainMoved
-        is_forgotten = self._vault.forget_salts(vault, flow_id, chain.erased) if chain.erased else False
-        self._vault.put_salts(vault, flow_id, new_salts)
-        place, file_id = read.loaded.place, stored.file_id
-        self._vault.put_anchor(vault, Anchor(flow_id, chain.head, chain.length, chain.fence, place, file_id))
-        return is_forgotten
+        self._acknowledge(read, stored, new_salts)
