@@ -143,10 +143,16 @@ class HostCopy:
             return b""
 
     def put_salts(self, place: StatePlace, salts: bytes) -> bool:
-        """Returns: false where a newer version's lie there: they were left alone."""
+        """Returns: false where a newer version's lie there: they were left alone.
+
+        Raises: Unavailable, also where it is not known that they are there: an old file may hold a salt that was to
+        be nowhere any more.
+        """
         if is_newer(self.salts(place)):
             return False
-        self._files.write(place.owner, _salts_path(place), salts)
+        answer = self._files.write(place.owner, _salts_path(place), salts)
+        if answer.sha256 != _sha256(salts) and self.salts(place) != salts:
+            raise HostUnavailable("half-written")
         return True
 
     def locate(self, anchor: Anchor) -> StatePlace | None:

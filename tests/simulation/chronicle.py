@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from tests.simulation.story import Story
 
 Line = dict[str, Any]
 DECISIONS = {"recipient.approved": "approve", "recipient.signed": "sign", "recipient.refused": "refuse"}
-ENDS = {"flow.completed": "completed", "recipient.refused": "refused", "flow.cancelled": "cancelled"}
+ENDS = {
+    "flow.completed": "completed",
+    "recipient.refused": "refused",
+    "flow.cancelled": "cancelled",
+    "flow.expired": "expired",
+}
 """The last act -> the mail that tells of it."""
 
 
@@ -17,11 +24,16 @@ class Unlawful(Exception):
 
 
 class Chronicle:
-    """``signed``: persons, in their order. ``copies``: document -> (file id, SHA-256); ``evidence`` likewise. ``end``:
-    type of the last act."""
+    """``signed``: in their order, by those whose fields they are: newcomers sign in them. ``copies``: document ->
+    (file id, SHA-256); ``evidence`` likewise. ``end``:
+    type of the last act. ``erased``: of whom the chain says so.
 
-    def __init__(self, story: Story) -> None:
+    ``is_steady``: nobody set the server's clock, so that times can be compared.
+    """
+
+    def __init__(self, story: Story, *, is_steady: bool = True) -> None:
         self._story = story
+        self._is_steady = is_steady
         self.revisions: dict[int, list[str]] = {}
         self.at_home: dict[int, bool] = {}
         self.signed: list[str] = []
@@ -30,9 +42,18 @@ class Chronicle:
         self.decided: dict[str, tuple[str, str]] = {}
         self.told: set[tuple[str, str, int]] = set()
         self.evidence: tuple[str, str] | None = None
+        self.erased: set[str] = set()
+        self._steps: list[tuple[list[str], str, int | None]] = []
+        self._roles: dict[str, str] = {}
+        self._places: dict[str, str] = {}
+        """Newcomer -> who was asked for that place at first."""
         self._invited: dict[str, int] = {}
         self._renewed: set[str] = set()
         self._skipped: set[str] = set()
+        self._left: dict[str, str] = {}
+        """Those who were replaced -> the mail that tells of it."""
+        self._is_suspended = False
+        self._expires_at: datetime | None = None
 
     def tell(self, lines: list[Line]) -> None:
         """Raises: Unlawful."""
@@ -42,6 +63,8 @@ class Chronicle:
             self._tell(line, is_first=number == 0)
         if self._story.is_cancelled and self.end != "flow.cancelled":
             raise Unlawful("its creator was told that it is cancelled")
+        if self._story.is_erased and self._story.erased not in self.erased:
+            raise Unlawful(f"an administrator was told that {self._story.erased} is erased")
         for rid, act in self._story.acknowledged.items():
             if self.decided.get(rid) != act:
                 raise Unlawful(f"{rid} was told that {act} was done, the chain says {self.decided.get(rid)}")
@@ -53,19 +76,28 @@ class Chronicle:
             return ["anybody"]
         what = ENDS[self.end]
         addresses = {f"{story.creator}@example.org": "creator"}
-        for party in story.parties:
-            if party.rid in self._invited:
-                addresses.setdefault(party.email, party.rid)
+        known = {party.rid: party.email for party in story.everybody}
+        for rid in self._invited:
+            if rid not in self._left:
+                addresses.setdefault(known.get(rid, rid), rid)
         missing = [person for person in addresses.values() if (what, person, 0) not in self.told]
+        heard = {(mail, person) for mail, person, _ in self.told}
+        missing += [rid for rid, mail in self._left.items() if mail == "replaced" and (mail, rid) not in heard]
+        missing += [
+            "creator" for mail in self._left.values() if mail == "delegated" and (mail, "creator") not in heard
+        ]
+        missing = [person for person in missing if person not in self.erased]
         if self.end == "flow.cancelled":
-            return [person for person in missing if person != "creator"]
-        return missing if self.evidence is not None else [*missing, "whoever looks for the evidence record"]
+            missing = [person for person in missing if person != "creator"]
+        if self.evidence is None and self.end not in ("flow.cancelled", "flow.expired"):
+            missing += ["whoever looks for the evidence record"] if "creator" not in self.erased else []
+        return missing
 
     def _tell(self, line: Line, *, is_first: bool) -> None:
         kind, data = line["type"], line["data"]
         if is_first != (kind == "flow.launched"):
             raise Unlawful(f"{kind} where it cannot be")
-        if self.end is not None and not kind.startswith(("mail.", "evidence.")):
+        if self.end is not None and not kind.startswith(("mail.", "evidence.", "person.")):
             raise Unlawful(f"{kind} after the end")
         match kind:
             case "flow.launched":
@@ -84,6 +116,14 @@ class Chronicle:
                 if data["recipient"] not in self._turn():
                     raise Unlawful(f"{data['recipient']} got a new link, it was the turn of {self._turn()}")
                 self._renewed.add(data["recipient"])
+            case "recipient.replaced" | "recipient.delegated":
+                self._is_replaced(line)
+            case "flow.extended":
+                self._is_extended(data)
+            case "flow.expired":
+                self._expires(line)
+            case "person.erased":
+                self._is_erased(line)
             case "recipient.reminded":
                 if data["recipient"] not in self._turn() or data["recipient"] not in self._invited:
                     raise Unlawful(f"{data['recipient']} was reminded, it was the turn of {self._turn()}")
@@ -95,7 +135,9 @@ class Chronicle:
                 if self.evidence is not None:
                     raise Unlawful("two evidence records")
                 self.evidence = (data["file_id"], data["sha256"])
-            case "flow.suspended" | "flow.resumed" | "source.changed":
+            case "flow.suspended" | "flow.resumed":
+                self._is_suspended = kind == "flow.suspended"
+            case "source.changed":
                 pass
             case _:
                 raise Unlawful(f"{kind} is no kind of event")
@@ -107,6 +149,11 @@ class Chronicle:
             raise Unlawful(f"{asked} were asked")
         if [d["file_id"] for d in data["documents"]] != [paper.file_id for paper in story.papers]:
             raise Unlawful("other documents")
+        self._steps = [([*persons], rule, n) for persons, rule, n in story.steps]
+        self._roles = dict(asked)
+        self._expires_at = _time(data["expires_at"]) if "expires_at" in data else None
+        if (self._expires_at is None) != (story.deadline_s is None):
+            raise Unlawful(f"its deadline is {self._expires_at}")
         self.at_home = {d["n"]: bool(d["kept_at_home"]) for d in data["documents"]}
         self.revisions = {d["n"]: [d.get("prepared_sha256") or d["sha256"]] for d in data["documents"]}
 
@@ -121,17 +168,17 @@ class Chronicle:
 
     def _is_skipped(self, data: Line) -> None:
         rid = data["recipient"]
-        step = next(step for step in self._story.steps if rid in step[0])
-        if rid in self.decided or rid in self._skipped or not self._is_done(step):
+        step = next((step for step in self._steps if rid in step[0]), ((), "all", None))
+        if rid in self.decided or rid in self._skipped or rid in self._left or not self._is_done(step):
             raise Unlawful(f"{rid} was skipped")
         self._skipped.add(rid)
 
     def _turn(self) -> tuple[str, ...]:
         """Whose decisions are wanted now."""
-        step = next((step for step in self._story.steps if not self._is_done(step)), None)
+        step = next((step for step in self._steps if not self._is_done(step)), None)
         return tuple(rid for rid in step[0] if rid not in self.decided) if step is not None else ()
 
-    def _is_done(self, step: tuple[tuple[str, ...], str, int | None]) -> bool:
+    def _is_done(self, step: tuple[Sequence[str], str, int | None]) -> bool:
         persons, rule, n = step
         done = sum(self.decided.get(rid, ("refuse",))[0] != "refuse" for rid in persons)
         return done >= (len(persons) if rule == "all" else n or 1)
@@ -142,6 +189,10 @@ class Chronicle:
             raise Unlawful(f"{line['actor']} acted for {rid}")
         if rid in self.decided:
             raise Unlawful(f"{rid} acted after having decided")
+        if rid in self._left:
+            raise Unlawful(f"{rid} acted though somebody else is in his place")
+        if self._is_suspended:
+            raise Unlawful(f"{rid} acted while the flow was suspended")
         if rid not in self._invited or rid not in self._turn():
             raise Unlawful(f"{rid} acted before his turn")
         return rid
@@ -149,7 +200,11 @@ class Chronicle:
     def _decides(self, line: Line) -> None:
         rid, data = self._check_turn(line), line["data"]
         act, request = DECISIONS[line["type"]], data["trace"]["request"]
-        role = self._story.party(rid).role
+        role = self._roles[rid]
+        sent_at = self._story.sent_at.get(request)
+        is_late = sent_at is not None and self._expires_at is not None and sent_at > self._expires_at
+        if is_late and self._is_steady:
+            raise Unlawful(f"{rid} decided at {sent_at}, the deadline was {self._expires_at}")
         if act == "sign":
             if role != "signatory" or request not in self._story.consented.get(rid, ()):
                 raise Unlawful(f"{rid} signed without consent")
@@ -170,7 +225,7 @@ class Chronicle:
             if one["shown_sha256"] not in self.revisions[n]:
                 raise Unlawful(f"{rid} was shown what was no revision")
             self.revisions[n].append(one["sha256"])
-        self.signed.append(rid)
+        self.signed.append(self._places.get(rid, rid))
 
     def _completes(self, data: Line) -> None:
         if self._turn():
@@ -181,8 +236,56 @@ class Chronicle:
             raise Unlawful(f"completed with copies of {sorted(self.copies)}")
         self.end = "flow.completed"
 
+    def _is_replaced(self, line: Line) -> None:
+        """By somebody of the same role, with the next id; whoever left is asked nothing any more."""
+        rid, new, is_own = line["data"]["recipient"], line["data"]["new"], line["type"] == "recipient.delegated"
+        by = "himself" if is_own else "creator"
+        if by not in self._story.replaced.get(rid, ()) or line["actor"] != (f"recipient:{rid}" if is_own else by):
+            raise Unlawful(f"{line['actor']} put somebody in {rid}'s place")
+        if is_own and not self._story.may_delegate:
+            raise Unlawful(f"{rid} handed over, which was not allowed")
+        if is_own:
+            self._check_turn(line)
+        elif rid in self.decided or rid in self._skipped or rid in self._left:
+            raise Unlawful(f"{rid} was replaced")
+        if (new["id"], new["role"]) != (f"r{len(self._roles) + 1}", self._roles[rid]):
+            raise Unlawful(f"{new['id']} came as {new['role']} in the place of {rid}")
+        self._roles[new["id"]] = new["role"]
+        self._places[new["id"]] = self._places.get(rid, rid)
+        persons = next(persons for persons, _, _ in self._steps if rid in persons)
+        persons[persons.index(rid)] = new["id"]
+        if is_own or rid in self._invited:
+            self._left[rid] = "delegated" if is_own else "replaced"
+        else:
+            self._left[rid] = "nobody asked him"
+
+    def _is_extended(self, data: Line) -> None:
+        later = _time(data["expires_at"])
+        if data["expires_at"] not in self._story.extended or (self._expires_at and later <= self._expires_at):
+            raise Unlawful(f"its deadline became {later}, it was {self._expires_at}")
+        self._expires_at = later
+
+    def _expires(self, line: Line) -> None:
+        if line["actor"] != "system" or self._expires_at is None or not self._turn():
+            raise Unlawful("it expired")
+        if _time(line["at"]) < self._expires_at and self._is_steady:
+            raise Unlawful(f"it expired at {line['at']}, its deadline is {self._expires_at}")
+        self.end = line["type"]
+
+    def _is_erased(self, line: Line) -> None:
+        person = line["data"]["person"]
+        if line["actor"] != "admin" or person != self._story.erased or (self.end is None and person not in self._left):
+            raise Unlawful(f"{person} was erased by {line['actor']}")
+        if person in self.erased:
+            raise Unlawful(f"{person} was erased twice")
+        self.erased.add(person)
+
     def _is_told(self, data: Line) -> None:
         mail = (data["mail"], data["person"], data["round"])
         if mail in self.told:
             raise Unlawful(f"{mail} stands there twice")
         self.told.add(mail)
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import StaticPool
 
 from plugin.adapters.index_tables import READY, index_tables
-from plugin.adapters.sql import Database, heads
+from plugin.adapters.sql import Database, heads, salts
 from tests.simulation.process import Process
 
 _LATENCY_S = 0.002
@@ -36,6 +36,15 @@ class Disk:
         """What the vault acknowledges of each flow."""
         with self.vault.connect() as connection:
             return {row.flow_id: (row.head, row.length) for row in connection.execute(sa.select(heads))}
+
+    def salts_of(self, flow_id: str) -> set[str]:
+        """Whose the vault holds."""
+        with self.vault.connect() as connection:
+            return set(connection.execute(sa.select(salts.c.person).where(salts.c.flow_id == flow_id)).scalars())
+
+    def said_of(self, flow_id: str) -> str:
+        """All rows of the index that are about a flow."""
+        return str([row for rows in self.rows().values() for row in rows if flow_id in map(str, row)])
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """The index, table by table; without what says how far a rebuild is, and tags of the host's."""

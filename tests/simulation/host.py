@@ -28,6 +28,8 @@ class Node:
     before: tuple[bytes, str] | None = None
     is_damaged: bool = False
     """By a fault of the host: whoever asks for what is acknowledged has to wait until it is put right."""
+    is_written_over: bool = False
+    """By a write whose condition did not hold, and was not looked at: the same."""
 
     @property
     def name(self) -> str:
@@ -102,8 +104,13 @@ class Host:
         if not path or parent is None or parent.data is not None:
             raise HostUnavailable
         node = self.node(user, path)
-        if self._honours and not is_forced:
+        is_written_over = False
+        try:
             self._check(node, if_match, only_new)
+        except PreconditionFailed:
+            if self._honours and not is_forced:
+                raise
+            is_written_over = True
         if node is None:
             node = self._add(user, path, data)
         elif node.data is None:
@@ -111,7 +118,7 @@ class Host:
         else:
             node.before = (node.data, node.etag)
             node.data, node.etag, node.written_at = data, self._tag(data), self._now()
-        node.is_damaged = is_damaged
+        node.is_damaged, node.is_written_over = is_damaged, is_written_over
         return node
 
     def make_folder(self, user: str, path: str) -> None:

@@ -90,6 +90,12 @@ class Tables:
     def heads_of_all(self) -> dict[str, tuple[str, int]]:
         return {flow_id: (anchor.head, anchor.length) for flow_id, anchor in self.heads.items()}
 
+    def salts_of(self, flow_id: str) -> set[str]:
+        return {person for flow, person in self.salts if flow == flow_id}
+
+    def said_of(self, flow_id: str) -> str:
+        return f"{self.flows.get(flow_id)} {self.others.get(flow_id)}"
+
     def close(self) -> None:
         pass
 
@@ -139,6 +145,9 @@ class MemoryDatabase(Turns, _Base):
     def __init__(self, tables: Tables, process: Process) -> None:
         _Base.__init__(self, tables)
         self._process = process
+
+    def scrub(self) -> None:
+        """What was dropped is nowhere any more."""
 
 
 class MemoryLeases(Leases):

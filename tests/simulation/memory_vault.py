@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,6 +61,15 @@ class MemoryVault(SqlVault):
         for person, salt in new.items():
             connection.put(self._tables.salts, (flow_id, person), salt)
         connection.put(self._tables.persons, flow_id, tuple(sorted({*known, *new})))
+
+    def forget_salts(self, connection: Any, flow_id: str, persons: Collection[str]) -> bool:
+        there = [person for person in persons if (flow_id, person) in self._tables.salts]
+        for person in there:
+            connection.drop(self._tables.salts, (flow_id, person))
+        if there:
+            left = tuple(person for person in self._tables.persons[flow_id] if person not in there)
+            connection.put(self._tables.persons, flow_id, left)
+        return bool(there)
 
     def seen(self, flow_id: str) -> Mapping[int, Seen]:
         with self._database.vault():

@@ -7,15 +7,17 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
+from plugin.flow.model import Flow
 from plugin.ports import Loaded
 from tests.simulation.chronicle import ENDS, Chronicle, Unlawful
 from tests.simulation.host import Host, Node
 from tests.simulation.outside import Delivery, Post
 from tests.simulation.papers import prepared_fields, signed_fields
-from tests.simulation.story import Paper, Story
+from tests.simulation.story import Paper, Party, Story
 from tests.state import independent_verifier
 
 _RECORD = re.compile(r"\((dossier de preuves|evidence record)\)")
@@ -41,9 +43,14 @@ class Oracle:
         count: Callable[[str], None],
         *,
         is_tidy: bool,
+        is_steady: bool,
+        salts: Callable[[str], set[str]],
+        index: Callable[[str], str],
     ) -> None:
-        """``is_tidy``: what was made in vain must be gone."""
-        self._is_tidy, self._count = is_tidy, count
+        """``is_tidy``: what was made in vain must be gone. ``is_steady``: nobody sets the clock. ``salts``: whose
+        there are in the vault, by flow; ``index``: all that it says of a flow."""
+        self._is_tidy, self._is_steady, self._count = is_tidy, is_steady, count
+        self._salts, self._index = salts, index
         self._host, self._post, self._now, self._fails = host, post, now, fails
         self._by_id: dict[str, Story] = {}
         self._seen: dict[str, tuple[bytes, Seen]] = {}
@@ -60,7 +67,8 @@ class Oracle:
         story.path = loaded.place.path
         self._acknowledged(story, loaded)
 
-    def sent(self, story: Story, rid: str, act: str, request: str, *, consents: bool) -> None:
+    def sent(self, story: Story, rid: str, request: str, at: datetime, *, consents: bool) -> None:
+        story.sent_at[request] = at
         if consents:
             story.consented.setdefault(rid, set()).add(request)
 
@@ -72,14 +80,46 @@ class Oracle:
         story.last_act_at = self._now()
         self._acknowledged(story, loaded)
 
+    def names(self, story: Story, rid: str, by: str, newcomer: Party) -> None:
+        """Somebody else is asked for in the place of ``rid``, by creator or "himself"."""
+        story.newcomers[newcomer.email] = newcomer
+        story.replaced.setdefault(rid, set()).add(by)
+
+    def is_in_place(self, story: Story, rid: str, address: str) -> None:
+        """Whoever has this address was told that he is ``rid``."""
+        known = story.newcomers[address]
+        if known.rid not in ("", rid) or any(p.rid == rid and p.email != address for p in story.everybody):
+            self._fails(f"{address} is {rid}, and {known.rid}")
+        story.newcomers[address] = replace(known, rid=rid)
+
+    def sees(self, story: Story, flow: Flow) -> None:
+        """Somebody was told who takes part."""
+        for recipient in flow.recipients:
+            address = recipient.email.value if recipient.email is not None else None
+            if address in story.newcomers:
+                self.is_in_place(story, recipient.id, str(address))
+
+    def hands_over(self, story: Story, rid: str, loaded: Loaded) -> None:
+        self._count("handed over")
+        story.last_act_at = self._now()
+        self._acknowledged(story, loaded)
+
+    def erases(self, story: Story, loaded: Loaded) -> None:
+        self._count("erased")
+        story.is_erased = True
+        story.last_act_at = self._now()
+        self._acknowledged(story, loaded)
+
     def steers(self, story: Story, act: str, loaded: Loaded) -> None:
         self._count("steered")
+        self._count(f"steered: {act}")
         story.is_cancelled = story.is_cancelled or act == "cancel"
         story.last_act_at = self._now()
         self._acknowledged(story, loaded)
 
     def _acknowledged(self, story: Story, loaded: Loaded) -> None:
         """From now on this head stands in the state file for ever."""
+        self.sees(story, loaded.flow)
         if loaded.length > story.length:
             story.length, story.head = loaded.length, loaded.head
         self.look(story)
@@ -97,6 +137,8 @@ class Oracle:
                 self._fails(f"{story.path} stays damaged")
             return None
         seen = self._read(str(story.flow_id), node.data)
+        if node.is_written_over and not must_be_whole:
+            return seen
         if len(seen.heads) < story.length or seen.heads[story.length - 1] != story.head:
             self._fails(
                 f"{story.flow_id}: an acknowledged line was lost ({story.length} told, {len(seen.heads)} there)"
@@ -126,7 +168,7 @@ class Oracle:
         seen = self.look(story)
         if seen is None or not self.has_ended(story):
             return False
-        chronicle = Chronicle(story)
+        chronicle = Chronicle(story, is_steady=self._is_steady)
         try:
             chronicle.tell(seen.lines)
         except Unlawful as unlawful:
@@ -141,16 +183,28 @@ class Oracle:
             return
         if anchor != (seen.heads[-1], len(seen.heads)):
             self._fails(f"{story.flow_id}: the vault knows {anchor}, the state file has {len(seen.heads)} lines")
-        chronicle = Chronicle(story)
+        chronicle = Chronicle(story, is_steady=self._is_steady)
         try:
             chronicle.tell(seen.lines)
             _check_told(chronicle)
             self._judge_papers(story, chronicle, late)
             self._judge_mails(story, chronicle)
+            for person in chronicle.erased:
+                self._judge_erased(story, person)
             if verify:
                 self._verify(story)
         except Unlawful as unlawful:
             self._fails(f"{story.flow_id}: {unlawful}")
+
+    def _judge_erased(self, story: Story, person: str) -> None:
+        """Nobody can read his values any more: his salt is nowhere, and nothing that was read with it."""
+        node = self._host.node(story.creator, f"{story.path.rpartition('/')[0]}/salts.json")
+        beside = node.data if node is not None and node.data is not None else b""
+        if person in self._salts(str(story.flow_id)) or f'"{person}":'.encode() in beside:
+            raise Unlawful(f"the salt of {person} is there after he was erased")
+        address = f"{story.creator}@example.org" if person == "creator" else story.party(person).email
+        if address in self._index(str(story.flow_id)):
+            raise Unlawful(f"the index knows the address of {person}, who was erased")
 
     def _verify(self, story: Story) -> None:
         node = self._host.node(story.creator, story.path)
@@ -219,13 +273,13 @@ class Oracle:
     def judge_area(self, user: str, stories: list[Story], late: frozenset[str]) -> None:
         """Beside the originals lies one signed copy of each document, and nothing else."""
         self.checks += 1
-        mine = [story for story in stories if story.creator == user]
-        originals = {paper.file_id for story in mine for paper in story.papers}
+        mine = [story for story in stories if story.creator == user and story.flow_id is not None]
+        originals = {paper.file_id for story in stories if story.creator == user for paper in story.papers}
         wanted: dict[str, int] = {}
         earlier: set[str] = set()
         for story in mine:
             seen = self.look(story)
-            chronicle = Chronicle(story)
+            chronicle = Chronicle(story, is_steady=self._is_steady)
             if seen is None:
                 continue
             try:

@@ -1,92 +1,41 @@
-"""Those who launch, read, sign, approve and refuse; who click twice, ask again, and change their minds."""
+"""Those who read, sign, approve, refuse and hand over; who click twice, ask again, and change their minds."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from plugin.actions.acting import check_may_act, load, load_for
 from plugin.actions.approve import approve
-from plugin.actions.cancel import cancel
 from plugin.actions.context import Context
-from plugin.actions.launch import launch
-from plugin.actions.order import Asked, Order, Spot, Together
+from plugin.actions.delegate import delegate
 from plugin.actions.refuse import refuse
-from plugin.actions.remind import remind
-from plugin.actions.renew import renew
-from plugin.actions.resume import resume
 from plugin.actions.sign import Signing, sign
 from plugin.actions.view import view
-from plugin.flow.errors import Conflict, IndexMissing, Invalid
+from plugin.flow.errors import Conflict, IndexMissing
 from plugin.flow.events import Trace as Came
-from plugin.flow.model import By, Kind, Role, SaveMode
+from plugin.flow.model import RecipientState
 from plugin.flow.tokens import token_hash
 from plugin.ports import Loaded, Mail
-from tests.simulation.oracle import Oracle
-from tests.simulation.process import Surroundings
-from tests.simulation.replica import EXPECTED, ConnectionLost, GaveUp
+from tests.simulation.creators import AGAIN, Creators, Town, asked_as
+from tests.simulation.replica import EXPECTED
 from tests.simulation.scheduler import NEVER
 from tests.simulation.story import Story
 
-AGAIN = (ConnectionLost, GaveUp)
 _LINK = re.compile(r"https://sign\.example/(s|f)/([A-Za-z0-9_-]+)")
 
 
-class Town(Surroundings, Protocol):
-    oracle: Oracle
-    stories: list[Story]
-
-    def ask(self, name: str, job: Callable[[Context], Any], timeout: float) -> Any:
-        """By some replica."""
-        ...
-
-    def fails(self, why: str) -> None: ...
-
-
-class People:
+class People(Creators):
     def __init__(self, world: Town) -> None:
-        self._world = world
-        self._dice = world.dice
+        super().__init__(world)
         self._begun: set[tuple[str, str]] = set()
-        self.busy = 0
-        """How many have not come to their end."""
 
-    # ---- creators ---------------------------------------------------------------------------------------------------
-    def launches(self, story: Story) -> None:
-        self.busy += 1
-        order = _order(story)
-        loaded = self._insists("launch", lambda ctx: launch(ctx, story.creator, order))
-        story.flow_id = loaded.flow.id
-        self._world.oracle.launched(story, loaded)
+    def is_launched(self, story: Story) -> None:
         for party in story.parties:
-            if party.email.startswith("nobody") or party.user:
+            if (party.email.startswith("nobody") or party.user) and party.minds != "never comes":
                 self._begins(story, party.rid, self._dice.uniform(60.0, 300.0))
-        if story.steered is not None:
-            self.busy += 1
-            job = partial(self._steers, story, story.steered)
-            self._world.scheduler.spawn("steers", job, after=self._dice.uniform(5.0, 200.0))
-        self.busy -= 1
-
-    def _steers(self, story: Story, act: str) -> None:
-        """Reminds, sends a new link, or cancels: as long as there is something to do it to."""
-        flow_id = str(story.flow_id)
-        try:
-            flow = self._insists("look", lambda ctx: load(ctx, flow_id)).flow
-            asked = [r.id for r in flow.recipients if r.state.is_open]
-            if flow.state.is_ended or not asked:
-                return
-            jobs: dict[str, Callable[[Context], Loaded]] = {
-                "remind": lambda ctx: remind(ctx, flow_id, None, By.CREATOR),
-                "renew": lambda ctx: renew(ctx, flow_id, asked[0], By.CREATOR),
-                "cancel": lambda ctx: cancel(ctx, flow_id, "Not needed", By.CREATOR),
-            }
-            self._world.oracle.steers(story, act, self._insists(act, jobs[act]))
-        except Conflict as conflict:
-            self._world.trace.count(f"not steered: {conflict.code}")
-        finally:
-            self.busy -= 1
 
     # ---- recipients -------------------------------------------------------------------------------------------------
     def hears(self, mail: Mail) -> None:
@@ -100,19 +49,10 @@ class People:
         if story is None:
             self._world.scheduler.spawn("reads later", lambda: self.hears(mail), after=5.0)
             return
-        self._begins(story, rid, self._dice.uniform(0.5, 60.0), mail)
-
-    def _goes_on(self, flow_id: str) -> None:
-        """The creator hears that his flow stands still, and lets it go on."""
-        while True:
-            try:
-                self._insists("resume", lambda ctx: resume(ctx, flow_id, "continue", By.CREATOR))
-            except Conflict as conflict:
-                if conflict.code in ("not-suspended", "flow-ended"):
-                    return
-                self._world.scheduler.sleep(5.0)
-            else:
-                return
+        if mail.to in story.newcomers:
+            self._world.oracle.is_in_place(story, rid, mail.to)
+        if story.party(rid).minds != "never comes":
+            self._begins(story, rid, self._dice.uniform(0.5, 60.0), mail)
 
     def _begins(self, story: Story, rid: str, after: float, mail: Mail | None = None) -> None:
         if (str(story.flow_id), rid) in self._begun:
@@ -138,7 +78,7 @@ class People:
         while (flow_id, rid) not in self._begun:
             flow = self._insists("look", lambda ctx: load(ctx, flow_id)).flow
             recipient = flow.recipient(rid)
-            if flow.state.is_ended or recipient.state.is_decided:
+            if flow.state.is_ended or recipient.state.is_decided or recipient.state is RecipientState.REPLACED:
                 return
             if recipient.state.is_open:
                 self._begun.add((flow_id, rid))
@@ -150,12 +90,12 @@ class People:
     def _tries_early(self, story: Story, rid: str) -> None:
         """Nothing may come of it, unless his turn has come meanwhile; then it counts."""
         came = Came(None, "proxy", None, f"early {rid} {self._dice.randrange(10**9)}")
+        self._world.oracle.sent(story, rid, came.request, self._world.wall, consents=False)
         try:
             loaded = self._world.ask("early", lambda ctx: refuse(ctx, str(story.flow_id), rid, "No", came), NEVER)
         except (*AGAIN, *EXPECTED):
-            self._world.oracle.sent(story, rid, "refuse", came.request, consents=False)
+            return
         else:
-            self._world.oracle.sent(story, rid, "refuse", came.request, consents=False)
             self._world.oracle.acts(story, rid, "refuse", came.request, loaded)
 
     def _follows(self, story: Story, rid: str, mail: Mail) -> None:
@@ -190,6 +130,9 @@ class People:
                 self._decides(story, rid, agrees)
             case "refuses":
                 self._decides(story, rid, "refuse")
+            case "delegates":
+                if not self._hands_over(story, rid):
+                    self._decides(story, rid, agrees)
             case _:
                 scheduler = self._world.scheduler
                 other = scheduler.spawn("second tab", lambda: self._decides(story, rid, "refuse"), joined=True)
@@ -207,7 +150,7 @@ class People:
             self._world.scheduler.sleep(self._dice.uniform(0.2, 30.0))
             request = f"{act} {rid} {self._dice.randrange(10**9)}"
             key = f"key {request}" if self._dice.random() < 0.3 else None
-            self._world.oracle.sent(story, rid, act, request, consents=act == "sign")
+            self._world.oracle.sent(story, rid, request, self._world.wall, consents=act == "sign")
             submit = partial(_submitted, flow_id, rid, act, shown, Came(None, "proxy", None, request, key), True)
             try:
                 loaded = self._submits(story, rid, act, request, submit)
@@ -217,10 +160,36 @@ class People:
                     continue
                 if conflict.code in ("already-decided", "flow-ended", "not-needed"):
                     return
+                if conflict.code == "replaced" and rid in story.replaced:
+                    return
                 self._world.fails(f"{rid} of {flow_id} was invited, and may not {act}: {conflict.code}")
                 return
             self._world.oracle.acts(story, rid, act, request, loaded)
             return
+
+    def _hands_over(self, story: Story, rid: str) -> bool:
+        """Returns: false where he may not. Afterwards he is asked nothing any more."""
+        flow_id, came = str(story.flow_id), Came(None, "proxy", None, f"delegate {rid} {self._dice.randrange(10**9)}")
+        newcomer = self.newcomer(story, rid, "himself")
+        job = partial(delegate, flow_id=flow_id, recipient=rid, asked=asked_as(newcomer, ""), trace=came)
+        while True:
+            try:
+                loaded = self._insists("delegate", job)
+            except Conflict as conflict:
+                if conflict.code in ("flow-suspended", "state-changed"):
+                    self._world.scheduler.sleep(1.0)
+                    continue
+                if conflict.code == "delegation-not-allowed":
+                    if story.may_delegate:
+                        self._world.fails(f"{rid} of {flow_id} may not hand over")
+                    return False
+                known = ("already-decided", "flow-ended", "not-needed", "replaced")
+                if conflict.code not in known:
+                    self._world.fails(f"{rid} of {flow_id} cannot hand over: {conflict.code}")
+                return True
+            self._world.oracle.hands_over(story, rid, loaded)
+            self._tries_early(story, rid)
+            return True
 
     def _submits(self, story: Story, rid: str, act: str, request: str, submit: Callable[[Context], Any]) -> Loaded:
         """Perhaps with a second click."""
@@ -250,31 +219,6 @@ class People:
         user = story.party(rid).user
         return load_for(ctx, str(story.flow_id), user) if user else load(ctx, str(story.flow_id))
 
-    # ---- asking -----------------------------------------------------------------------------------------------------
-    def _insists(self, name: str, job: Callable[[Context], Any]) -> Any:
-        """Asks again until there is an answer. Raises: Conflict."""
-        while True:
-            timeout = NEVER
-            if self._world.happens(self._world.chances.impatient):
-                timeout = self._dice.uniform(0.05, 20.0)
-            try:
-                return self._world.ask(name, job, timeout)
-            except (Conflict, Invalid) as error:
-                if isinstance(error, Invalid) and error.code != "no-such-file":  # which a host may say for a moment
-                    self._world.fails(f"{name}: {error!r} {error.values}")
-                    raise
-                if isinstance(error, Conflict):
-                    raise
-                self._world.scheduler.sleep(self._dice.uniform(0.5, 8.0))
-            except (*AGAIN, *EXPECTED):
-                self._world.scheduler.sleep(self._dice.uniform(0.5, 8.0))
-
-    def _tries(self, name: str, job: Callable[[Context], Any]) -> None:
-        try:
-            self._world.ask(name, job, NEVER)
-        except (*AGAIN, *EXPECTED):
-            return
-
 
 def _submitted(
     flow_id: str, rid: str, act: str, shown: dict[int, str], came: Came, consents: bool, ctx: Context
@@ -289,42 +233,3 @@ def _submitted(
         return refuse(ctx, flow_id, rid, "No", came)
     signing = Signing("typed", f"Name of {rid}", "signature.text", shown, consents, "I agree", "en")
     return sign(ctx, flow_id, rid, signing, came)
-
-
-def _order(story: Story) -> Order:
-    signatories = [place for place, party in enumerate(story.parties) if party.role == "signatory"]
-    return Order(
-        kind=Kind(story.kind),
-        title=None,
-        file_ids=[paper.file_id for paper in story.papers],
-        recipients=[
-            Asked(
-                user=party.user,
-                email=None if party.user else party.email,
-                first_name=None,
-                last_name=None,
-                language=None,
-                role=Role(party.role),
-                comment=None,
-                path=f"recipients[{place}]",
-            )
-            for place, party in enumerate(story.parties)
-        ],
-        steps=[Together(tuple(int(rid[1:]) - 1 for rid in rids), rule, n) for rids, rule, n in story.steps],
-        spots=[
-            Spot(document, 1, place, 0.1, 0.1, 0.3, 0.1, document == 0, None)
-            for document in range(len(story.papers))
-            for place in signatories
-        ],
-        comment=None,
-        copy_to_all=story.copies_to_all,
-        copies=(),
-        time_zone="Europe/Paris",
-        expires_at=None,
-        remind_every_days=None,
-        allow_delegation=False,
-        save=SaveMode.BESIDE,
-        folder=None,
-        request=f"launch {story.number}",
-        request_key=story.request_key,
-    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from tests.simulation.papers import original
 
@@ -17,7 +18,7 @@ class Party:
     user: str | None
     email: str
     minds: str
-    """agrees, refuses, or cannot decide: sends both."""
+    """agrees, refuses, cannot decide: sends both; delegates, and agrees where that is refused; or never comes."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,12 @@ class Story:
     copies_to_all: bool
     launched_at: float
     steered: str | None = None
-    """What its creator does on the way: remind, renew or cancel."""
+    """What its creator does on the way: remind, renew, cancel, replace or extend."""
+    deadline_s: float | None = None
+    """After the launch."""
+    may_delegate: bool = False
+    erased: str | None = None
+    """Whom an administrator erases once it is over."""
     flow_id: str | None = None
     path: str = ""
     length: int = 0
@@ -52,6 +58,18 @@ class Story:
     consented: dict[str, set[str]] = field(default_factory=dict)
     is_cancelled: bool = False
     """The creator was told so."""
+    newcomers: dict[str, Party] = field(default_factory=dict)
+    """Those who were named on the way, by their address; without an id as long as nobody was told it."""
+    replaced: dict[str, set[str]] = field(default_factory=dict)
+    """In whose place somebody else was named: by creator, or by himself."""
+    extended: set[str] = field(default_factory=set)
+    """Later deadlines that were asked for."""
+    sent_at: dict[str, datetime] = field(default_factory=dict)
+    """When people sent their decisions, by the clock of the server."""
+    deadline: datetime | None = None
+    """The latest that was asked for."""
+    is_erased: bool = False
+    """An administrator was told so."""
     last_act_at: float = 0.0
     ended_at: float | None = None
     settled_at: float | None = None
@@ -60,8 +78,13 @@ class Story:
     def request_key(self) -> str:
         return f"{self.number:064d}"
 
+    @property
+    def everybody(self) -> list[Party]:
+        """Newcomers as soon as it is known which place is theirs."""
+        return [*self.parties, *(party for party in self.newcomers.values() if party.rid)]
+
     def party(self, rid: str) -> Party:
-        return self.parties[int(rid[1:]) - 1]
+        return next(party for party in self.everybody if party.rid == rid)
 
 
 def drawn_story(
@@ -82,9 +105,31 @@ def drawn_story(
         email = f"{user}@example.org" if user else f"{nobody}{number}-{place}@elsewhere.example"
         minds = dice.choices(("agrees", "refuses", "cannot decide"), (0.88, 0.06, 0.06))[0]
         parties.append(Party(rid, "validator" if place < validators else "signatory", user, email, minds))
-    steered = dice.choice(("remind", "renew", "cancel")) if dice.random() < 0.3 else None
+    steered = dice.choice(("remind", "renew", "cancel", "replace", "extend")) if dice.random() < 0.4 else None
     to_all = dice.random() < 0.5
-    return Story(number, creator, kind, papers, parties, _steps(dice, parties), to_all, launched_at, steered)
+    may_delegate = dice.random() < 0.3
+    deadline_s = dice.uniform(40.0, 500.0) if dice.random() < 0.2 else None
+    parties = [_minded(dice, party, may_delegate, deadline_s is not None) for party in parties]
+    return Story(
+        number,
+        creator,
+        kind,
+        papers,
+        parties,
+        _steps(dice, parties),
+        to_all,
+        launched_at,
+        steered,
+        deadline_s,
+        may_delegate,
+        dice.choice([*(party.rid for party in parties), "creator"]) if dice.random() < 0.3 else None,
+    )
+
+
+def _minded(dice: random.Random, party: Party, may_delegate: bool, has_deadline: bool) -> Party:
+    if dice.random() < (0.4 if may_delegate else 0.02):
+        return replace(party, minds="delegates")
+    return replace(party, minds="never comes") if has_deadline and dice.random() < 0.2 else party
 
 
 def _steps(dice: random.Random, parties: list[Party]) -> list[tuple[tuple[str, ...], str, int | None]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from plugin.flow.errors import Conflict
 from tests.simulation.chance import Chances
 from tests.simulation.world import World
 
@@ -155,6 +156,47 @@ def _never_sweeps(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("plugin.sweeper.sweep", lambda _: 0)
 
 
+def _lets_the_replaced_act(patch: pytest.MonkeyPatch) -> None:
+    """Whoever handed over, or was replaced, decides for the one who came after him."""
+    from plugin.flow import decide
+
+    real = decide.check_turn
+
+    def check(flow: Any, rid: str, now: Any) -> Any:
+        try:
+            return real(flow, rid, now)
+        except Conflict as conflict:
+            if conflict.code != "replaced":
+                raise
+            return flow.recipient(rid)
+
+    patch.setattr(decide, "check_turn", check)
+    patch.setattr("plugin.actions.acting.check_turn", check)
+
+
+def _forgets_deadlines(patch: pytest.MonkeyPatch) -> None:
+    """Nobody looks whether a deadline is over; the flow ends with the next sweep, or goes on."""
+    from plugin.flow.model import Flow
+
+    patch.setattr(Flow, "has_passed", lambda self, now: False)
+
+
+def _keeps_the_salts_of_the_erased(patch: pytest.MonkeyPatch) -> None:
+    from tests.simulation.memory_vault import MemoryVault
+
+    patch.setattr(MemoryVault, "forget_salts", lambda *_: False)
+
+
+def _keeps_erased_salts_beside(patch: pytest.MonkeyPatch) -> None:
+    """As it was before the simulator found it: a host that says 201 and stores nothing is believed."""
+    from plugin.adapters.host_copy import HostCopy, _salts_path
+
+    def put(self: Any, place: Any, salts: bytes) -> None:
+        self._files.write(place.owner, _salts_path(place), salts)
+
+    patch.setattr(HostCopy, "put_salts", put)
+
+
 def _tells_another_id_each_time(patch: pytest.MonkeyPatch) -> None:
     import secrets
     from dataclasses import replace
@@ -198,6 +240,12 @@ MUTATIONS = [
     Mutation("asks for no consent", _asks_for_no_consent, "without consent"),
     Mutation("tidies nothing", _tidies_nothing, "too many"),
     Mutation("never sweeps", _never_sweeps, "never come to their end", {"job_dropped": 0.3}),
+    Mutation("lets the replaced act", _lets_the_replaced_act, "somebody else is in his place"),
+    Mutation("forgets deadlines", _forgets_deadlines, "the deadline was|never come to their end"),
+    Mutation("keeps the salts of the erased", _keeps_the_salts_of_the_erased, "after he was erased"),
+    Mutation(
+        "keeps erased salts beside", _keeps_erased_salts_beside, "after he was erased", {"host": {"not-written": 0.2}}
+    ),
     Mutation("tells another id each time", _tells_another_id_each_time, "ids", {"mail_lost_reply": 0.3}),
 ]
 

@@ -79,6 +79,7 @@ class World:
         self.calm_since: float | None = None
         self._jumped_s = 0.0
         self._hash = ""
+        self._is_judged = False
         self._late: set[str] = set()
         chances_ = self.chances
         self.host = Host(
@@ -94,7 +95,15 @@ class World:
         self.disk: Disk | Tables = Disk(one_database=one) if on_sql else Tables(one)
         self.post = Post()
         self.oracle = Oracle(
-            self.host, self.post, lambda: self.now, self.fails, self.trace.count, is_tidy=chances_.is_tidy
+            self.host,
+            self.post,
+            lambda: self.now,
+            self.fails,
+            self.trace.count,
+            is_tidy=chances_.is_tidy,
+            is_steady=not chances_.clock_jump,
+            salts=self.disk.salts_of,
+            index=self.disk.said_of,
         )
         self.stories = self._stories(flows)
         self.people = People(self)
@@ -223,10 +232,13 @@ class World:
 
     def _judge(self) -> None:
         self._jumped_s += CUT_OFF_S
+        self._is_judged = True
         self.scheduler.run(until=self.now + 30.0)
         anchors = self.disk.heads_of_all()
         late = frozenset(self._late)
         for story in self.stories:
+            if story.flow_id is None:
+                continue  # its deadline had come before it could be launched
             verify = story.number % VERIFY_EVERY == self.seed % VERIFY_EVERY
             if verify:
                 self.trace.count("chains verified")
@@ -253,11 +265,17 @@ class World:
                 self.fails(f"{name} is rebuilt otherwise: {str(gone)[:300]} became {str(extra)[:300]}")
 
     def _judge_time(self, story: Story) -> None:
-        since = max(self.calm_since or 0.0, story.last_act_at)
+        since = self._since(story)
         if (story.ended_at or 0.0) - since > END_WITHIN_S:
             self.fails(f"{story.flow_id} came to its end after {(story.ended_at or 0.0) - since:.0f} s")
         if (story.settled_at or 0.0) - since > TOLD_WITHIN_S:
             self.fails(f"{story.flow_id} was told of after {(story.settled_at or 0.0) - since:.0f} s")
+
+    def _since(self, story: Story) -> float:
+        """From when on it had to come to its end."""
+        due = (story.deadline - BEGINNING).total_seconds() - self._jumped_s if story.deadline is not None else 0.0
+        due += CUT_OFF_S if self._is_judged else 0.0
+        return max(self.calm_since or 0.0, story.last_act_at, due)
 
     # ---- pieces -----------------------------------------------------------------------------------------------------
     def _stories(self, flows: int) -> list[Story]:
@@ -318,8 +336,8 @@ class World:
             structlog.configure(**before)
 
     def _result(self) -> Result:
-        ends = [(s.ended_at or 0.0) - max(self.calm_since or 0.0, s.last_act_at) for s in self.stories]
-        told = [(s.settled_at or 0.0) - max(self.calm_since or 0.0, s.last_act_at) for s in self.stories]
+        ends = [(s.ended_at or 0.0) - self._since(s) for s in self.stories]
+        told = [(s.settled_at or 0.0) - self._since(s) for s in self.stories]
         return Result(
             seed=self.seed,
             flows=len(self.stories),

@@ -204,6 +204,25 @@ def test_a_host_that_fails_after_the_line_has_its_salts_cleaned_later(
 
 
 # ---- put back from a backup -----------------------------------------------------------------------------------------
+def test_a_host_that_says_it_stored_the_salts_and_did_not_is_asked_again(
+    decided: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old file stayed, with the salt of the erased person in it, and nothing told of it any more."""
+    real = decided.files.write
+
+    def write(user: str, path: str, data: bytes, **conditions: Any) -> Written:
+        if path.endswith("salts.json"):
+            return Written("another", None, None)  # 201, and nothing stored
+        return real(user, path, data, **conditions)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decided.files, "write", write)
+        append(decided, erased("r1"))
+        assert is_noted(decided)
+    decided.store.forget(FLOW_ID)
+    assert is_erased(decided)
+
+
 def test_salts_put_back_beside_the_chain_are_cleaned_and_not_believed(decided: World) -> None:
     before = salts_file(decided)
     append(decided, erased("r1"))

@@ -1,0 +1,226 @@
+"""Those who launch and steer: they remind, cancel, put somebody else in a place, erase, and ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace as changed
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Protocol
+
+from plugin.actions.acting import load
+from plugin.actions.cancel import cancel
+from plugin.actions.context import Context
+from plugin.actions.erase import erase
+from plugin.actions.extend import extend
+from plugin.actions.launch import launch
+from plugin.actions.order import Asked, Order, Spot, Together
+from plugin.actions.remind import remind
+from plugin.actions.renew import renew
+from plugin.actions.replace import replace
+from plugin.actions.resume import resume
+from plugin.flow.errors import Conflict, Invalid
+from plugin.flow.model import By, Kind, Role, SaveMode
+from plugin.flow.times import instant
+from plugin.ports import Loaded
+from tests.simulation.oracle import Oracle
+from tests.simulation.process import Surroundings
+from tests.simulation.replica import EXPECTED, ConnectionLost, GaveUp
+from tests.simulation.scheduler import NEVER
+from tests.simulation.story import Party, Story
+
+AGAIN = (ConnectionLost, GaveUp)
+REFUSED = ("not-later", "in-the-past")
+FOR_A_MOMENT = ("no-such-file",)
+"""What a host may say though it is not so."""
+
+
+class Town(Surroundings, Protocol):
+    oracle: Oracle
+    stories: list[Story]
+
+    def ask(self, name: str, job: Callable[[Context], Any], timeout: float) -> Any:
+        """By some replica."""
+        ...
+
+    def fails(self, why: str) -> None: ...
+
+
+class Creators:
+    def __init__(self, world: Town) -> None:
+        self._world = world
+        self._dice = world.dice
+        self.busy = 0
+        """How many have not come to their end."""
+
+    def launches(self, story: Story) -> None:
+        self.busy += 1
+        if story.deadline_s is not None:
+            story.deadline = self._world.wall + timedelta(seconds=story.deadline_s)
+        order = order_of(story)
+        try:
+            loaded = self._insists("launch", lambda ctx: launch(ctx, story.creator, order))
+        except Invalid:
+            self.busy -= 1
+            story.settled_at = self._world.now
+            return
+        story.flow_id = loaded.flow.id
+        self._world.oracle.launched(story, loaded)
+        self.is_launched(story)
+        if story.steered is not None:
+            self._spawns("steers", partial(self._steers, story, story.steered), self._dice.uniform(5.0, 200.0))
+        if story.erased is not None:
+            self._spawns("erases", partial(self._erases, story, story.erased), self._dice.uniform(5.0, 200.0))
+        self.busy -= 1
+
+    def is_launched(self, story: Story) -> None:
+        raise NotImplementedError
+
+    def _spawns(self, name: str, job: Callable[[], None], after: float) -> None:
+        self.busy += 1
+
+        def done() -> None:
+            try:
+                job()
+            finally:
+                self.busy -= 1
+
+        self._world.scheduler.spawn(name, done, after=after)
+
+    def _steers(self, story: Story, act: str) -> None:
+        """As long as there is something to do it to."""
+        flow_id = str(story.flow_id)
+        flow = self._insists("look", lambda ctx: load(ctx, flow_id)).flow
+        self._world.oracle.sees(story, flow)
+        asked = [r.id for r in flow.recipients if r.state.is_open]
+        if flow.state.is_ended or not asked:
+            return
+        known = {party.rid for party in story.everybody}
+        match act:
+            case "remind":
+                job = partial(remind, flow_id=flow_id, recipients=None, by=By.CREATOR)
+            case "renew":
+                job = partial(renew, flow_id=flow_id, recipient=asked[0], by=By.CREATOR)
+            case "cancel":
+                job = partial(cancel, flow_id=flow_id, reason="Not needed", by=By.CREATOR)
+            case "replace":
+                job = self._replaces(story, self._dice.choice([r.id for r in flow.recipients if r.id in known]))
+            case _:
+                job = self._extends(story, self._world.wall)
+        try:
+            self._world.oracle.steers(story, act, self._insists(act, job))
+        except Conflict as conflict:
+            self._world.trace.count(f"not steered: {conflict.code}")
+        except Invalid as refused:
+            if act != "extend" or refused.code not in ("not-later", "in-the-past"):
+                self._world.fails(f"{act} of {flow_id}: {refused.code}")
+
+    def _replaces(self, story: Story, rid: str) -> partial[Loaded]:
+        newcomer = self.newcomer(story, rid, "creator")
+        asked = asked_as(newcomer, "")
+        return partial(replace, flow_id=str(story.flow_id), recipient=rid, asked=asked, by=By.CREATOR)
+
+    def _extends(self, story: Story, now: datetime) -> partial[Loaded]:
+        later = now + timedelta(seconds=self._dice.uniform(100.0, 600.0))
+        story.extended.add(instant(later))
+        story.deadline = max(later, story.deadline or later)
+        return partial(extend, flow_id=str(story.flow_id), expires_at=later, by=By.CREATOR)
+
+    def newcomer(self, story: Story, rid: str, by: str) -> Party:
+        """Somebody new is named in the place of ``rid``."""
+        address = f"q{story.number}-{len(story.newcomers)}@elsewhere.example"
+        newcomer = changed(story.party(rid), rid="", user=None, email=address, minds="agrees")
+        self._world.oracle.names(story, rid, by, newcomer)
+        return newcomer
+
+    def _erases(self, story: Story, person: str) -> None:
+        """An administrator does, as soon as it is over; before, it is refused."""
+        flow_id = str(story.flow_id)
+        while True:
+            try:
+                loaded = self._insists("erase", lambda ctx: erase(ctx.flows, ctx.clock, flow_id, person))
+            except Conflict as conflict:
+                if conflict.code not in ("flow-running", "state-changed"):
+                    self._world.fails(f"{person} of {flow_id} cannot be erased: {conflict.code}")
+                    return
+                self._world.scheduler.sleep(self._dice.uniform(10.0, 60.0))
+            else:
+                self._world.oracle.erases(story, loaded)
+                return
+
+    def _goes_on(self, flow_id: str) -> None:
+        """The creator hears that his flow stands still, and lets it go on."""
+        while True:
+            try:
+                self._insists("resume", lambda ctx: resume(ctx, flow_id, "continue", By.CREATOR))
+            except Conflict as conflict:
+                if conflict.code in ("not-suspended", "flow-ended"):
+                    return
+                self._world.scheduler.sleep(5.0)
+            else:
+                return
+
+    # ---- asking -----------------------------------------------------------------------------------------------------
+    def _insists(self, name: str, job: Callable[[Context], Any]) -> Any:
+        """Asks again until there is an answer. Raises: Conflict, Invalid."""
+        while True:
+            timeout = NEVER
+            if self._world.happens(self._world.chances.impatient):
+                timeout = self._dice.uniform(0.05, 20.0)
+            try:
+                return self._world.ask(name, job, timeout)
+            except (Conflict, Invalid) as error:
+                if isinstance(error, Conflict) or error.code in REFUSED:
+                    raise
+                if error.code not in FOR_A_MOMENT:
+                    self._world.fails(f"{name}: {error!r} {error.values}")
+                    raise
+                self._world.scheduler.sleep(self._dice.uniform(0.5, 8.0))
+            except (*AGAIN, *EXPECTED):
+                self._world.scheduler.sleep(self._dice.uniform(0.5, 8.0))
+
+    def _tries(self, name: str, job: Callable[[Context], Any]) -> None:
+        try:
+            self._world.ask(name, job, NEVER)
+        except (*AGAIN, *EXPECTED):
+            return
+
+
+def asked_as(party: Party, path: str) -> Asked:
+    return Asked(
+        user=party.user,
+        email=None if party.user else party.email,
+        first_name=None,
+        last_name=None,
+        language=None,
+        role=Role(party.role),
+        comment=None,
+        path=path,
+    )
+
+
+def order_of(story: Story) -> Order:
+    signatories = [place for place, party in enumerate(story.parties) if party.role == "signatory"]
+    return Order(
+        kind=Kind(story.kind),
+        title=None,
+        file_ids=[paper.file_id for paper in story.papers],
+        recipients=[asked_as(party, f"recipients[{place}]") for place, party in enumerate(story.parties)],
+        steps=[Together(tuple(int(rid[1:]) - 1 for rid in rids), rule, n) for rids, rule, n in story.steps],
+        spots=[
+            Spot(document, 1, place, 0.1, 0.1, 0.3, 0.1, document == 0, None)
+            for document in range(len(story.papers))
+            for place in signatories
+        ],
+        comment=None,
+        copy_to_all=story.copies_to_all,
+        copies=(),
+        time_zone="Europe/Paris",
+        expires_at=story.deadline,
+        remind_every_days=None,
+        allow_delegation=story.may_delegate,
+        save=SaveMode.BESIDE,
+        folder=None,
+        request=f"launch {story.number}",
+        request_key=story.request_key,
+    )
