@@ -39,6 +39,7 @@ MAILS: Final[Mapping[str, str]] = {
     "invitation": _("invitation"),
     "reminder": _("reminder"),
     "expiring": _("deadline is near"),
+    "extended": _("new deadline"),
     "replaced": _("replacement"),
     "delegated": _("handed over"),
     "cancelled": _("cancellation"),

@@ -15,7 +15,7 @@ from plugin.ports import Loaded
 HUSHED_FOR_S = 90 * 86_400
 """The claim that is kept as a mark: this bell was put out."""
 
-ASKING = frozenset({MailKind.INVITATION, MailKind.RESUMED, MailKind.REMINDER, MailKind.EXPIRING})
+ASKING = frozenset({MailKind.INVITATION, MailKind.RESUMED, MailKind.REMINDER, MailKind.EXPIRING, MailKind.EXTENDED})
 """What asks somebody to do something, and has no sense once that is done."""
 
 log = structlog.get_logger()

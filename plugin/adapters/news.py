@@ -76,6 +76,18 @@ def _expiring(flow: Flow, person: str, words: Words) -> News:
     return News(subject, lead % values, _("Read and sign"))
 
 
+def _extended(flow: Flow, person: str, words: Words) -> News:
+    """To somebody whose turn it is."""
+    _ = words.gettext
+    values = _title(flow) | {"when": _deadline(flow, words) if flow.expires_at is not None else ""}
+    subject = _("New deadline: %(title)s") % values
+    if flow.recipient(person).role is Role.VALIDATOR:
+        lead = _("“%(title)s” has a new deadline: it waits for your approval until %(when)s.")
+        return News(subject, lead % values, _("Read and decide"))
+    lead = _("“%(title)s” has a new deadline: it waits for your signature until %(when)s.")
+    return News(subject, lead % values, _("Read and sign"))
+
+
 def _expired(flow: Flow, person: str, words: Words) -> News:
     _ = words.gettext
     lead = _("“%(title)s” has ended: its deadline has passed before everybody had decided. Everything is kept.")
@@ -138,6 +150,7 @@ def _suspended(flow: Flow, person: str, words: Words) -> News:
 
 NEWS: Mapping[MailKind, Callable[[Flow, str, Words], News]] = {
     MailKind.EXPIRING: _expiring,
+    MailKind.EXTENDED: _extended,
     MailKind.EXPIRED: _expired,
     MailKind.CANCELLED: _cancelled,
     MailKind.REPLACED: _replaced,

@@ -64,7 +64,7 @@ def evolve(flow: Flow | None, event: Event, at: datetime) -> Flow:
         case Invited():
             since = tuple(shown.sha256 for shown in event.documents)
             invited = {"state": RecipientState.INVITED, "round": event.round, "since": since, "invited_at": at}
-            return _change(flow, event.recipient, {**invited, "was_asked": True})
+            return _change(flow, event.recipient, {**invited, "was_asked": True, "reminded_at": None})
         case Viewed():
             return _viewed(flow, event)
         case Approved() | Signed() | RefusedByRecipient():
@@ -268,6 +268,7 @@ def _restarted(flow: Flow, event: Restarted, at: datetime) -> Flow:
             reason=None,
             request=None,
             request_key=None,
+            reminded_at=None,
         )
         for r in flow.recipients
     )

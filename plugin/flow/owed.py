@@ -19,7 +19,7 @@ from plugin.flow.model import (
     Role,
     SuspendReason,
 )
-from plugin.flow.reminders import next_reminder, warns_at
+from plugin.flow.reminders import heard_at, next_reminder, warns_at
 from plugin.flow.times import is_decent
 
 
@@ -72,8 +72,10 @@ def owed(flow: Flow, now: datetime) -> list[Work]:
     found = [work for due, work in _planned(flow) if due is None or due <= now]
     if ExpireWork() in found:
         return [ExpireWork()]
-    mails = (work for work in found if isinstance(work, MailWork))
-    warned = {address_of(flow, work.person) or work.person for work in mails if work.mail is MailKind.EXPIRING}
+    warnings = [work for work in found if isinstance(work, MailWork) and work.mail is MailKind.EXPIRING]
+    if warnings and not is_decent(now, flow.time_zone, flow.quiet_days):  # after an outage
+        found = [work for work in found if work not in warnings]
+    warned = {address_of(flow, work.person) or work.person for work in warnings}
     return [work for work in found if not isinstance(work, RemindWork) or _may_remind(flow, work, warned, now)]
 
 
@@ -112,13 +114,29 @@ def _running(flow: Flow) -> Iterator[tuple[datetime | None, Work]]:
     done = _done(flow)
     turn = [r for r in flow.recipients if r.state.is_open]
     mails = [MailWork(MailKind.INVITATION, r.id, r.round) for r in turn]
-    mails += [MailWork(MailKind.RESUMED, r.id, flow.suspensions) for r in turn if _waited(flow, r)]
-    mails += [MailWork(MailKind.REMINDER, r.id, r.reminders) for r in turn if _is_reminded(r)]
+    heard = heard_at(flow)
+
+    def knew(recipient: Recipient, at: datetime | None) -> bool:
+        """His invitation came before that."""
+        told = heard.get((recipient.id, recipient.round))
+        return told is not None and at is not None and told <= at
+
+    mails += [
+        MailWork(MailKind.RESUMED, r.id, flow.suspensions)
+        for r in turn
+        if _waited(flow, r) and knew(r, flow.resumed_at)
+    ]
+    mails += [
+        MailWork(MailKind.REMINDER, r.id, r.reminders) for r in turn if _is_reminded(r) and knew(r, r.reminded_at)
+    ]
+    if _is_extended(flow):
+        others = [r for r in turn if knew(r, flow.deadline_since) and not _is_creator(flow, r)]
+        mails += [MailWork(MailKind.EXTENDED, r.id, flow.deadlines) for r in others]
     mails += list(_about_people(flow))
     yield from ((None, work) for work in mails if (work.mail, work.person, work.round) not in done)
     warning = warns_at(flow)
     if warning is not None:
-        told = [r.id for r in turn if r.invited_at is not None and r.invited_at <= warning]
+        told = [r.id for r in turn if knew(r, warning)]
         for work in _one_a_person(flow, MailKind.EXPIRING, [(CREATOR, False), *((r, False) for r in told)]):
             if (work.mail, work.person, flow.deadlines) not in done:
                 yield warning, MailWork(work.mail, work.person, flow.deadlines)
@@ -142,10 +160,11 @@ def _suspended(flow: Flow) -> Iterator[tuple[datetime | None, Work]]:
 
 def _about_people(flow: Flow) -> Iterator[MailWork]:
     """Of somebody else in a recipient's place: he hears that he is not asked any more, or the creator who it is."""
+    heard = {person for person, _ in heard_at(flow)}
     for recipient in flow.recipients:
         if recipient.has_delegated:
             yield MailWork(MailKind.DELEGATED, CREATOR, int(recipient.id[1:]))
-        elif recipient.state is RecipientState.REPLACED and recipient.was_asked:
+        elif recipient.state is RecipientState.REPLACED and recipient.id in heard:
             yield MailWork(MailKind.REPLACED, recipient.id, recipient.round)
 
 
@@ -196,6 +215,18 @@ def _waited(flow: Flow, recipient: Recipient) -> bool:
     if flow.resumed_at is None or recipient.invited_at is None:
         return False
     return recipient.invited_at < flow.resumed_at
+
+
+def _is_extended(flow: Flow) -> bool:
+    """A deadline was set on the way, and no mail that it goes on tells of it."""
+    if flow.deadline_since is None or flow.deadline_since <= flow.created_at:
+        return False
+    return flow.resumed_at is None or flow.resumed_at < flow.deadline_since
+
+
+def _is_creator(flow: Flow, recipient: Recipient) -> bool:
+    own = address_of(flow, CREATOR)
+    return own is not None and (address_of(flow, recipient.id) or "").casefold() == own.casefold()
 
 
 def _took_part(recipient: Recipient) -> bool:

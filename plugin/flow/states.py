@@ -118,6 +118,8 @@ class MailKind(StrEnum):
     REMINDER = "reminder"
     EXPIRING = "expiring"
     """The deadline is near."""
+    EXTENDED = "extended"
+    """There is a later deadline than the one he was told."""
     SUSPENDED = "suspended"
     RESUMED = "resumed"
     REPLACED = "replaced"

@@ -54,7 +54,7 @@ from plugin.flow.model import (
     SourceState,
     SuspendReason,
 )
-from plugin.flow.reminders import next_reminder
+from plugin.flow.reminders import heard_at, next_reminder
 from plugin.flow.times import instant, is_decent
 from plugin.flow.turns import check_not_ended, check_running, check_turn, invitations, shown_now
 
@@ -64,7 +64,8 @@ DOUBLE_CLICK = timedelta(seconds=60)
 
 
 def remind(flow: Flow, command: Remind, now: datetime) -> list[Event]:
-    """Raises: Conflict flow-ended, flow-suspended, nobody-to-remind, reminded-recently (``again_at``)."""
+    """Raises: Conflict flow-ended, flow-suspended, nobody-to-remind, not-invited-yet, reminded-recently
+    (``again_at``)."""
     if command.by is By.SYSTEM:
         if flow.state is not FlowState.RUNNING or flow.has_passed(now):
             return []
@@ -74,6 +75,10 @@ def remind(flow: Flow, command: Remind, now: datetime) -> list[Event]:
     asked = [r for r in _named(flow, command.recipients) if r.state.is_open]
     if not asked:
         raise Conflict("nobody-to-remind", state=str(flow.state))
+    heard = heard_at(flow)
+    asked = [r for r in asked if (r.id, r.round) in heard]
+    if not asked:
+        raise Conflict("not-invited-yet", state=str(flow.state))
     clicked_twice = [r for r in asked if r.reminded_at is not None and now - r.reminded_at < DOUBLE_CLICK]
     ready = [r for r in asked if r.reminded_at is None or now - r.reminded_at >= REMIND_AGAIN_AFTER]
     if not ready and not clicked_twice:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -11,6 +11,7 @@ from plugin.actions.context import Habits
 from plugin.actions.order import COPIES, ME, Asked, Order, Spot, Together
 from plugin.flow.errors import Invalid, NotAvailableYet
 from plugin.flow.model import Kind, Role, SaveMode
+from plugin.flow.times import zone
 from plugin.web.schemas import LaunchRequest, PersonIn, PlacementIn, RecipientIn, StepIn
 from plugin.web.times import deadline, end_of_day, known_zone
 
@@ -27,7 +28,8 @@ def order_of(
     """``time_zone``: the creator's. Raises: Invalid, NotAvailableYet; each names the field as it was sent."""
     if asked.kind not in ("validation", "signature"):
         raise NotAvailableYet("kind")
-    zone = known_zone("time_zone", asked.time_zone) if asked.time_zone is not None else time_zone
+    if asked.time_zone is not None:
+        time_zone = known_zone("time_zone", asked.time_zone)
     named = [_recipient(number, recipient) for number, recipient in enumerate(asked.recipients)]
     me = [Asked(creator, None, None, None, None, None, None, ME)] if asked.add_me else []
     copies = [_email(f"{COPIES}[{number}]", address) for number, address in enumerate(asked.copy_emails or [])]
@@ -44,8 +46,8 @@ def order_of(
         comment=asked.comment,
         copy_to_all=asked.copy_to_all,
         copies=copies,
-        time_zone=zone,
-        expires_at=_expires_at(asked, zone, habits, now),
+        time_zone=time_zone,
+        expires_at=_expires_at(asked, time_zone, habits, now),
         remind_every_days=asked.remind_every if "remind_every" in asked.model_fields_set else habits.remind_days,
         allow_delegation=asked.allow_delegation,
         save=SaveMode(save.mode) if save is not None else SaveMode.BESIDE,
@@ -55,13 +57,14 @@ def order_of(
     )
 
 
-def _expires_at(asked: LaunchRequest, zone: str, habits: Habits, now: datetime) -> datetime | None:
-    """``null`` is no deadline; where nothing is said, the administrator's habit."""
+def _expires_at(asked: LaunchRequest, time_zone: str, habits: Habits, now: datetime) -> datetime | None:
+    """``null`` is no deadline; where nothing is said, the administrator's habit: whole days, where people are."""
     if asked.expires_at is not None:
-        return deadline("expires_at", asked.expires_at, zone)
+        return deadline("expires_at", asked.expires_at, time_zone)
     if "expires_at" in asked.model_fields_set or habits.expiry_days is None:
         return None
-    return end_of_day((now + timedelta(days=habits.expiry_days)).astimezone(UTC).date(), zone)
+    today = now.astimezone(zone(time_zone)).date()
+    return end_of_day(today + timedelta(days=habits.expiry_days), time_zone)
 
 
 def steps_of(recipients: list[RecipientIn], rules: list[StepIn], *, adds_me: bool) -> list[Together]:

@@ -30,6 +30,7 @@ SENTENCES: dict[str, str] = {
     "not-needed": _("Enough others have decided. Nothing is left for you to do."),
     "all-decided": _("Everybody has decided already: nothing can be changed any more."),
     "nobody-to-remind": _("At the moment it is nobody’s turn whom you could remind."),
+    "not-invited-yet": _("The invitation is still on its way: nobody is reminded before it."),
     "reminded-recently": _("Reminded a moment ago: please wait an hour."),
     "email-only": _("Give an e-mail address."),
     "delegation-not-allowed": _("The sender has not allowed to hand this over to somebody else."),

@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from plugin.actions.suspend import look_after
 from plugin.actions.sweep import look_at
 from plugin.flow.owed import owed
+from plugin.flow.reminders import heard_at
 from plugin.flow.tokens import link_token
 from tests.flow.model import C, Model, Person, S, Shape, V, shapes
 from tests.state import independent_verifier
@@ -222,7 +223,7 @@ class Application(RuleBasedStateMachine):
         if self.met(self.steer(self.carol, f"recipients/{who.id}/link"), self.model.refusal(who.id, self.at)):
             twice = who.round > 1 and who.asked_at is not None and self.at - who.asked_at < MINUTE
             if not twice:
-                who.round, who.asked_at, who.has_looked = who.round + 1, self.at, False
+                who.round, who.asked_at, who.has_looked, who.reminded_at = who.round + 1, self.at, False, None
                 if who.address != "bob@example.org":
                     late = old.post("refuse", {"reason": self.words()})
                     assert late.status_code == 409, late.text
@@ -235,6 +236,8 @@ class Application(RuleBasedStateMachine):
         ready = [p for p in asked if p.reminded_at is None or self.at - p.reminded_at >= 60 * MINUTE]
         just_now = [p for p in asked if p.reminded_at is not None and self.at - p.reminded_at < MINUTE]
         expected = self.model.shut(self.at) or ("" if asked else "nobody-to-remind")
+        if not expected:
+            until(self.all_asked_have_heard, within_s=60)
         expected = expected or ("" if ready or just_now else "reminded-recently")
         body: Json = {} if everybody else {"recipients": [meant[0].id]}
         if self.met(self.steer(self.carol, "remind", body), expected):
@@ -301,6 +304,13 @@ class Application(RuleBasedStateMachine):
         look_at(ctx, self.flow_id)
         loaded = ctx.flows.load(self.flow_id)
         return loaded is not None and not owed(loaded.flow, self.at)
+
+    def all_asked_have_heard(self) -> bool:
+        look_at(self.world.office.ctx, self.flow_id)
+        loaded = self.world.office.ctx.flows.load(self.flow_id)
+        assert loaded is not None
+        heard = heard_at(loaded.flow)
+        return all((r.id, r.round) in heard for r in loaded.flow.recipients if r.state.is_open)
 
     @rule()
     def sweep(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -168,7 +169,8 @@ def test_what_nobody_says_is_as_the_administrator_set_it(world: World, alice: Br
     with world.handed(habits=Habits(quiet_days=(5,), expiry_days=10, remind_days=2)):
         usual = world.validation(alice, [file_id], [at(0)])
         none = world.validation(alice, [file_id], [at(0)], expires_at=None, remind_every=None)
-    wanted = end_of_day(datetime.fromisoformat(usual["created_at"]).date() + timedelta(days=10), usual["time_zone"])
+    launched = datetime.fromisoformat(usual["created_at"]).astimezone(ZoneInfo(usual["time_zone"]))
+    wanted = end_of_day(launched.date() + timedelta(days=10), usual["time_zone"])
     assert datetime.fromisoformat(usual["expires_at"]) == wanted
     assert usual["remind_every"] == 2
     assert (none["expires_at"], none["remind_every"]) == (None, None)

@@ -95,14 +95,14 @@ def test_the_record_says_whether_it_was_the_creator_or_an_admin(
             if who is alice
             else world.validation(carol, [flow["documents"][0]["file_id"]], [{"email": "ext@example.com"}])
         )
-        world.mail(mine["id"], "invitation", "ext@")
+        world.settled(mine["id"])
         assert ACTS[what](who, mine).status_code == 200
         assert actor in {line["actor"] for line in world.lines(mine["id"])[2:]}
 
 
 # ---- remind ----
 def test_a_reminder_goes_to_whoever_is_asked_now_once_for_two_clicks(world: World, carol: Browser, flow: Json) -> None:
-    world.mail(flow["id"], "invitation", "ext@")
+    world.settled(flow["id"])
     first, second = carol.post(f"flows/{flow['id']}/remind", {}), carol.post(f"flows/{flow['id']}/remind", {})
     assert (first.status_code, second.status_code) == (200, 200)
     assert people(second)["r1"]["reminded_at"] == people(first)["r1"]["reminded_at"] is not None

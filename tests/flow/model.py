@@ -231,7 +231,7 @@ class Model:
         """Everybody anew, about other content."""
         for person in self.people.values():
             if not person.heir and person.role is not C:
-                person.said, person.round = "", person.round + 1
+                person.said, person.round, person.reminded_at = "", person.round + 1, None
                 person.is_asked = person.has_looked = person.is_spared = False
                 person.asked_at = None
         self.sources = [""] * len(self.sources)

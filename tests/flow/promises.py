@@ -13,12 +13,12 @@ from plugin.flow.decide import is_repeat
 from plugin.flow.evolve import replay
 from plugin.flow.model import CREATOR, MailKind, Personal
 from plugin.flow.owed import MailWork, RemindWork, Work, due_at
-from plugin.flow.times import FIRST_HOUR, LAST_HOUR
+from plugin.flow.times import FIRST_HOUR, LAST_HOUR, is_decent
 from tests.flow.builders import Story, trace
 from tests.flow.model import C, Model, Shape
 
 MS, DAY = timedelta(milliseconds=1), timedelta(days=1)
-ASKING = (MailKind.INVITATION, MailKind.REMINDER, MailKind.RESUMED, MailKind.EXPIRING)
+ASKING = (MailKind.INVITATION, MailKind.REMINDER, MailKind.RESUMED, MailKind.EXPIRING, MailKind.EXTENDED)
 
 
 class Promises(RuleBasedStateMachine):
@@ -110,7 +110,8 @@ class Promises(RuleBasedStateMachine):
         flow, now = self.story.now, self.at
         last = self.story.events[-1][1]
         due = due_at(flow, last)
-        assert (due is not None and due <= now) == bool(self.owed())
+        waits_for_morning = due is not None and due <= now and not is_decent(now, flow.time_zone, flow.quiet_days)
+        assert (due is not None and due <= now) == bool(self.owed()) or (waits_for_morning and not self.owed())
         if due is not None and due > now:
             assert self.story.owed(due - MS) == []
             assert self.story.owed(due)

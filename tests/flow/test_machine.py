@@ -34,6 +34,7 @@ from plugin.flow.events import AskedRecipient, Event
 from plugin.flow.model import (
     CREATOR,
     By,
+    MailKind,
     Personal,
     SignedCopy,
     SourceState,
@@ -177,15 +178,18 @@ class Flows(Promises):
         twice = who.round > 1 and self.at - who.asked_at < MINUTE
         assert bool(events) == (not twice)
         if events:
-            who.round, who.asked_at, who.has_looked = who.round + 1, self.at, False
+            who.round, who.asked_at, who.has_looked, who.reminded_at = who.round + 1, self.at, False, None
 
     @rule(pick=picks, everybody=st.booleans())
     def remind(self, pick: int, everybody: bool) -> None:
         meant = list(self.model.people.values()) if everybody else [self.one(pick)]
-        asked = [p for p in meant if p.is_open]
+        is_open = [p for p in meant if p.is_open]
+        asked = [p for p in is_open if (MailKind.INVITATION, p.id, p.round) in self.told]
         ready = [p for p in asked if p.reminded_at is None or self.at - p.reminded_at >= 60 * MINUTE]
         just_now = [p for p in asked if p.reminded_at is not None and self.at - p.reminded_at < MINUTE]
-        expected = self.model.shut(self.at) or ("" if asked else "nobody-to-remind")
+        expected = (
+            self.model.shut(self.at) or ("" if is_open else "nobody-to-remind") or ("" if asked else "not-invited-yet")
+        )
         expected = expected or ("" if ready or just_now else "reminded-recently")
         named = None if everybody else (meant[0].id,)
         events = self.do(Remind(named, By.CREATOR), expected)
