@@ -107,10 +107,11 @@ class Reader:
         salts: Salts,
         kid: str,
         key: Callable[[], Mapping[str, Any]],
+        held: Callable[[], Salts] = dict,
     ) -> tuple[list[Draft], dict[str, bytes]]:
         """The lines to write, and the salts of persons that come in with them. ``key`` says what stands in a chain's
         first line about the key ``kid``; where the chain does not know that key yet, a line that brings it in comes
-        first.
+        first. ``held``: salts of earlier tries of these lines.
         """
         committed = chain.commitments if chain else {}
         known = dict(salts)
@@ -124,7 +125,9 @@ class Reader:
             persons = persons_in(data)
             if isinstance(event, Launched):
                 persons |= {CREATOR, *(recipient.id for recipient in event.recipients)}
-            added = {person: new_salt() for person in sorted(persons - committed.keys() - new.keys())}
+            coming = sorted(persons - committed.keys() - new.keys())
+            earlier = held() if coming else {}
+            added = {person: earlier.get(person) or new_salt() for person in coming}
             new |= added
             known |= added
             hidden = self._curtain.hide(data, known)

@@ -10,13 +10,13 @@ import structlog
 from plugin.adapters.chain import Chain, UnknownFormat
 from plugin.adapters.host_copy import HostCopy
 from plugin.adapters.keys import Keys
-from plugin.adapters.personal import commitment, is_newer, persons_beside, unwrap_salts, wrap_salts
+from plugin.adapters.personal import Salts, commitment, is_newer, persons_beside, unwrap_salts, wrap_salts
 from plugin.adapters.reader import Read, Reader
 from plugin.adapters.sql import Database
 from plugin.adapters.vault import Anchor, SqlVault
-from plugin.flow.errors import Unavailable
+from plugin.flow.errors import Conflict, Unavailable
 from plugin.flow.model import CREATOR
-from plugin.ports import ERASING, StatePlace
+from plugin.ports import ERASING, ChainMoved, StatePlace
 
 _SEEN = 50_000
 _log = structlog.get_logger()
@@ -71,11 +71,26 @@ class SaltKeeper:
         if not known and anchor is not None and promised:
             _log.warning("salts.missing", flow_id=chain.flow_id)
             late = promised.keys()
-        late = (late & promised.keys()) - known.keys()
+        late = {p for p in late & promised.keys() if p not in known or promised[p] != commitment(known[p])}
         if not late:
             return {}
         beside = unwrap_salts(self._keys, chain.flow_id, self._host.salts(place) or b"")
         return {p: salt for p, salt in beside.items() if p in late and promised.get(p) == commitment(salt)}
+
+    def bring_in(self, flow_id: str, place: StatePlace, known: Salts, new: Salts) -> None:
+        """Before a line that brings persons in is sent. It may arrive though nobody is told so: the next try brings
+        them in with the same salts, since what the line promised would else be lost with the first ones.
+
+        Raises: ChainMoved, where another try was quicker; Conflict flow-newer; Unavailable.
+        """
+        if not new:
+            return
+        with self._database.vault_writing() as vault:
+            held = self._vault.hold_salts(vault, flow_id, new)
+        if held != new:
+            raise ChainMoved
+        if not self._host.put_salts(place, wrap_salts(self._keys, flow_id, {**known, **new})):
+            raise Conflict("flow-newer")
 
     def check_beside(self, read: Read) -> bool:
         """A missing or altered ``salts.json`` is reported and made again from the vault; where the vault lost every

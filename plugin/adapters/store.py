@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -173,7 +174,8 @@ class Store:
             raise HostBusy("flow-busy")
         salts = dict(before.salts)
         kid = self._keys.active.kid
-        drafts, new = self._reader.drafts(events, actor, before.chain, salts, kid, self._keys.entry)
+        held = partial(self._vault.salts, flow_id)
+        drafts, new = self._reader.drafts(events, actor, before.chain, salts, kid, self._keys.entry, held)
         log = before.chain.log + lines.written(before.chain, drafts, self._keys.active, lease.fence, now)
         after = self._reader.read(flow_id, log, salts | new, copy.place)
         if not self._leases.holds(lease):
@@ -182,8 +184,7 @@ class Store:
             self._commit(after, Stored(copy.etag, None), new)
             self._salts.finish_here(after)
             return after.loaded
-        if new and not self._host.put_salts(copy.place, wrap_salts(self._keys, flow_id, salts | new)):
-            raise Conflict("flow-newer")
+        self._salts.bring_in(flow_id, copy.place, salts, new)
         erased = after.chain.erased - before.chain.erased
         self._salts.note_erasing(flow_id, erased)
         outcome = self._host.replace(copy.place, before.chain.log, log, copy.etag)

@@ -105,7 +105,21 @@ class SqlVault:
             return {person: bytes(salt) for person, salt in rows.all()}
 
     def put_salts(self, connection: Connection, flow_id: str, new: Mapping[str, bytes]) -> None:
-        self.put_salts_of(connection, {flow_id: new})
+        """Also in the place of others, that were held for a line that never came."""
+        held = self.hold_salts(connection, flow_id, new)
+        for person in (person for person in new if held[person] != new[person]):
+            mine = (salts.c.flow_id == flow_id, salts.c.person == person)
+            connection.execute(sa.update(salts).where(*mine).values(salt=new[person]))
+
+    def hold_salts(self, connection: Connection, flow_id: str, new: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Those of whom there is none. Returns: what there now is of all these persons."""
+        if not new:
+            return {}
+        mine = (salts.c.flow_id == flow_id, salts.c.person.in_(new))
+        rows = connection.execute(sa.select(salts.c.person, salts.c.salt).where(*mine)).all()
+        known = {person: bytes(salt) for person, salt in rows}
+        self.put_salts_of(connection, {flow_id: {p: salt for p, salt in new.items() if p not in known}})
+        return {**new, **known}
 
     def put_salts_of(self, connection: Connection, new: Mapping[str, Mapping[str, bytes]]) -> None:
         """Of many flows, in one statement."""

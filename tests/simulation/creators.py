@@ -138,7 +138,9 @@ class Creators:
         flow_id = str(story.flow_id)
         while True:
             try:
-                loaded = self._insists("erase", lambda ctx: erase(ctx.flows, ctx.accounts, ctx.clock, flow_id, person).loaded)
+                loaded = self._insists(
+                    "erase", lambda ctx: erase(ctx.flows, ctx.accounts, ctx.clock, flow_id, person).loaded
+                )
             except Conflict as conflict:
                 if conflict.code not in ("flow-running", "state-changed"):
                     self._world.fails(f"{person} of {flow_id} cannot be erased: {conflict.code}")

@@ -54,13 +54,18 @@ class MemoryVault(SqlVault):
             return {person: self._tables.salts[flow_id, person] for person in self._tables.persons.get(flow_id, ())}
 
     def put_salts(self, connection: Any, flow_id: str, new: Mapping[str, bytes]) -> None:
-        if not new:
-            return
-        known = self._tables.persons.get(flow_id, ())
-        assert not set(known) & set(new)
+        self.hold_salts(connection, flow_id, new)
         for person, salt in new.items():
             connection.put(self._tables.salts, (flow_id, person), salt)
-        connection.put(self._tables.persons, flow_id, tuple(sorted({*known, *new})))
+
+    def hold_salts(self, connection: Any, flow_id: str, new: Mapping[str, bytes]) -> dict[str, bytes]:
+        known = self._tables.persons.get(flow_id, ())
+        missing = {person: salt for person, salt in new.items() if person not in known}
+        for person, salt in missing.items():
+            connection.put(self._tables.salts, (flow_id, person), salt)
+        if missing:
+            connection.put(self._tables.persons, flow_id, tuple(sorted({*known, *missing})))
+        return {person: self._tables.salts[flow_id, person] for person in new}
 
     def forget_salts(self, connection: Any, flow_id: str, persons: Collection[str]) -> bool:
         there = [person for person in persons if (flow_id, person) in self._tables.salts]

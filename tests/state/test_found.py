@@ -9,10 +9,12 @@ import pytest
 
 from plugin.adapters.personal import unwrap_salts
 from plugin.flow.errors import HostUnavailable
-from plugin.ports import ChainBroken, StatePlace, Written
-from tests.state.past import put_back
+from plugin.flow.events import RefusedByRecipient
+from plugin.flow.model import Personal
+from plugin.ports import ChainBroken, ChainMoved, StatePlace, Written
+from tests.state.past import plant_salts, put_back, salts_file
 from tests.state.test_newer import newer
-from tests.state.world import FLOW_ID, FOLDER, World, agrees, append, place
+from tests.state.world import FLOW_ID, FOLDER, STATE, World, agrees, append, approval, lose_reply, place
 
 
 def test_salts_of_absurd_depth_are_no_salts(world: World) -> None:
@@ -89,3 +91,36 @@ def test_a_newer_versions_file_there_is_left_alone(world: World) -> None:
     with contextlib.suppress(ChainBroken):
         world.store.bring_home(FLOW_ID)
     assert world.files.read("alice", HOME.path) == put
+
+
+def test_somebody_who_came_in_unseen_can_be_read_after_it_was_tried_again(world: World) -> None:
+    """The line arrived, its answer was lost, and so was the look that would have told. The second try made another
+    salt, and with the first one the newcomer's address was lost for ever: nobody could be invited."""
+    world.launch()
+    came = RefusedByRecipient("r1", 1, Personal("r3", "Because"), approval().trace)
+
+    def unseen(path: str) -> None:
+        raise HostUnavailable
+
+    world.files.after_write, world.files.before_read = lose_reply, unseen
+    with pytest.raises(HostUnavailable):
+        append(world, came)
+    world.files.before_read = None
+    with pytest.raises(ChainMoved):
+        append(world, came)
+    assert agrees(world).flow.recipient("r1").reason == Personal("r3", "Because")
+
+
+def test_a_salt_that_was_held_for_a_line_that_never_came_gives_way_to_the_one_that_is_promised(world: World) -> None:
+    loaded = world.launch()
+    came = RefusedByRecipient("r1", 1, Personal("r3", "Because"), approval().trace)
+    append(world, came)
+    newest = world.state()
+    beside = salts_file(world)
+    put_back(world, loaded)
+    with world.database.vault_writing() as vault:
+        world.vault.put_salts(vault, FLOW_ID, {"r3": bytes(32)})
+    world.files.plant(STATE, newest)
+    plant_salts(world, beside)
+    world.store.refresh(FLOW_ID)
+    assert agrees(world).flow.recipient("r1").reason == Personal("r3", "Because")
