@@ -29,9 +29,14 @@ def mark(msgid: str) -> str:
     return msgid
 
 
+def primary(language: str) -> str:
+    """The primary subtag (RFC 5646): ``fr-FR``, ``fr_FR`` -> ``fr``; ``fil`` is another language than ``fi``."""
+    return language.replace("_", "-").partition("-")[0].lower()
+
+
 def known(language: str | None) -> str | None:
-    """``fr-FR`` -> ``fr``; None for a language without a catalogue."""
-    short = (language or "")[:2].lower()
+    """``fr-FR`` -> ``fr``; None for a language without a catalogue, as ``frp``."""
+    short = primary(language or "")
     return short if short in LANGUAGES else None
 
 

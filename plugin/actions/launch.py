@@ -27,6 +27,7 @@ from plugin.flow.errors import HostBusy, HostUnavailable, Invalid, Unavailable, 
 from plugin.flow.events import AskedRecipient, AskedStep, PinnedDocument
 from plugin.flow.launch_rules import check_launch
 from plugin.flow.model import CREATOR, MILLION, Creator, Kind, Personal, Placement, Role
+from plugin.i18n import primary
 from plugin.ports import ChainBroken, FileInfo, LaunchAttempt, Loaded, Person, StatePlace
 from plugin.runtime import runtime
 
@@ -194,7 +195,7 @@ def _observers(creator: Person, order: Order, others: tuple[AskedRecipient, ...]
         if address.casefold() not in there:
             there.add(address.casefold())
             number = len(others) + len(observers) + 1
-            found = Found(None, address, "", "", creator.language[:2].lower(), None, None)
+            found = Found(None, address, "", "", primary(creator.language), None, None)
             observers.append(found.recipient(f"r{number}", Role.OBSERVER))
     return observers
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
+from plugin.i18n import primary
+
 _SUFFIX = {"fr": "signé"}
 _RECORD = {"fr": "dossier de preuves"}
 _FORBIDDEN = set('\\/:*?"<>|')
@@ -17,7 +19,7 @@ _JOINERS = "\u200c\u200d"
 def signed_name(name: str, language: str) -> str:
     """``<stem> (signé).pdf`` in the creator's language, ``<stem> (signed).pdf`` in any other."""
     stem = name[:-4] if name.lower().endswith(".pdf") else name
-    ending = f" ({_SUFFIX.get(language[:2], 'signed')}).pdf"
+    ending = f" ({_SUFFIX.get(primary(language), 'signed')}).pdf"
     return (shortened(stem, MAX_NAME_BYTES - len(ending.encode())) + ending).lstrip()
 
 
@@ -28,7 +30,7 @@ def shortened(text: str, limit_bytes: int) -> str:
 
 def evidence_name(title: str, language: str) -> str:
     """``<title> (dossier de preuves).pdf`` in the creator's language, ``(evidence record)`` in any other."""
-    ending = f" ({_RECORD.get(language[:2], 'evidence record')}).pdf"
+    ending = f" ({_RECORD.get(primary(language), 'evidence record')}).pdf"
     stem = " ".join("".join("-" if c in _FORBIDDEN else c for c in clean_line(title)).split()).strip(" .")
     return (shortened(stem, MAX_NAME_BYTES - len(ending.encode())) + ending).lstrip()
 

@@ -11,6 +11,7 @@ from plugin.actions.order import Asked
 from plugin.flow.errors import Invalid
 from plugin.flow.events import AskedRecipient
 from plugin.flow.model import Flow, Personal, Role
+from plugin.i18n import primary
 from plugin.ports import Person
 
 
@@ -58,7 +59,7 @@ def find(ctx: Context, asked: Asked, language: str, known: Person | None = None)
         email=email,
         first_name=clean_line(first or "", 120),
         last_name=clean_line(last or "", 120),
-        language=(own or language or ctx.default_language)[:2].lower(),
+        language=primary(own or language or ctx.default_language),
         message=asked.comment,
         account=ctx.accounts.id(asked.user) if asked.user is not None else None,
     )

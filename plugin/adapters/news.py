@@ -119,7 +119,9 @@ def delegated(flow: Flow, recipient: str, words: Words) -> News:
     names = {"who": flow.recipient(recipient).name, "to": to}
     lead = _("%(who)s has handed “%(title)s” over to %(to)s, who is asked now.") % (_title(flow) | names)
     subject = _("%(who)s has handed over to %(to)s") % names
-    return News(subject, lead, _("Open the workflow"))
+    comment = flow.recipient(recipient).comment
+    quotes = (comment.value,) if comment is not None and comment.value else ()
+    return News(subject, lead, _("Open the workflow"), quotes)
 
 
 SUSPENDED: Mapping[SuspendReason, Callable[[Words], str]] = {

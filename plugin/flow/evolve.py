@@ -74,9 +74,10 @@ def evolve(flow: Flow | None, event: Event, at: datetime) -> Flow:
         case Reminded():
             return _change(flow, event.recipient, {"reminded_at": at, "reminders": event.number})
         case Replaced():
-            return _replaced(flow, event.recipient, event.new, has_delegated=False)
+            return _replaced(flow, event.recipient, event.new, {})
         case Delegated():
-            changed = _replaced(flow, event.recipient, event.new, has_delegated=True)
+            said = {"has_delegated": True, "comment": event.comment}
+            changed = _replaced(flow, event.recipient, event.new, said)
             return replace(changed, delegations=flow.delegations + 1)
         case LinkRenewed() | KeyRotated():
             return flow
@@ -228,11 +229,10 @@ def _decided(flow: Flow, event: Approved | Signed | RefusedByRecipient, at: date
             return replace(changed, state=FlowState.REFUSED, ended_at=at, is_finished=True)
 
 
-def _replaced(flow: Flow, recipient: str, asked: AskedRecipient, *, has_delegated: bool) -> Flow:
+def _replaced(flow: Flow, recipient: str, asked: AskedRecipient, changes: dict[str, Any]) -> Flow:
     """The new one stands behind the old one in the list and in the step, and has his stamps."""
     recipients = [
-        replace(r, state=RecipientState.REPLACED, has_delegated=has_delegated) if r.id == recipient else r
-        for r in flow.recipients
+        replace(r, state=RecipientState.REPLACED, **changes) if r.id == recipient else r for r in flow.recipients
     ]
     place = next(number for number, r in enumerate(recipients) if r.id == recipient)
     recipients.insert(place + 1, _asked(asked, replaces=recipient))

@@ -154,8 +154,9 @@ def _suspended(flow: Flow) -> Iterator[tuple[datetime | None, Work]]:
         flow.suspension.reason is SuspendReason.NO_ACCESS or flow.suspension.reason.is_about_sources
     )
     work = MailWork(MailKind.SUSPENDED, CREATOR, flow.suspensions)
-    if can_help and flow.suspensions and (work.mail, work.person, work.round) not in _done(flow):
-        yield None, work
+    if can_help and flow.suspensions:
+        works, done = [work, *_about_people(flow)], _done(flow)
+        yield from ((None, work) for work in works if (work.mail, work.person, work.round) not in done)
 
 
 def _about_people(flow: Flow) -> Iterator[MailWork]:

@@ -69,7 +69,7 @@ def _expires_at(asked: LaunchRequest, time_zone: str, habits: Habits, now: datet
 
 def steps_of(recipients: list[RecipientIn], rules: list[StepIn], *, adds_me: bool) -> list[Together]:
     """Equal numbers act in parallel, lower ones first. Whoever has none has a step of his own after the one before
-    him; observers are in no step. A creator who adds himself comes first, alone.
+    him; observers are in no step. A creator who adds himself comes first, alone: in step 0, if nobody else is in it.
 
     Raises: Invalid no-such-step, duplicate-step.
     """
@@ -92,6 +92,8 @@ def steps_of(recipients: list[RecipientIn], rules: list[StepIn], *, adds_me: boo
         if (rule.step, 0) not in members and not (adds_me and rule.step == 0):
             raise Invalid(f"steps[{index}].step", "no-such-step")
         known[rule.step] = index, rule
+    if adds_me and (0, 0) not in members and 0 in known:
+        known[-2] = known.pop(0)
     return [
         _together(tuple(positions), known.get(key[0]) if not key[1] else None)
         for key, positions in sorted(members.items())

@@ -51,8 +51,7 @@ def check_may_read(flow: Flow, recipient: Recipient, now: datetime) -> None:
     """
     if recipient.state is RecipientState.REPLACED:
         raise Conflict("replaced", state=str(recipient.state))
-    is_his = flow.state is FlowState.COMPLETED if recipient.role is Role.OBSERVER else recipient.invited_at is not None
-    if not is_his:
+    if not had_his_turn(flow, recipient):
         check_turn(flow, recipient.id, now)
 
 
@@ -64,9 +63,11 @@ def may_read(flow: Flow, recipient: Recipient, now: datetime) -> bool:
     return True
 
 
-def had_his_turn(recipient: Recipient) -> bool:
-    """He was asked, or has his copies coming: the title and the others are his business."""
-    return recipient.invited_at is not None or recipient.state.is_decided or recipient.role is Role.OBSERVER
+def had_his_turn(flow: Flow, recipient: Recipient) -> bool:
+    """He was asked, or has his copies: the title and the others are his business. An observer's turn is the end."""
+    if recipient.role is Role.OBSERVER:
+        return flow.state is FlowState.COMPLETED
+    return recipient.invited_at is not None or recipient.state.is_decided
 
 
 def has_copies(flow: Flow, recipient: Recipient, now: datetime) -> bool:

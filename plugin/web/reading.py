@@ -96,7 +96,7 @@ def read_for_recipient(
     flow = loaded.flow
     people = _People(loaded, Reader(recipient.id, sees_all=False))
     state = page_state(flow, recipient, now, is_old_link=is_old_link)
-    tells_all = state not in ("waiting", "old", "replaced") and had_his_turn(recipient)
+    tells_all = state not in ("waiting", "old", "replaced") and had_his_turn(flow, recipient)
     steps = flow.steps if tells_all else flow.steps[: flow.step_of(recipient.id)] if state == "waiting" else ()
     shows_documents = state == "act" or (state == "ended" and has_copies(flow, recipient, now))
     return LinkFlowOut(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time
 from functools import cache
 from zoneinfo import available_timezones
@@ -10,17 +11,18 @@ from plugin.flow.errors import Invalid
 from plugin.flow.times import zone
 
 LAST_SECOND = time(23, 59, 59)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def deadline(path: str, sent: str, time_zone: str) -> datetime:
-    """Raises: Invalid bad-time."""
+    """``sent``: a day (YYYY-MM-DD) or an instant (RFC 3339), nothing else of ISO 8601. Raises: Invalid bad-time."""
     try:
-        if len(sent) == len("2026-01-31"):
+        if _DAY.fullmatch(sent):
             return end_of_day(date.fromisoformat(sent), time_zone)
-        at = datetime.fromisoformat(sent)
-        if at.tzinfo is None:
+        if not _INSTANT.fullmatch(sent):
             raise Invalid(path, "bad-time")
-        return at.astimezone(UTC)
+        return datetime.fromisoformat(sent.upper()).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Invalid(path, "bad-time") from error
 

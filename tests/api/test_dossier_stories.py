@@ -119,6 +119,8 @@ def parallel() -> Story:
     launch = order([V, V, S, S, S, C], documents=2)
     story = Story(stepped(launch, ("any", "r1 r2"), ("2", "r3 r4 r5")))
     story.do(approving(story.now, "r2"))
+    for asked in ("r3", "r4", "r5"):
+        story.do(RecordMail(MailKind.INVITATION, asked, 1, "<1@x>"))
     story.do(Remind(None, By.CREATOR), story.time + timedelta(hours=2))
     story.do(signing(story.now, "r4"))
     story.do(signing(story.now, "r3"))

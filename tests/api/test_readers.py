@@ -210,7 +210,7 @@ def test_lists_hold_what_is_his_and_no_more(world: World, case: Case, carol: Bro
         ]
     first = carol.get("flows?box=sent").json()["flows"]
     after = carol.get(f"flows?box=sent&cursor={first[0]['id']}").json()["flows"]
-    assert after == first[1:]
+    assert after[: len(first) - 1] == first[1:]  # a page is full where others made many flows before
 
 
 def test_me_and_recipients_tell_about_people(carol: Browser) -> None:

@@ -189,3 +189,12 @@ def test_whoever_takes_over_hears_of_it_by_his_invitation() -> None:
     told(story)
     story.do(Delegate("r1", someone(7, story), None, trace("r1")))
     assert mails(story) == [("invitation", "r2"), ("delegated", CREATOR)]
+
+
+def test_whoever_is_replaced_while_the_flow_is_suspended_hears_of_it_at_once() -> None:
+    story = Story(order([V]))
+    told(story)
+    story.do(Suspend(SuspendReason.SOURCE_CHANGED, NOW))
+    told(story)
+    story.do(Replace("r1", someone(7, story), By.CREATOR))
+    assert mails(story) == [("replaced", "r1")], "whoever comes in is asked once it goes on"
