@@ -72,6 +72,11 @@ class _Candidate:
     etag: str
     size_bytes: int
 
+    @property
+    def file(self) -> object:
+        """The same for whoever sees it; where the host gives no ids each is another."""
+        return self.file_id or self.place
+
 
 @dataclass(slots=True)
 class _Outcome(Generic[V]):
@@ -221,13 +226,18 @@ class _Rebuild(Generic[V]):
                     outcome.skipped.append(Skipped(flow_id, candidate.place, read))
                     continue
                 outcome.verified = read
-            outcome.skipped += [Skipped(flow_id, copy.place, "copy") for copy in candidates[number + 1 :]]
+            others = [copy for copy in candidates[number + 1 :] if copy.file != candidate.file]
+            outcome.skipped += [Skipped(flow_id, copy.place, "copy") for copy in others]
             break
         return outcome
 
     def _best(self, batch: Batch[V], flow_id: str, candidates: Sequence[_Candidate]) -> _Outcome[V]:
-        """Of several files of which the vault knows nothing the one of the latest lease; of equal ones the first."""
-        read = {candidate.place: self._read(batch, flow_id, candidate, None) for candidate in candidates}
+        """Of several files of which the vault knows nothing the one of the latest lease; of equal ones the first. One
+        file that many see, as in a folder they share, is its creator's."""
+        seen: dict[object, list[_Candidate]] = {}
+        for candidate in candidates:
+            seen.setdefault(candidate.file, []).append(candidate)
+        read = dict(self._first_whole(batch, flow_id, sights) for sights in seen.values())
         whole = [(place, one) for place, one in read.items() if not isinstance(one, str)]
         reasons = {place: one if isinstance(one, str) else "copy" for place, one in read.items()}
         outcome = _Outcome[V](flow_id)
@@ -236,6 +246,16 @@ class _Rebuild(Generic[V]):
             del reasons[chosen]
         outcome.skipped += [Skipped(flow_id, place, reason) for place, reason in reasons.items()]
         return outcome
+
+    def _first_whole(self, batch: Batch[V], flow_id: str, sights: Sequence[_Candidate]) -> tuple[StatePlace, V | str]:
+        reads = ((sight.place, self._read(batch, flow_id, sight, None)) for sight in sights)
+        failed = None
+        for place, one in reads:
+            if not isinstance(one, str):
+                return place, one
+            failed = failed or (place, one)
+        assert failed is not None
+        return failed
 
     def _at(self, flow_id: str, outcome: _Outcome[V]) -> list[_Candidate]:
         """In the area of somebody whom nobody lists, or whose search failed."""

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from plugin.flow.errors import HostUnavailable, IndexMissing
 from plugin.flow.events import MailAccepted
 from plugin.flow.model import MailKind
 from plugin.flow.tokens import link_token, token_hash
-from plugin.ports import LinkRow
+from plugin.ports import FileInfo, LinkRow
 from tests.state.world import FLOW_ID, NOW, World, append, approval, erased, place, view
 
 LATER = NOW + dt.timedelta(days=1)
@@ -212,6 +213,35 @@ def test_a_copy_in_a_strangers_area_does_not_win_even_without_a_vault(busy: Worl
         connection.execute(sa.delete(salts))
     report = rebuilt(busy)
     assert [(s.place, s.reason) for s in report.skipped] == [(stranger, "creator-unknown")]
+    assert dump(busy) == before
+
+
+class InCommon:
+    """All that Alice has, Bob sees as well, and first by its path: the same files, with the same ids."""
+
+    def __init__(self, files: Any) -> None:
+        self._files = files
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+    def find_by_name(self, user: str, name: str) -> list[FileInfo]:
+        found: list[FileInfo] = self._files.find_by_name("alice", name)
+        return found if user == "alice" else [replace(one, path=f"0/{one.path}") for one in found if user == "bob"]
+
+    def read_with_etag(self, user: str, path: str) -> Any:
+        return self._files.read_with_etag("alice", path.removeprefix("0/"))
+
+
+@pytest.mark.parametrize("with_vault", [True, False])
+def test_one_file_that_many_see_is_its_creators_flow_and_no_copy(busy: World, with_vault: bool) -> None:
+    before = dump(busy)
+    if not with_vault:
+        with busy.database.vault_writing() as connection:
+            connection.execute(sa.delete(heads))
+            connection.execute(sa.delete(salts))
+    files: Any = InCommon(busy.files)
+    assert rebuild(files, People(), busy.adopter) == Report(5, (), 0)
     assert dump(busy) == before
 
 
