@@ -147,7 +147,7 @@ class Creators:
                     return
                 self._world.scheduler.sleep(self._dice.uniform(10.0, 60.0))
             else:
-                self._world.oracle.erases(story, loaded)
+                self._world.oracle.erases(story, done.loaded)
                 return
 
     def _goes_on(self, flow_id: str) -> None:
