@@ -20,7 +20,10 @@ def signed_name(name: str, language: str) -> str:
     """``<stem> (signé).pdf`` in the creator's language, ``<stem> (signed).pdf`` in any other."""
     stem = name[:-4] if name.lower().endswith(".pdf") else name
     ending = f" ({_SUFFIX.get(primary(language), 'signed')}).pdf"
-    return (shortened(stem, MAX_NAME_BYTES - len(ending.encode())) + ending).lstrip()
+    made = (shortened(stem, MAX_NAME_BYTES - len(ending.encode())) + ending).lstrip()
+    while made.startswith(".") and not name.startswith("."):  # what begins with a point is hidden
+        made = made[1:].lstrip()
+    return made
 
 
 def shortened(text: str, limit_bytes: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from plugin.actions.documents import find_put, put_new
@@ -64,6 +64,7 @@ ODD = st.text(
 
 
 @settings(max_examples=2_000, deadline=None)
+@example(" . .", "fr")
 @given(ODD, st.sampled_from(["fr", "en"]))
 def test_whatever_a_file_or_a_title_is_called_the_results_bear_names_that_a_folder_takes(
     name: str, language: str
