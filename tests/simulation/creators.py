@@ -138,9 +138,7 @@ class Creators:
         flow_id = str(story.flow_id)
         while True:
             try:
-                loaded = self._insists(
-                    "erase", lambda ctx: erase(ctx.flows, ctx.accounts, ctx.clock, flow_id, person).loaded
-                )
+                done = self._insists("erase", lambda c: erase(c.flows, c.accounts, c.clock, flow_id, person))
             except Conflict as conflict:
                 if conflict.code not in ("flow-running", "state-changed"):
                     self._world.fails(f"{person} of {flow_id} cannot be erased: {conflict.code}")
