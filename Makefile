@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT   ?= 8780
 DATA   ?= data
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 BIN    := .venv/bin
 UI     := plugin/static/ui/manifest.json
 export PATH := $(CURDIR)/.venv/node:$(PATH)
@@ -18,9 +19,10 @@ setup: .venv/.dev $(UI) ## the virtual environment with everything tests need, a
 run: .venv/.run $(UI) ## http://127.0.0.1:8780 (PORT=… DATA=…)
 	@PORT="$(PORT)" DATA="$(DATA)" PARAPHEUR_DIE_WITH_PARENT=1 exec $(BIN)/python -m plugin.demo
 
-test: setup ## the whole suite
+test: setup ## the whole suite, file by file side by side (WORKERS=…), then what measures time
 	@$(BIN)/python tools/needs.py
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(BIN)/pytest -m alone
 
 check: setup ## style, types, imports, translations, the page of states, manifests and container files
 	$(BIN)/ruff format --check .

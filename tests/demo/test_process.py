@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
-pytestmark = pytest.mark.machine
+pytestmark = [pytest.mark.machine, pytest.mark.alone]
 ROOT = Path(__file__).parents[2]
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
+import pytest
+
 from tests.bench.bomb_bench import CHILDREN, KINDS, measure
 from tests.machine.machine import Server
 
 MORE = 2.0
 
 
+@pytest.mark.alone
 def test_others_hardly_wait_while_bombs_are_refused(tmp_path: Path) -> None:
     """The median of each kind of request, with one bomb at a time and with as many as children, is at most twice the
     median without, and the spread of the times without (between their quartiles) more. What we mean to keep is 1.2,
