@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from plugin.adapters import index as ix
 from plugin.adapters.chain import instant
 from plugin.adapters.index import Copy, SqlIndex
@@ -22,6 +24,8 @@ from plugin.flow.model import FlowState
 from plugin.ports import Lease, LinkRow, Loaded, StatePlace
 from tests.simulation.database import Turns
 from tests.simulation.process import Process
+
+_log = structlog.get_logger()
 
 
 class Change:
@@ -197,7 +201,7 @@ class MemoryLeases(Leases):
                 if there is not None and (there.holder, there.fence) == (slot.holder, lease.fence):
                     change.put(self._database.tables.leases, flow_id, replace(there, expires_at_ms=0))
         except Turns.FAILS:
-            return
+            _log.warning("lease.not_released", flow_id=flow_id)
 
     def _free_earlier_boots(self) -> None:
         with self._database.vault_writing() as change:

@@ -376,6 +376,7 @@ def test_what_lies_beside_ended_flows_is_looked_at_every_hour_a_few_at_a_time(wo
 
 
 # ---- names beside the chain: in the vault's notes and in the cache --------------------------------------------------
+@pytest.mark.sqlite_files
 def test_the_vault_forgets_the_names_of_an_erased_creators_files_and_folders(decided: World) -> None:
     folder, name = "Divorce Lefèvre", "Convention.pdf"
     laying = Laying("copy:0", folder, name, "c" * 64, "h")

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pdfops.signer import KeySigner
 from plugin.actions.rebuild import rebuild
 from plugin.adapters.chain import Chain, UnknownKey, verified
+from plugin.adapters.index_tables import index_tables
 from plugin.adapters.keys import ChainKey, Keys, KeysMissing, restore_keys
 from plugin.ports import UNKNOWN_KEY, ChainBroken
 from tests.state import independent_verifier
@@ -196,7 +197,7 @@ def left_behind(world: World, rotated: World) -> Iterator[World]:
     again.close()
 
 
-@pytest.mark.parametrize("how", ["refresh", "append", "rebuild", "deleted index"])
+@pytest.mark.parametrize("how", ["refresh", "append", "rebuild", "lost index"])
 def test_lines_of_a_key_that_is_missing_here_are_no_damage(left_behind: World, how: str) -> None:
     after = left_behind.state()
     if how == "refresh":
@@ -206,12 +207,13 @@ def test_lines_of_a_key_that_is_missing_here_are_no_damage(left_behind: World, h
         with pytest.raises(UnknownKey):
             append(left_behind)
     else:
-        if how == "deleted index":
-            (left_behind.data / "index.db").unlink()
+        if how == "lost index":
+            with left_behind.database.index_writing() as connection:
+                index_tables.drop_all(connection)
         report = rebuild(left_behind.files, People(), left_behind.adopter)
         assert [(s.flow_id, s.reason) for s in report.skipped] == [(FLOW_ID, "unknown-key")]
     assert (left_behind.state(), quarantined(left_behind)) == (after, [])
-    assert how == "deleted index" or {t.reason for t in left_behind.vault.troubles()} == {UNKNOWN_KEY}
+    assert how == "lost index" or {t.reason for t in left_behind.vault.troubles()} == {UNKNOWN_KEY}
     assert [t.flow_id for t in left_behind.vault.troubles()] in ([FLOW_ID], [])
 
 
