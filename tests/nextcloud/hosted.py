@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import requests
@@ -68,6 +70,26 @@ def versions(nextcloud: Nextcloud, who: User, of: str) -> int:
     answer = requests.request("PROPFIND", address, auth=who.auth, headers={"Depth": "1"}, timeout=60)
     assert answer.status_code == 207, answer.status_code
     return answer.text.count("<d:response>") - 1
+
+
+def bring_back(nextcloud: Nextcloud, who: User, of: str, content: bytes) -> None:
+    """The earlier version that holds this, as people do it."""
+    root = f"{nextcloud.url}/remote.php/dav/versions/{quote(who.uid)}"
+    listed = requests.request("PROPFIND", f"{root}/versions/{of}/", auth=who.auth, headers={"Depth": "1"}, timeout=60)
+    assert listed.status_code == 207, listed.status_code
+    for href in re.findall(r"<d:href>([^<]*)</d:href>", listed.text)[1:]:
+        address = f"{root}/versions/{of}/{href.rstrip('/').rpartition('/')[2]}"
+        if requests.get(address, auth=who.auth, timeout=60).content == content:
+            to = {"Destination": f"{root}/restore/target"}
+            assert requests.request("MOVE", address, auth=who.auth, headers=to, timeout=60).status_code in (201, 204)
+            return
+    raise AssertionError("the host keeps no such version")
+
+
+def age_s(nextcloud: Nextcloud, who: User, path: str) -> float:
+    """Since it was written, by this machine's clock."""
+    answer = nextcloud.dav(who, "HEAD", path)
+    return time.time() - parsedate_to_datetime(answer.headers["Last-Modified"]).timestamp()
 
 
 @contextmanager
