@@ -5,12 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-
 from hypothesis import HealthCheck, settings
 
 from plugin.logs import QUIET
 from tests.world import Browser, World, running
-
 
 settings.register_profile("beside others", suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("beside others")
