@@ -260,18 +260,20 @@ def tidy(ctx: Context, loaded: Loaded) -> None:
     wanted = {sha256 for d in documents for sha256 in (d.revisions[-2:] or (d.sha256,))}
     done: set[str] = set()
     for document in documents:
-        if folder_of(loaded, document) in done:
+        is_known = document.kept_at_home or document.folder.value is not None  # else its creator was erased
+        if is_known and folder_of(loaded, document) in done:
             continue
-        done.add(folder_of(loaded, document))
         for folder in _places(ctx, loaded, document):
-            entries = ctx.files.list(owner, folder)
+            entries = ctx.files.list(owner, folder) if folder not in done else ()
+            done.add(folder)
             for entry in entries:
                 is_stray = _REVISION.fullmatch(entry.name) and not entry.is_folder and entry.name not in wanted
                 if entry.name.startswith(UNNAMED) or is_stray:
                     _delete(ctx, owner, f"{folder}/{entry.name}")
                     reach("tidying")
-            if entries:
+            if entries and is_known:
                 break
+        done.add(folder_of(loaded, document))
 
 
 def _delete(ctx: Context, owner: str, path: str) -> None:

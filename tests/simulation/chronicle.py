@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -47,6 +48,10 @@ class Chronicle:
         self._roles: dict[str, str] = {}
         self._places: dict[str, str] = {}
         """Newcomer -> who was asked for that place at first."""
+        self.pinned: dict[int, str] = {}
+        self._decisions: set[tuple[str, str, str]] = set()
+        """Of all rounds: (person, act, request)."""
+        self._asked: set[str] = set()
         self._invited: dict[str, int] = {}
         self._renewed: set[str] = set()
         self._skipped: set[str] = set()
@@ -65,9 +70,10 @@ class Chronicle:
             raise Unlawful("its creator was told that it is cancelled")
         if self._story.is_erased and self._story.erased not in self.erased:
             raise Unlawful(f"an administrator was told that {self._story.erased} is erased")
-        for rid, act in self._story.acknowledged.items():
-            if self.decided.get(rid) != act:
-                raise Unlawful(f"{rid} was told that {act} was done, the chain says {self.decided.get(rid)}")
+        for rid, acts in self._story.acknowledged.items():
+            for act, request in acts:
+                if (rid, act, request) not in self._decisions:
+                    raise Unlawful(f"{rid} was told that {(act, request)} was done, which the chain does not say")
 
     def untold(self) -> list[str]:
         """Of whom no line says that he was told of the end, or never can be."""
@@ -77,7 +83,7 @@ class Chronicle:
         what = ENDS[self.end]
         addresses = {f"{story.creator}@example.org": "creator"}
         known = {party.rid: party.email for party in story.everybody}
-        for rid in self._invited:
+        for rid in sorted(self._asked):
             if rid not in self._left:
                 addresses.setdefault(known.get(rid, rid), rid)
         missing = [person for person in addresses.values() if (what, person, 0) not in self.told]
@@ -137,6 +143,8 @@ class Chronicle:
                 self.evidence = (data["file_id"], data["sha256"])
             case "flow.suspended" | "flow.resumed":
                 self._is_suspended = kind == "flow.suspended"
+            case "flow.restarted":
+                self._restarts(line)
             case "source.changed":
                 pass
             case _:
@@ -154,8 +162,24 @@ class Chronicle:
         self._expires_at = _time(data["expires_at"]) if "expires_at" in data else None
         if (self._expires_at is None) != (story.deadline_s is None):
             raise Unlawful(f"its deadline is {self._expires_at}")
+        self._pins(data)
+
+    def _pins(self, data: Line) -> None:
+        for document, paper in zip(data["documents"], self._story.papers, strict=True):
+            if document["sha256"] not in map(_sha256, paper.contents):
+                raise Unlawful(f"pinned was what {paper.name} never held")
         self.at_home = {d["n"]: bool(d["kept_at_home"]) for d in data["documents"]}
         self.revisions = {d["n"]: [d.get("prepared_sha256") or d["sha256"]] for d in data["documents"]}
+        self.pinned = {d["n"]: d["sha256"] for d in data["documents"]}
+
+    def _restarts(self, line: Line) -> None:
+        """Everybody is asked again, about what the files hold now."""
+        if line["actor"] != "creator" or not self._is_suspended or self._story.on_change != "restart":
+            raise Unlawful(f"{line['actor']} let it begin anew")
+        self._pins(line["data"])
+        self.decided, self._invited, self._is_suspended = {}, {}, False
+        self._skipped.clear()
+        self._renewed.clear()
 
     def _is_invited(self, data: Line) -> None:
         rid = data["recipient"]
@@ -165,6 +189,7 @@ class Chronicle:
         if rid not in self._turn():
             raise Unlawful(f"{rid} was invited, it was the turn of {self._turn()}")
         self._invited[rid] = data["round"]
+        self._asked.add(rid)
 
     def _is_skipped(self, data: Line) -> None:
         rid = data["recipient"]
@@ -214,6 +239,7 @@ class Chronicle:
             if role != "validator" or shown != {n: known[-1] for n, known in self.revisions.items()}:
                 raise Unlawful(f"{rid} approved something else")
         self.decided[rid] = (act, request)
+        self._decisions.add((rid, act, request))
         if act == "refuse":
             self.end = line["type"]
 
@@ -254,7 +280,7 @@ class Chronicle:
         self._places[new["id"]] = self._places.get(rid, rid)
         persons = next(persons for persons, _, _ in self._steps if rid in persons)
         persons[persons.index(rid)] = new["id"]
-        if is_own or rid in self._invited:
+        if is_own or rid in self._asked:
             self._left[rid] = "delegated" if is_own else "replaced"
         else:
             self._left[rid] = "nobody asked him"
@@ -289,3 +315,7 @@ class Chronicle:
 
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

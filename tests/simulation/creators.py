@@ -23,11 +23,12 @@ from plugin.flow.errors import Conflict, Invalid
 from plugin.flow.model import By, Kind, Role, SaveMode
 from plugin.flow.times import instant
 from plugin.ports import Loaded
+from tests.simulation.host import Host
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Surroundings
 from tests.simulation.replica import EXPECTED, ConnectionLost, GaveUp
 from tests.simulation.scheduler import NEVER
-from tests.simulation.story import Party, Story
+from tests.simulation.story import Party, Story, drawn_content
 
 AGAIN = (ConnectionLost, GaveUp)
 REFUSED = ("not-later", "in-the-past")
@@ -37,6 +38,7 @@ FOR_A_MOMENT = ("no-such-file",)
 
 class Town(Surroundings, Protocol):
     oracle: Oracle
+    host: Host
     stories: list[Story]
 
     def ask(self, name: str, job: Callable[[Context], Any], timeout: float) -> Any:
@@ -69,6 +71,8 @@ class Creators:
         self.is_launched(story)
         if story.steered is not None:
             self._spawns("steers", partial(self._steers, story, story.steered), self._dice.uniform(5.0, 200.0))
+        if story.changed_after_s is not None:
+            self._spawns("changes", partial(self._changes, story), story.changed_after_s)
         if story.erased is not None:
             self._spawns("erases", partial(self._erases, story, story.erased), self._dice.uniform(5.0, 200.0))
         self.busy -= 1
@@ -148,17 +152,31 @@ class Creators:
                 self._world.oracle.erases(story, done.loaded)
                 return
 
-    def _goes_on(self, flow_id: str) -> None:
-        """The creator hears that his flow stands still, and lets it go on."""
+    def _changes(self, story: Story) -> None:
+        """Somebody saves another content, past the product."""
+        paper = self._dice.choice(story.papers)
+        node = self._world.host.by_id(story.creator, paper.file_id)
+        assert node is not None
+        paper.contents.append(drawn_content(self._dice, self._dice.randrange(10**6)))
+        self._world.host.put(story.creator, node.path, paper.contents[-1])
+        self._world.trace.say(self._world.now, "WORLD", f"{node.path} is changed")
+        self._world.trace.count("originals changed")
+
+    def goes_on(self, story: Story) -> None:
+        """The creator hears that his flow stands still, and lets it go on, or begin anew."""
+        flow_id, choice = str(story.flow_id), story.on_change
         while True:
             try:
-                self._insists("resume", lambda ctx: resume(ctx, flow_id, "continue", By.CREATOR))
+                loaded = self._insists("resume", lambda ctx: resume(ctx, flow_id, choice, By.CREATOR))
             except Conflict as conflict:
                 if conflict.code in ("not-suspended", "flow-ended"):
-                    return
+                    break
                 self._world.scheduler.sleep(5.0)
             else:
-                return
+                self._world.oracle.steers(story, choice, loaded)
+                break
+        if choice == "restart":
+            self.is_launched(story)
 
     # ---- asking -----------------------------------------------------------------------------------------------------
     def _insists(self, name: str, job: Callable[[Context], Any]) -> Any:

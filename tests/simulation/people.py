@@ -30,7 +30,7 @@ _LINK = re.compile(r"https://sign\.example/(s|f)/([A-Za-z0-9_-]+)")
 class People(Creators):
     def __init__(self, world: Town) -> None:
         super().__init__(world)
-        self._begun: set[tuple[str, str]] = set()
+        self._begun: set[tuple[str, str, int]] = set()
 
     def is_launched(self, story: Story) -> None:
         for party in story.parties:
@@ -40,27 +40,34 @@ class People(Creators):
     # ---- recipients -------------------------------------------------------------------------------------------------
     def hears(self, mail: Mail) -> None:
         """An invitation came: whoever it is for acts, once he has read it."""
-        what, flow_id, rid, _ = mail.message_id[1:].split("@")[0].split(".", 3)
+        what, flow_id, rid, round_ = mail.message_id[1:].split("@")[0].split(".", 3)
         story = self._world.oracle.story_of(flow_id)
-        if what == "suspended":
-            self._world.scheduler.spawn("goes on", lambda: self._goes_on(flow_id), after=self._dice.uniform(5.0, 60.0))
-        if what not in ("invitation", "reminder"):
+        if what not in ("invitation", "reminder", "suspended"):
             return
         if story is None:
             self._world.scheduler.spawn("reads later", lambda: self.hears(mail), after=5.0)
             return
+        if what == "suspended":
+            self._spawns("goes on", partial(self.goes_on, story), self._dice.uniform(5.0, 60.0))
+            return
         if mail.to in story.newcomers:
             self._world.oracle.is_in_place(story, rid, mail.to)
         if story.party(rid).minds != "never comes":
-            self._begins(story, rid, self._dice.uniform(0.5, 60.0), mail)
+            self._begins(story, rid, self._dice.uniform(0.5, 60.0), mail, int(round_) if what == "invitation" else 0)
 
-    def _begins(self, story: Story, rid: str, after: float, mail: Mail | None = None) -> None:
-        if (str(story.flow_id), rid) in self._begun:
-            return
-        if mail is not None:
-            self._begun.add((str(story.flow_id), rid))
+    def _begins(
+        self, story: Story, rid: str, after: float, mail: Mail | None = None, round_: int | None = None
+    ) -> None:
+        """Once a round; a reminder (0) begins nothing where an invitation came. ``round_``: None without a mail."""
+        if round_ is not None:
+            if (str(story.flow_id), rid, round_) in self._begun or (round_ == 0 and self._has_begun(story, rid)):
+                return
+            self._begun.add((str(story.flow_id), rid, round_))
         self.busy += 1
         self._world.scheduler.spawn(f"{rid} of {story.number}", lambda: self._lives(story, rid, mail), after=after)
+
+    def _has_begun(self, story: Story, rid: str) -> bool:
+        return any(known[:2] == (story.flow_id, rid) for known in self._begun)
 
     def _lives(self, story: Story, rid: str, mail: Mail | None) -> None:
         try:
@@ -75,13 +82,15 @@ class People(Creators):
     def _comes_by(self, story: Story, rid: str) -> None:
         """Without having been told: too early, he is told whose turn it is; when it is his, he acts."""
         flow_id = str(story.flow_id)
-        while (flow_id, rid) not in self._begun:
+        while True:
             flow = self._insists("look", lambda ctx: load(ctx, flow_id)).flow
             recipient = flow.recipient(rid)
             if flow.state.is_ended or recipient.state.is_decided or recipient.state is RecipientState.REPLACED:
                 return
+            if (flow_id, rid, recipient.round) in self._begun:
+                return
             if recipient.state.is_open:
-                self._begun.add((flow_id, rid))
+                self._begun.add((flow_id, rid, recipient.round))
                 self._acts(story, rid)
                 return
             self._tries_early(story, rid)
@@ -162,6 +171,8 @@ class People(Creators):
                     return
                 if conflict.code == "replaced" and rid in story.replaced:
                     return
+                if conflict.code == "not-your-turn" and story.on_change == "restart":
+                    return  # it began anew meanwhile: he will be asked again
                 self._world.fails(f"{rid} of {flow_id} was invited, and may not {act}: {conflict.code}")
                 return
             self._world.oracle.acts(story, rid, act, request, loaded)
@@ -184,7 +195,7 @@ class People(Creators):
                         self._world.fails(f"{rid} of {flow_id} may not hand over")
                     return False
                 known = ("already-decided", "flow-ended", "not-needed", "replaced")
-                if conflict.code not in known:
+                if conflict.code not in known and story.on_change != "restart":
                     self._world.fails(f"{rid} of {flow_id} cannot hand over: {conflict.code}")
                 return True
             self._world.oracle.hands_over(story, rid, loaded)
@@ -200,7 +211,7 @@ class People(Creators):
         other = scheduler.spawn("click", lambda: self._insists(act, submit), joined=True, after=self._dice.random())
         loaded = self._insists(act, submit)
         scheduler.join(other)
-        if other.error is not None:
+        if other.error is not None and story.on_change != "restart":
             self._world.fails(f"{act} of {rid} was acknowledged once, and then {other.error!r}")
         return loaded
 

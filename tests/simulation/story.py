@@ -23,15 +23,17 @@ class Party:
 
 @dataclass(frozen=True)
 class Paper:
+    """``contents``: all that it ever held, newest last."""
+
     file_id: str
     folder: str
     name: str
-    data: bytes
+    contents: list[bytes]
 
 
 @dataclass
 class Story:
-    """``acknowledged``: act by person, as a caller was told: (act, request). ``consented``: requests that a person
+    """``acknowledged``: acts by person, as callers were told: (act, request). ``consented``: requests that a person
     sent with his consent. ``head``, ``length``: of the chain as a caller was last told."""
 
     number: int
@@ -48,13 +50,17 @@ class Story:
     deadline_s: float | None = None
     """After the launch."""
     may_delegate: bool = False
+    changed_after_s: float | None = None
+    """When somebody writes to a file of a validation that is on its way."""
+    on_change: str = "continue"
+    """What its creator chooses when his flow stands still: continue or restart."""
     erased: str | None = None
     """Whom an administrator erases once it is over."""
     flow_id: str | None = None
     path: str = ""
     length: int = 0
     head: str = ""
-    acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)
+    acknowledged: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     consented: dict[str, set[str]] = field(default_factory=dict)
     is_cancelled: bool = False
     """The creator was told so."""
@@ -122,6 +128,8 @@ def drawn_story(
         steered,
         deadline_s,
         may_delegate,
+        dice.uniform(5.0, 100.0) if kind == "validation" and dice.random() < 0.4 else None,
+        "restart" if kind == "validation" and dice.random() < 0.6 else "continue",
         dice.choice([*(party.rid for party in parties), "creator"]) if dice.random() < 0.3 else None,
     )
 

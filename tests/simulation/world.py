@@ -298,7 +298,7 @@ class World:
                 self.host.make_folder(creator, folder)
                 data = drawn_content(dice, number * 10 + place)
                 node = self.host.put(creator, f"{folder}/{name}", data)
-                papers.append(Paper(node.file_id, folder, name, data))
+                papers.append(Paper(node.file_id, folder, name, [data]))
                 shared[creator].append(papers[-1])
             at = dice.uniform(0.0, STORM_S)
             stories.append(drawn_story(dice, number, USERS, papers, at, self.chances.mail_refused))
