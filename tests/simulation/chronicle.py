@@ -88,7 +88,11 @@ class Chronicle:
                 addresses.setdefault(known.get(rid, rid), rid)
         missing = [person for person in addresses.values() if (what, person, 0) not in self.told]
         heard = {(mail, person) for mail, person, _ in self.told}
-        missing += [rid for rid, mail in self._left.items() if mail == "replaced" and (mail, rid) not in heard]
+        missing += [  # whom nothing ever reached need not hear that he is not asked any more
+            rid
+            for rid, mail in self._left.items()
+            if mail == "replaced" and (mail, rid) not in heard and ("invitation", rid) in heard
+        ]
         missing += [
             "creator" for mail in self._left.values() if mail == "delegated" and (mail, "creator") not in heard
         ]
