@@ -40,7 +40,7 @@ class People(Creators):
     # ---- recipients -------------------------------------------------------------------------------------------------
     def hears(self, mail: Mail) -> None:
         """An invitation came: whoever it is for acts, once he has read it."""
-        what, flow_id, rid, round_ = mail.message_id[1:].split("@")[0].split(".", 3)
+        what, flow_id, rid, round_ = mail.message_id[1:].split("@")[0].split(".")[:4]
         story = self._world.oracle.story_of(flow_id)
         if what not in ("invitation", "reminder", "suspended"):
             return

@@ -175,27 +175,22 @@ def _lets_the_replaced_act(patch: pytest.MonkeyPatch) -> None:
 
 
 def _forgets_deadlines(patch: pytest.MonkeyPatch) -> None:
-    """Nobody looks whether a deadline is over; the flow ends with the next sweep, or goes on."""
-    from plugin.flow.model import Flow
+    """Nobody looks whether a deadline is over; a flow whose people never come goes on for ever."""
+    from plugin.actions.acting import load
+    from plugin.flow import turns
 
-    patch.setattr(Flow, "has_passed", lambda self, now: False)
+    def check(flow: Any, _now: Any) -> None:
+        if flow.state.is_ended:
+            raise Conflict("flow-ended", state=str(flow.state))
+
+    patch.setattr(turns, "check_not_ended", check)
+    patch.setattr("plugin.actions.sweep.expire", load)
 
 
 def _keeps_the_salts_of_the_erased(patch: pytest.MonkeyPatch) -> None:
     from tests.simulation.memory_vault import MemoryVault
 
     patch.setattr(MemoryVault, "forget_salts", lambda *_: False)
-
-
-def _keeps_erased_salts_beside(patch: pytest.MonkeyPatch) -> None:
-    """As it was before the simulator found it: a host that says 201 and stores nothing is believed."""
-    from plugin.adapters.host_copy import HostCopy, _salts_path
-
-    def put(self: Any, place: Any, salts: bytes) -> bool:
-        self._files.write(place.owner, _salts_path(place), salts)
-        return True
-
-    patch.setattr(HostCopy, "put_salts", put)
 
 
 def _tells_another_id_each_time(patch: pytest.MonkeyPatch) -> None:
@@ -244,9 +239,6 @@ MUTATIONS = [
     Mutation("lets the replaced act", _lets_the_replaced_act, "somebody else is in his place"),
     Mutation("forgets deadlines", _forgets_deadlines, "the deadline was|never come to their end"),
     Mutation("keeps the salts of the erased", _keeps_the_salts_of_the_erased, "after he was erased"),
-    Mutation(
-        "keeps erased salts beside", _keeps_erased_salts_beside, "after he was erased", {"host": {"not-written": 0.2}}
-    ),
     Mutation("tells another id each time", _tells_another_id_each_time, "ids", {"mail_lost_reply": 0.3}),
 ]
 
