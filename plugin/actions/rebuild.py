@@ -16,7 +16,7 @@ from typing import Generic
 
 import structlog
 
-from plugin.actions.adopter import Adopter, Batch, People, V
+from plugin.actions.adopter import Adopter, Batch, People, V, Verified
 from plugin.actions.together import together
 from plugin.flow.errors import (
     HostMaintenance,
@@ -248,12 +248,20 @@ class _Rebuild(Generic[V]):
         return outcome
 
     def _first_whole(self, batch: Batch[V], flow_id: str, sights: Sequence[_Candidate]) -> tuple[StatePlace, V | str]:
-        reads = ((sight.place, self._read(batch, flow_id, sight, None)) for sight in sights)
+        """Read once to learn whose it is, and once more as he sees it, however many see it."""
         failed = None
-        for place, one in reads:
+        for sight in sights:
+            one = self._verified(batch, flow_id, sight)
             if not isinstance(one, str):
-                return place, one
-            failed = failed or (place, one)
+                if _may_be_of(sight.place.owner, one):
+                    return sight.place, one
+                his = next((each for each in sights if each.place.owner == one.creator), None)
+                if his is not None:
+                    return his.place, self._read(batch, flow_id, his, None)
+                one = "creator-unknown"
+            failed = failed or (sight.place, one)
+            if one == "creator-unknown":
+                break
         assert failed is not None
         return failed
 
@@ -274,21 +282,25 @@ class _Rebuild(Generic[V]):
 
     def _read(self, batch: Batch[V], flow_id: str, candidate: _Candidate, known: StatePlace | None) -> V | str:
         """Or why not."""
+        verified = self._verified(batch, flow_id, candidate)
+        if isinstance(verified, str) or (known is not None and candidate.place.owner == known.owner):
+            return verified
+        return verified if _may_be_of(candidate.place.owner, verified) else "creator-unknown"
+
+    def _verified(self, batch: Batch[V], flow_id: str, candidate: _Candidate) -> V | str:
+        """Whosever it is."""
         place = candidate.place
         try:
             found = self._files.read_with_etag(place.owner, place.path)
             if found is None:
                 return "not-found"
-            verified = batch.read(flow_id, place, candidate.file_id, *found)
+            return batch.read(flow_id, place, candidate.file_id, *found)
         except ChainBroken as error:
             return error.reason
         except _OUT:
             raise
         except Unavailable as error:
             return _reason(error)
-        is_his = known is not None and place.owner == known.owner
-        may_be_his = verified.creator == place.owner or (verified.creator is None and verified.has_erased_its_creator)
-        return verified if is_his or may_be_his else "creator-unknown"
 
     # ---- the host ---------------------------------------------------------------------------------------------------
     def _search(self, users: Sequence[str]) -> None:
@@ -336,6 +348,10 @@ class _Rebuild(Generic[V]):
 
 def _candidate(place: StatePlace, info: FileInfo) -> _Candidate:
     return _Candidate(place, info.file_id, info.etag, info.size_bytes)
+
+
+def _may_be_of(user: str, verified: Verified) -> bool:
+    return verified.creator == user or (verified.creator is None and verified.has_erased_its_creator)
 
 
 def _reason(error: Unavailable) -> str:

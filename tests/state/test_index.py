@@ -217,19 +217,26 @@ def test_a_copy_in_a_strangers_area_does_not_win_even_without_a_vault(busy: Worl
 
 
 class InCommon:
-    """All that Alice has, Bob sees as well, and first by its path: the same files, with the same ids."""
+    """All that Alice has, a hundred others see as well, and first by its path: the same files, with the same ids."""
+
+    others = tuple(f"user{number}" for number in range(100))
 
     def __init__(self, files: Any) -> None:
         self._files = files
+        self.reads = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._files, name)
 
     def find_by_name(self, user: str, name: str) -> list[FileInfo]:
         found: list[FileInfo] = self._files.find_by_name("alice", name)
-        return found if user == "alice" else [replace(one, path=f"0/{one.path}") for one in found if user == "bob"]
+        return found if user == "alice" else [replace(one, path=f"0/{one.path}") for one in found]
+
+    def read(self, user: str, path: str) -> Any:
+        return self._files.read("alice", path.removeprefix("0/"))
 
     def read_with_etag(self, user: str, path: str) -> Any:
+        self.reads += 1
         return self._files.read_with_etag("alice", path.removeprefix("0/"))
 
 
@@ -241,7 +248,9 @@ def test_one_file_that_many_see_is_its_creators_flow_and_no_copy(busy: World, wi
             connection.execute(sa.delete(heads))
             connection.execute(sa.delete(salts))
     files: Any = InCommon(busy.files)
-    assert rebuild(files, People(), busy.adopter) == Report(5, (), 0)
+    busy.adopter.host._files = files
+    assert rebuild(files, People((*InCommon.others, "alice")), busy.adopter) == Report(5, (), 0)
+    assert files.reads == (5 if with_vault else 2 * 5)
     assert dump(busy) == before
 
 
