@@ -35,6 +35,9 @@ _ATTEMPTS: Final = 4
 _AGAIN_WITHIN_S: Final = 8.0
 _NO_HOME: Final = b"no home"
 _MAINTENANCE: Final = b"maintenance"
+_LOCKED: Final = b"locked"
+_LOCK_IN_THE_WAY: Final = b"<s:exception>OCP\\Lock\\LockedException<"
+"""With 500 instead of 423, as a folder is answered that is to be moved while something is written into it."""
 _log = structlog.get_logger()
 
 
@@ -126,6 +129,8 @@ class DavCalls:
                 raise NoHome from None
             if failure.message == _MAINTENANCE:
                 raise HostMaintenance from None
+            if failure.message == _LOCKED:
+                raise Locked from None
             raise self._named(_error_for(action, int(failure.code))) from None
         except requests.RequestException as failure:
             raise self._no_answer(action, failure) from None  # the cause's text names the address
@@ -215,6 +220,11 @@ def _drain_failure(response: requests.Response, *_: Any, **__: Any) -> requests.
         said = body_of(response, 100_000)
         nobody_home = response.request.method == "SEARCH" and b"<s:exception>OCP\\Files\\NotFoundException<" in said
         # the library puts the body into its exception: keep other people's text out of it
-        response._content = _NO_HOME if nobody_home else _MAINTENANCE if is_maintenance(response, said) else b""
+        known = {
+            _NO_HOME: nobody_home,
+            _MAINTENANCE: is_maintenance(response, said),
+            _LOCKED: _LOCK_IN_THE_WAY in said,
+        }
+        response._content = next((word for word, holds in known.items() if holds), b"")
         response.close()
     return response

@@ -42,6 +42,19 @@ def test_a_locked_file_is_tried_again_and_then_written(script: Script, files: Da
     assert (written.etag, written.file_id, written.sha256) == ("e2", "42", None)
 
 
+def test_a_folder_that_is_written_to_is_locked_by_another_name_and_then_moved(script: Script, files: DavFiles) -> None:
+    """As the platform answers in 34, with 500."""
+    body = (
+        b"<d:error><s:exception>OCP\\Lock\\LockedException</s:exception><s:message>x is locked</s:message></d:error>"
+    )
+    script.answers = [Answer(500, body), Answer(201)]
+    files.move("alice", "a", "b")
+    assert len(script.seen) == 2
+    script.answers = [Answer(500, body)]
+    with pytest.raises(HostBusy):
+        files.move("alice", "a", "b")
+
+
 def test_a_file_locked_for_long_is_busy(script: Script, files: DavFiles) -> None:
     script.answers = [Answer(423)]
     with pytest.raises(HostBusy):
