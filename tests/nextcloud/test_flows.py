@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from tests.nextcloud import hosted
 from tests.nextcloud.instance import Catcher, Installed, Nextcloud, User
 from tests.world import Browser, Json, pdf, stamps, until
 
@@ -130,8 +131,7 @@ def test_a_folder_renamed_in_between_keeps_its_flow(
 ) -> None:
     file_id = nextcloud.put(alice, "Before/plan.pdf", pdf())
     flow = signature(app, creator, [file_id], [{"user": bob.uid}])
-    to = {"Destination": f"{nextcloud.url}/remote.php/dav/files/{alice.uid}/After"}
-    assert nextcloud.dav(alice, "MOVE", "Before", headers=to).status_code == 201
+    hosted.move(nextcloud, alice, "Before", "After")
     assert app.recipient(bob, flow["id"]).sign().status_code == 200
     assert ended(creator, flow)["documents"][0]["signed"]["path"] == "After/plan (signé).pdf"
     assert not nextcloud.dav(alice, "PROPFIND", "Before").ok

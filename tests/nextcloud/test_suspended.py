@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.nextcloud import hosted
 from tests.nextcloud.instance import Catcher, Installed, Nextcloud, User
 from tests.nextcloud.test_flows import ALL, ended, signature, validation
 from tests.world import Browser, Json, pdf, until
@@ -141,8 +142,7 @@ def test_the_platforms_own_events_keep_a_flow_findable(
     folder = f"Told {secrets.token_hex(3)}"
     file_id = nextcloud.put(alice, f"{folder}/plan.pdf", pdf())
     flow = signature(app, creator, [file_id], [{"user": bob.uid}])
-    to = {"Destination": f"{nextcloud.url}/remote.php/dav/files/{alice.uid}/{folder} moved"}
-    assert nextcloud.dav(alice, "MOVE", folder, headers=to).status_code == 201
+    hosted.move(nextcloud, alice, folder, f"{folder} moved")
     before = app.log.count('"event": "event.heeded"')
     assert nextcloud.run_events(f"{folder} moved") > 0
     until(lambda: '"flows": 1' in app.log and app.log.count('"event": "event.heeded"') > before, within_s=60)
