@@ -208,10 +208,20 @@ class People(Creators):
             return self._insists(act, submit)
         scheduler = self._world.scheduler
         self._world.trace.count("double clicks")
-        other = scheduler.spawn("click", lambda: self._insists(act, submit), joined=True, after=self._dice.random())
+        refused_at: list[float] = []
+
+        def click() -> Loaded:
+            try:
+                return self._insists(act, submit)
+            except Exception:
+                refused_at.append(self._world.now)
+                raise
+
+        other = scheduler.spawn("click", click, joined=True, after=self._dice.random())
         loaded = self._insists(act, submit)
+        acknowledged_at = self._world.now
         scheduler.join(other)
-        if other.error is not None and story.on_change != "restart":
+        if other.error is not None and story.on_change != "restart" and refused_at[0] >= acknowledged_at:
             self._world.fails(f"{act} of {rid} was acknowledged once, and then {other.error!r}")
         return loaded
 
