@@ -83,6 +83,7 @@ class Application(RuleBasedStateMachine):
         }
         if self.model.deadline is not None:
             body["expires_at"] = self.model.deadline.isoformat()
+        self.carol.session.headers["X-CSRF-Token"] = self.carol.get("me").json()["csrf_token"]
         self.flow_id = str(self.world.launch(self.carol, body)["id"])
         self.content = [(pdf(), pdf()) for _ in ids]
         """Of each original: (pinned, lying there)."""

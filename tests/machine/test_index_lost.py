@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from plugin.adapters.index_tables import READY
 from tests.machine.machine import Case, Person, Server, case, parapheur, people, until
 
 pytestmark = pytest.mark.machine
@@ -27,7 +28,7 @@ def rows(server: Server) -> dict[str, list[tuple[Any, ...]]]:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         assert {"ix_flow", "ix_file", "ix_link", "ix_person", "ix_meta"} <= set(tables)
         found = {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}
-    assert found["ix_meta"] == [("state", "ready 3")]
+    assert found["ix_meta"] == [("state", READY)]
     return found
 
 

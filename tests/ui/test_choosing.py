@@ -100,7 +100,8 @@ def test_no_picture_of_another_document_stays_on_the_desk(people: People) -> Non
     second = people.file_id(PLAN)
     slow: list[Route] = []
     alice.route(f"**/documents/{second}/pages/1?w=820", lambda route: slow.append(route))
-    by(alice, "place-doc-1").click()
+    with alice.expect_request(re.compile(rf"/documents/{second}/pages/1\?w=820")):
+        by(alice, "place-doc-1").click()
     expect(picture).to_have_attribute("src", re.compile(f"/{second}/"))
     assert picture.evaluate("one => one.naturalWidth") == 0
     slow.pop().continue_()
