@@ -65,8 +65,10 @@ from plugin.flow.errors import IndexMissing
 from plugin.flow.model import Kind
 from plugin.health import Health
 from plugin.patience import at_most, waits_at_most
-from plugin.ports import Platform, Progress, Trouble
+from plugin.ports import Platform
 from plugin.ports_shelf import Shelf
+from plugin.ports_state import Progress
+from plugin.ports_vault import Trouble
 from plugin.settings import Settings, StartRefused, from_environment
 from plugin.sweeper import Sweeper
 from plugin.web import api_flows, api_host, api_link, api_shelf, api_steering, errors, headers, pages, service

@@ -19,7 +19,7 @@ from plugin.app import Operator, demo_operator, open_operator, put_keys_back
 from plugin.cli_pdf import add_commands
 from plugin.flow.errors import IndexMissing, ParapheurError, RebuildElsewhere
 from plugin.logs import configure
-from plugin.ports import Progress
+from plugin.ports_state import Progress
 from plugin.serve import CannotServe, serve
 from plugin.settings import BadSettings, StartRefused, from_environment
 from plugin.ticker import Ticker

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from plugin.patience import at_most
-from plugin.ports import Progress
 from plugin.ports_health import Finding, HostFindings
+from plugin.ports_state import Progress
 from plugin.web.schemas import Check
 
 ANSWER_WITHIN_S = 2.0

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from plugin.ports import Progress
+from plugin.ports_state import Progress
 
 EVERY_S = 5.0
 """Between plain lines."""

@@ -11,11 +11,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from plugin.flow.errors import HostUnavailable
-from plugin.ports import FileInfo, PreconditionFailed, Streamed, Written
+from plugin.ports_files import (
+    FileInfo,
+    PreconditionFailed,
+    Streamed,
+    Written,
+)
 
 
 class MemoryFiles:
-    """``plugin.ports.Files`` in memory. ``failing``: raised by every call while set. Counts calls in ``calls``."""
+    """``plugin.ports_files.Files`` in memory. ``failing``: raised by every call while set. Counts ``calls``."""
 
     def __init__(self, users: Iterable[str] = ("alice", "bob", "carol"), *, offers_search: bool = True) -> None:
         self.offers_search = offers_search

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import itertools
 
-from plugin.ports import Progress
+from plugin.ports_state import Progress
 from plugin.ticker import Ticker
 
 

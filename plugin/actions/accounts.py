@@ -5,7 +5,7 @@ from __future__ import annotations
 from plugin.actions.context import Context
 from plugin.flow.errors import AccountOut
 from plugin.flow.model import Flow
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 
 
 def creators_account(flow: Flow) -> str | None:

@@ -13,7 +13,10 @@ from plugin.flow.decide import check_turn, is_repeat
 from plugin.flow.errors import AccountOut, Conflict, NotFound, OutOfReach
 from plugin.flow.events import Event, Trace
 from plugin.flow.model import CREATOR, Flow, FlowState, Personal, SuspendReason, Suspension
-from plugin.ports import READ_ONLY, Account, ChainMoved, Loaded, Trouble
+from plugin.ports import Account
+from plugin.ports_files import READ_ONLY
+from plugin.ports_state import ChainMoved, Loaded
+from plugin.ports_vault import Trouble
 
 MAX_TRIES = 4
 RECIPIENT_GONE = "recipient-gone"

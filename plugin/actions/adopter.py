@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from plugin.ports import Progress, StatePlace
+from plugin.ports_state import Progress, StatePlace
 
 
 class People(Protocol):

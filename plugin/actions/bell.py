@@ -10,7 +10,7 @@ from plugin.actions.context import Context
 from plugin.flow.errors import Unavailable
 from plugin.flow.model import CREATOR, FlowState, MailKind
 from plugin.flow.owed import MailWork
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 
 HUSHED_FOR_S = 90 * 86_400
 """The claim that is kept as a mark: this bell was put out."""

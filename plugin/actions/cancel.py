@@ -7,7 +7,7 @@ from plugin.actions.context import Context
 from plugin.flow.commands import Cancel
 from plugin.flow.decide import decide
 from plugin.flow.model import CREATOR, By, Personal
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 
 
 def cancel(ctx: Context, flow_id: str, reason: str | None, by: By) -> Loaded:

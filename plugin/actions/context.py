@@ -12,8 +12,19 @@ from pdfops.signer import Signer
 from plugin.flow.launch_rules import MAX_DOCUMENTS, MAX_RECIPIENTS
 from plugin.flow.model import Kind
 from plugin.flow.owed import MailWork
-from plugin.ports import Accounts, Blobs, Directory, Files, Flows, Index, Jobs, Loaded, Mail, Mailer, Vault, Wording
+from plugin.ports import (
+    Accounts,
+    Blobs,
+    Directory,
+    Jobs,
+    Mail,
+    Mailer,
+    Wording,
+)
 from plugin.ports_bell import Bell, Notice
+from plugin.ports_files import Files
+from plugin.ports_state import Flows, Index, Loaded
+from plugin.ports_vault import Vault
 
 
 @dataclass(frozen=True, slots=True)

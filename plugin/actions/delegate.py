@@ -15,7 +15,7 @@ from plugin.flow.errors import Conflict
 from plugin.flow.events import Event, Trace
 from plugin.flow.model import Flow
 from plugin.flow.turns import check_turn
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 
 
 def check_may_delegate(ctx: Context, flow_id: str, recipient: str) -> bool:

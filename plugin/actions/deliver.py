@@ -17,7 +17,8 @@ from plugin.flow.errors import Conflict, ParapheurError, Unavailable
 from plugin.flow.events import Event
 from plugin.flow.model import MailKind
 from plugin.flow.owed import MailWork, owed
-from plugin.ports import ChainBroken, ChainMoved, Loaded, MailRefused
+from plugin.ports import MailRefused
+from plugin.ports_state import ChainBroken, ChainMoved, Loaded
 
 CLAIM_TTL_S = 120
 HANDED_OVER = "handed-over"

@@ -15,7 +15,7 @@ from plugin.actions.names import names_like, safe_name
 from plugin.actions.papers import unusable
 from plugin.actions.revisions import join, kept_at_home
 from plugin.flow.errors import HostUnavailable, NotFound, Unavailable, UnusableDocument
-from plugin.ports import FileInfo, PreconditionFailed
+from plugin.ports_files import FileInfo, PreconditionFailed
 
 MAX_RECORD_BYTES = 64_000_000
 """What is larger is no evidence record."""

@@ -12,7 +12,8 @@ from plugin.flow.commands import Erase
 from plugin.flow.decide import decide
 from plugin.flow.errors import AccountOut, Conflict, NotFound, OutOfReach
 from plugin.flow.model import By
-from plugin.ports import Account, Accounts, ChainMoved, Flows, Loaded
+from plugin.ports import Account, Accounts
+from plugin.ports_state import ChainMoved, Flows, Loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import rfc8785
 from pdfops.lasting import is_self_issued
 from plugin.actions.context import Context
 from plugin.flow.model import Flow, Kind, Personal, Recipient
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 
 EVIDENCE_FORMAT = 1
 SELF_MADE = (

@@ -6,7 +6,7 @@ from plugin.actions.acting import steer
 from plugin.actions.context import Context
 from plugin.flow.commands import Expire
 from plugin.flow.decide import decide
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 
 
 def expire(ctx: Context, flow_id: str) -> Loaded:

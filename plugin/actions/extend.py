@@ -9,7 +9,7 @@ from plugin.actions.context import Context
 from plugin.flow.commands import Extend
 from plugin.flow.decide import decide
 from plugin.flow.model import By
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 
 
 def extend(ctx: Context, flow_id: str, expires_at: datetime, by: By) -> Loaded:

@@ -24,7 +24,9 @@ from plugin.flow.commands import Finish
 from plugin.flow.decide import decide
 from plugin.flow.errors import Conflict, FileTooLarge, HostBusy, HostUnavailable, OutOfReach, ParapheurError
 from plugin.flow.model import CREATOR, Document, FlowState, Instead, Personal, SignedCopy
-from plugin.ports import READ_ONLY, ChainMoved, FileInfo, Laying, Loaded, PreconditionFailed
+from plugin.ports_files import READ_ONLY, FileInfo, PreconditionFailed
+from plugin.ports_state import ChainMoved, Loaded
+from plugin.ports_vault import Laying
 
 MAX_LOOKS = 3
 """At an original that somebody writes at this very moment."""

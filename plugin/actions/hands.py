@@ -6,7 +6,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plugin.actions.waiting import REASONS
-from plugin.ports import DAMAGED, ERASING, QUARANTINED, RESTORED, UNKNOWN_KEY, Index, ListRow, Trouble, Vault
+from plugin.ports_state import (
+    DAMAGED,
+    ERASING,
+    QUARANTINED,
+    RESTORED,
+    UNKNOWN_KEY,
+    Index,
+    ListRow,
+)
+from plugin.ports_vault import Trouble, Vault
 
 OF_STATE_FILES = (QUARANTINED, RESTORED, DAMAGED)
 """They are somebody's doing, and told whether or not the flow has ended, until somebody has seen them."""

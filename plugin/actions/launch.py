@@ -28,7 +28,10 @@ from plugin.flow.events import AskedRecipient, AskedStep, PinnedDocument
 from plugin.flow.launch_rules import check_launch
 from plugin.flow.model import CREATOR, MILLION, Creator, Kind, Personal, Placement, Role
 from plugin.i18n import primary
-from plugin.ports import ChainBroken, FileInfo, LaunchAttempt, Loaded, Person, StatePlace
+from plugin.ports import Person
+from plugin.ports_files import FileInfo
+from plugin.ports_state import ChainBroken, Loaded, StatePlace
+from plugin.ports_vault import LaunchAttempt
 from plugin.runtime import runtime
 
 COMES_LATE = timedelta(seconds=45)

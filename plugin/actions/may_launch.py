@@ -5,7 +5,8 @@ from __future__ import annotations
 from plugin.actions.context import Context, Limits
 from plugin.flow.errors import Invalid, UnusableDocument
 from plugin.flow.model import Kind
-from plugin.ports import FileInfo, Person
+from plugin.ports import Person
+from plugin.ports_files import FileInfo
 
 
 def in_groups(limits: Limits, person: Person, kind: Kind) -> bool:

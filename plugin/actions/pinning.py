@@ -23,7 +23,8 @@ from plugin.failpoints import reach
 from plugin.flow.errors import HostBusy, HostUnavailable, UnusableDocument
 from plugin.flow.events import PinnedDocument
 from plugin.flow.model import CREATOR, Kind, PageSize, Personal, Placement
-from plugin.ports import FileInfo, PreconditionFailed, Seen
+from plugin.ports_files import FileInfo, PreconditionFailed
+from plugin.ports_vault import Seen
 
 MAX_TRIES = 3
 PDF_START = b"%PDF-"

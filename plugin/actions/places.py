@@ -11,7 +11,8 @@ from plugin.actions.context import Context
 from plugin.actions.revisions import kept_at_home
 from plugin.actions.together import together
 from plugin.flow.model import Document, Instead, SaveMode
-from plugin.ports import FileInfo, Loaded
+from plugin.ports_files import FileInfo
+from plugin.ports_state import Loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from plugin.actions.context import Context
 from plugin.actions.revisions import may_write, revision_folder
 from plugin.flow.errors import NotFound, OutOfReach
 from plugin.flow.model import Flow
-from plugin.ports import READ_ONLY, Account, Loaded
+from plugin.ports import Account
+from plugin.ports_files import READ_ONLY
+from plugin.ports_state import Loaded
 
 RECIPIENT_OUT = "recipient-out"
 """The account of somebody whose turn it is was disabled."""

@@ -26,7 +26,8 @@ from plugin.flow.errors import (
     IndexMissing,
     Unavailable,
 )
-from plugin.ports import ChainBroken, FileInfo, Files, Progress, StatePlace
+from plugin.ports_files import FileInfo, Files
+from plugin.ports_state import ChainBroken, Progress, StatePlace
 
 AT_ONCE = 8
 """Files asked for at once: the platform has others to serve."""

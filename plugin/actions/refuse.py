@@ -8,7 +8,7 @@ from plugin.flow.commands import Refuse
 from plugin.flow.decide import decide
 from plugin.flow.events import Trace
 from plugin.flow.model import Personal
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 
 
 def refuse(

@@ -7,7 +7,7 @@ from plugin.actions.context import Context
 from plugin.flow.commands import Remind
 from plugin.flow.decide import decide
 from plugin.flow.model import By
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 
 
 def remind(ctx: Context, flow_id: str, recipients: tuple[str, ...] | None, by: By) -> Loaded:

@@ -7,7 +7,7 @@ from plugin.actions.context import Context
 from plugin.flow.commands import NewLink
 from plugin.flow.decide import decide
 from plugin.flow.model import By
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 
 
 def renew(ctx: Context, flow_id: str, recipient: str, by: By) -> Loaded:

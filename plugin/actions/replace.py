@@ -13,7 +13,7 @@ from plugin.flow.decide import decide
 from plugin.flow.errors import NotFound
 from plugin.flow.events import Event
 from plugin.flow.model import By, Flow
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 
 
 def replace(ctx: Context, flow_id: str, recipient: str, asked: Asked, by: By) -> Loaded:

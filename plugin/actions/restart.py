@@ -13,7 +13,8 @@ from plugin.flow.decide import decide
 from plugin.flow.errors import AccountOut, Conflict, HostUnavailable, OutOfReach, UnusableDocument
 from plugin.flow.events import PinnedDocument
 from plugin.flow.model import By, Document, SuspendReason
-from plugin.ports import ChainMoved, FileInfo, Loaded
+from plugin.ports_files import FileInfo
+from plugin.ports_state import ChainMoved, Loaded
 
 
 def restart(ctx: Context, flow_id: str, by: By) -> Loaded:

@@ -11,7 +11,7 @@ from plugin.flow.commands import Cancel, Resume, Suspend
 from plugin.flow.decide import decide
 from plugin.flow.errors import AccountOut, Conflict, NotFound, OutOfReach
 from plugin.flow.model import By, FlowState, SuspendReason
-from plugin.ports import ChainMoved, Lease, Loaded
+from plugin.ports_state import ChainMoved, Lease, Loaded
 
 
 def resume(ctx: Context, flow_id: str, choice: str, actor: str) -> Loaded:

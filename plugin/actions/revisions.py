@@ -16,7 +16,8 @@ from plugin.actions.together import together
 from plugin.failpoints import reach
 from plugin.flow.errors import FileTooLarge, HostUnavailable, OutOfReach, ParapheurError
 from plugin.flow.model import Document
-from plugin.ports import READ_ONLY, ChainBroken, FileInfo, Loaded, PreconditionFailed
+from plugin.ports_files import READ_ONLY, FileInfo, PreconditionFailed
+from plugin.ports_state import ChainBroken, Loaded
 
 log = structlog.get_logger()
 _REVISION = re.compile(r"[0-9a-f]{64}", re.ASCII)

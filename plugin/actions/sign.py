@@ -33,7 +33,7 @@ from plugin.flow.decide import decide
 from plugin.flow.errors import Invalid, ParapheurError, UnusableDocument
 from plugin.flow.events import Consent, Event, SealedRevision, Trace
 from plugin.flow.model import Document, Recipient
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 
 log = structlog.get_logger()
 

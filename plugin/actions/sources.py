@@ -25,7 +25,9 @@ from plugin.flow.errors import AccountOut, Conflict, NotFound, OutOfReach, Unava
 from plugin.flow.events import Event
 from plugin.flow.evolve import evolve
 from plugin.flow.model import Document, Flow, FlowState, SourceState
-from plugin.ports import ChainMoved, FileInfo, Loaded, Seen
+from plugin.ports_files import FileInfo
+from plugin.ports_state import ChainMoved, Loaded
+from plugin.ports_vault import Seen
 
 log = structlog.get_logger()
 

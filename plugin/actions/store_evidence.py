@@ -24,7 +24,8 @@ from plugin.flow.errors import Conflict, HostUnavailable
 from plugin.flow.model import CREATOR, Personal, StoredEvidence
 from plugin.flow.owed import EvidenceWork, owed
 from plugin.i18n import known
-from plugin.ports import ChainMoved, Laying, Loaded
+from plugin.ports_state import ChainMoved, Loaded
+from plugin.ports_vault import Laying
 
 WHAT = "evidence"
 

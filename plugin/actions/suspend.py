@@ -15,7 +15,8 @@ from plugin.flow.commands import Suspend
 from plugin.flow.decide import decide
 from plugin.flow.errors import AccountOut, Conflict, OutOfReach
 from plugin.flow.model import FlowState, SuspendReason, Suspension
-from plugin.ports import Account, ChainMoved, Loaded
+from plugin.ports import Account
+from plugin.ports_state import ChainMoved, Loaded
 
 log = structlog.get_logger()
 

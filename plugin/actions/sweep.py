@@ -25,7 +25,7 @@ from plugin.flow.errors import AccountOut, HostBusy, HostUnavailable, OutOfReach
 from plugin.flow.model import By
 from plugin.flow.owed import EvidenceWork, ExpireWork, FinishWork, RemindWork, TidyWork, due_at, owed
 from plugin.patience import at_most
-from plugin.ports import ERASING, ChainBroken
+from plugin.ports_state import ERASING, ChainBroken
 
 SWEEP_LIMIT = 200
 LOOK = "look"

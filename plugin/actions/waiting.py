@@ -18,7 +18,9 @@ from plugin.dossier import NotARecord
 from plugin.flow.errors import AccountOut, HostBusy, HostFull, HostUnavailable, IndexMissing, OutOfReach, Unavailable
 from plugin.flow.model import Flow, FlowState
 from plugin.flow.owed import EvidenceWork, FinishWork, Work
-from plugin.ports import READ_ONLY, Loaded, Vault
+from plugin.ports_files import READ_ONLY
+from plugin.ports_state import Loaded
+from plugin.ports_vault import Vault
 
 COPIES, EVIDENCE = "finish", "evidence"
 """The two pieces of work that may wait."""

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from plugin.flow.errors import AccountOut, HostUnavailable
-from plugin.ports import Account, Files
+from plugin.ports import Account
+from plugin.ports_files import Files
 
 KEPT_FOR_S: Final = 60.0
 KEPT_AT_MOST: Final = 20_000

@@ -16,7 +16,7 @@ from plugin.adapters.sql import Database
 from plugin.adapters.vault import Anchor, SqlVault
 from plugin.failpoints import reach
 from plugin.flow.errors import IndexMissing
-from plugin.ports import ChainMoved
+from plugin.ports_state import ChainMoved
 
 _log = structlog.get_logger()
 

@@ -22,7 +22,8 @@ from plugin.adapters.store import Store
 from plugin.adapters.vault import Anchor, SqlVault
 from plugin.flow.errors import HostMaintenance, HostRefuses, HostSlow, Unavailable
 from plugin.flow.model import CREATOR
-from plugin.ports import ChainBroken, Files, Progress, StatePlace
+from plugin.ports_files import Files
+from plugin.ports_state import ChainBroken, Progress, StatePlace
 
 _log = structlog.get_logger()
 

@@ -12,7 +12,15 @@ from plugin.adapters.host_copy import HostCopy
 from plugin.adapters.reader import Reader
 from plugin.adapters.vault import Anchor, SqlVault
 from plugin.adapters.vouching import Vouches
-from plugin.ports import DAMAGED, NEWER, QUARANTINED, RESTORED, UNKNOWN_KEY, ChainBroken, StatePlace
+from plugin.ports_state import (
+    DAMAGED,
+    NEWER,
+    QUARANTINED,
+    RESTORED,
+    UNKNOWN_KEY,
+    ChainBroken,
+    StatePlace,
+)
 
 _log = structlog.get_logger()
 

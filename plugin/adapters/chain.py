@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from plugin.adapters.keys import ChainKey, b64url, kid_of
 from plugin.flow.events import FORMAT, KeyRotated, Launched, PersonErased
-from plugin.ports import ChainBroken
+from plugin.ports_state import ChainBroken
 
 NO_PARENT = "0" * 64
 _LARGEST = 2**53 - 1

@@ -12,7 +12,7 @@ from plugin.adapters.index import Copy
 from plugin.adapters.reader import Read, Reader
 from plugin.adapters.salts import SaltKeeper
 from plugin.adapters.vault import Anchor, SqlVault
-from plugin.ports import ChainBroken
+from plugin.ports_state import ChainBroken
 
 _log = structlog.get_logger()
 

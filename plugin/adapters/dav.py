@@ -31,7 +31,12 @@ from plugin.adapters.dav_calls import (
 from plugin.adapters.host_session import Line, Timeout, body_of
 from plugin.flow.errors import FileTooLarge, HostUnavailable, OutOfReach
 from plugin.patience import unhurried
-from plugin.ports import READ_ONLY, FileInfo, Streamed, Written
+from plugin.ports_files import (
+    READ_ONLY,
+    FileInfo,
+    Streamed,
+    Written,
+)
 
 __all__ = ["DavFiles", "bare_etag", "clean_path"]
 
@@ -48,7 +53,7 @@ Strings = list[str]
 
 
 class DavFiles:
-    """``plugin.ports.Files`` on a host's ``/remote.php/dav``.
+    """``plugin.ports_files.Files`` on a host's ``/remote.php/dav``.
 
     ``auth_for(user)`` gives the requests auth object that acts as that user.
     """

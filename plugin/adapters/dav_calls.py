@@ -29,7 +29,7 @@ from webdav3.exceptions import (
 
 from plugin.adapters.host_session import Line, Timeout, body_of, host_pool, host_session, is_maintenance, pieces_of
 from plugin.flow.errors import AccountOut, HostBusy, HostFull, HostMaintenance, HostSlow, HostUnavailable
-from plugin.ports import PreconditionFailed
+from plugin.ports_files import PreconditionFailed
 
 _ATTEMPTS: Final = 4
 _AGAIN_WITHIN_S: Final = 8.0

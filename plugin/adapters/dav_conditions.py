@@ -19,7 +19,7 @@ import structlog
 from plugin.adapters.dav import DavFiles
 from plugin.adapters.dav_calls import bare_etag
 from plugin.flow.errors import Unavailable
-from plugin.ports import PreconditionFailed, Written
+from plugin.ports_files import PreconditionFailed, Written
 from plugin.ports_health import Finding
 
 PROBE: Final = ".parapheur-probe-"
@@ -33,7 +33,7 @@ IGNORES: Final = Finding(
 
 
 class CarefulFiles(DavFiles):
-    """``plugin.ports.Files``. Costs one call a process on a host that heeds conditions, one a write on another."""
+    """``plugin.ports_files.Files``. One call a process on a host that heeds conditions, one a write on another."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)

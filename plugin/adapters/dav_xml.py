@@ -13,7 +13,7 @@ import defusedxml.ElementTree as SafeTree
 from defusedxml.common import DefusedXmlException
 
 from plugin.flow.errors import HostUnavailable
-from plugin.ports import FileInfo
+from plugin.ports_files import FileInfo
 
 _D: Final = "{DAV:}"
 _OC: Final = "{http://owncloud.org/ns}"

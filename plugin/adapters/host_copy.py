@@ -11,7 +11,8 @@ from plugin.adapters.vault import Anchor
 from plugin.failpoints import reach
 from plugin.flow.errors import FileTooLarge, HostBusy, HostUnavailable, OutOfReach, Unavailable
 from plugin.flow.model import Flow
-from plugin.ports import ChainBroken, Files, PreconditionFailed, StatePlace, Written
+from plugin.ports_files import Files, PreconditionFailed, Written
+from plugin.ports_state import ChainBroken, StatePlace
 
 _TRIES = 3
 

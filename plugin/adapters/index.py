@@ -17,7 +17,12 @@ from plugin.flow.events import PersonErased
 from plugin.flow.model import Flow, FlowState, Personal, RecipientState
 from plugin.flow.owed import due_at
 from plugin.flow.tokens import link_token, token_hash
-from plugin.ports import LinkRow, ListRow, Loaded, StatePlace
+from plugin.ports_state import (
+    LinkRow,
+    ListRow,
+    Loaded,
+    StatePlace,
+)
 
 _LISTED = [column for column in ix_flow.c if column.name not in ("log", "search", "path", "etag", "erased")]
 _TABLES = (ix_flow, ix_file, ix_link, ix_person)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from plugin.flow.errors import IndexMissing
-from plugin.ports import Progress
+from plugin.ports_state import Progress
 
 FORM = 4
 """Rises with the tables, and with what stands in them: an index of another form is made again."""

@@ -16,7 +16,7 @@ import structlog
 from plugin.adapters.sql import Database, heads, leases
 from plugin.failpoints import reach
 from plugin.flow.errors import HostBusy
-from plugin.ports import Lease
+from plugin.ports_state import Lease
 
 _log = structlog.get_logger()
 _POLL_S = 0.05

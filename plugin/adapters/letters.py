@@ -14,8 +14,9 @@ from plugin.flow.model import CREATOR, Flow, Kind, MailKind, Recipient, Recipien
 from plugin.flow.owed import MailWork, address_of
 from plugin.flow.tokens import link_token
 from plugin.i18n import known, translations, when
-from plugin.ports import Loaded, Mail
+from plugin.ports import Mail
 from plugin.ports_bell import Notice
+from plugin.ports_state import Loaded
 from plugin.whereabouts import where_the_copies_are, where_the_evidence_is
 
 

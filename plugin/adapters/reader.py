@@ -14,7 +14,12 @@ from plugin.flow.codec import UnknownEvent, from_data, is_understood, to_data
 from plugin.flow.events import FORMAT, Event, KeyRotated, Launched
 from plugin.flow.evolve import evolve
 from plugin.flow.model import CREATOR, Flow
-from plugin.ports import ChainBroken, Loaded, Record, StatePlace
+from plugin.ports_state import (
+    ChainBroken,
+    Loaded,
+    Record,
+    StatePlace,
+)
 
 _BOOKKEEPING = (KEY, "salts")
 """Members of a line's data that belong to the chain, not to the event."""

@@ -26,7 +26,7 @@ from plugin.adapters.index_tables import (
 )
 from plugin.adapters.sql import Database
 from plugin.flow.errors import IndexMissing, RebuildElsewhere
-from plugin.ports import Progress, StatePlace
+from plugin.ports_state import Progress, StatePlace
 
 TTL_S = 30
 """Who has not been heard of for so long is at it no more. Too short harms nobody: he who comes later takes over, and

@@ -16,7 +16,7 @@ from plugin.adapters.sql import Database
 from plugin.adapters.vault import Anchor, SqlVault
 from plugin.flow.errors import Conflict, Unavailable
 from plugin.flow.model import CREATOR
-from plugin.ports import ERASING, ChainMoved, StatePlace
+from plugin.ports_state import ERASING, ChainMoved, StatePlace
 
 _SEEN = 50_000
 _log = structlog.get_logger()

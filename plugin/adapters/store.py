@@ -30,7 +30,15 @@ from plugin.adapters.vouching import vouches
 from plugin.flow.errors import AccountOut, Conflict, FileTooLarge, HostBusy
 from plugin.flow.events import Event, Launched
 from plugin.flow.model import Flow
-from plugin.ports import Accounts, ChainBroken, ChainMoved, Files, Lease, Loaded, StatePlace
+from plugin.ports import Accounts
+from plugin.ports_files import Files
+from plugin.ports_state import (
+    ChainBroken,
+    ChainMoved,
+    Lease,
+    Loaded,
+    StatePlace,
+)
 
 _log = structlog.get_logger()
 

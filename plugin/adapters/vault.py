@@ -17,7 +17,13 @@ from sqlalchemy.engine import Connection
 from plugin.adapters.chain import from_instant, instant
 from plugin.adapters.sql import Database, claims, heads, known_keys, opened, salts, troubles
 from plugin.flow.model import Instead
-from plugin.ports import LaunchAttempt, Laying, Seen, StatePlace, Trouble
+from plugin.ports_state import StatePlace
+from plugin.ports_vault import (
+    LaunchAttempt,
+    Laying,
+    Seen,
+    Trouble,
+)
 
 _LAUNCH = "launch"
 _LAYING = "lay:"

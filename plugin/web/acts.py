@@ -18,7 +18,7 @@ from plugin.flow.events import Trace
 from plugin.flow.model import RecipientState
 from plugin.i18n import mark as _
 from plugin.i18n import translations
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 from plugin.web.bodies import body, trace
 from plugin.web.language import language
 from plugin.web.office import office

@@ -21,7 +21,7 @@ from plugin.flow.errors import Conflict, NotFound, Unavailable
 from plugin.flow.model import Document, Flow, Recipient
 from plugin.flow.tokens import request_digest
 from plugin.i18n import translations
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 from plugin.web.acts import act_of, consent_text
 from plugin.web.bodies import JSON_LIMIT, MAX_KEY, body, idempotency_key, key_digest, raw_body
 from plugin.web.callers import is_admin, steers_as_admin, user, user_acting, user_token

@@ -15,7 +15,7 @@ from plugin.actions.resume import resume
 from plugin.flow.errors import NotAvailableYet, NotFound
 from plugin.flow.model import By, Flow
 from plugin.i18n import translations
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 from plugin.web.bodies import body
 from plugin.web.callers import is_admin, user_acting
 from plugin.web.language import language

@@ -31,7 +31,7 @@ from plugin.flow.tokens import (
     user_page_token_holds,
 )
 from plugin.flow.turns import check_link, is_old_link
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 from plugin.web.office import office
 
 log = structlog.get_logger()

@@ -14,7 +14,7 @@ from plugin.actions.pinning import is_large
 from plugin.actions.revisions import fetch, opened
 from plugin.flow.errors import ParapheurError
 from plugin.flow.model import Document
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 from plugin.web.headers import as_file, download, neutral_type
 from plugin.web.office import office
 

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from pdfops.errors import PdfError
 from plugin.flow.errors import Conflict, NotFound, ParapheurError, Unavailable
-from plugin.ports import ChainBroken, ChainMoved
+from plugin.ports_state import ChainBroken, ChainMoved
 from plugin.web.bodies import BadBody
 from plugin.web.language import language
 from plugin.web.problems import from_pdf_error, problem, sentence

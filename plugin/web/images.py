@@ -11,7 +11,7 @@ from pdfops.preview import ImageFormat
 from plugin.actions.revisions import fetch
 from plugin.flow.errors import NotFound, Refused
 from plugin.flow.model import Document
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 from plugin.web.office import office
 from plugin.web.problems import from_pdf_error
 

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 from plugin.actions.acting import load_for
 from plugin.flow.errors import NotFound, Unavailable
 from plugin.i18n import bundle_words, translations
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 from plugin.web.acts import consent_text
 from plugin.web.api_link import read_link
 from plugin.web.callers import anyone, follow, host_caller, steers_as_admin, user_token

@@ -10,7 +10,8 @@ from plugin.actions.evidence import clear
 from plugin.flow.model import MILLION, Document, Flow, FlowState, MailKind, Personal, Recipient, SourceState, Step
 from plugin.flow.owed import MailWork, owed
 from plugin.flow.reminders import next_reminder
-from plugin.ports import Loaded, Record, Seen
+from plugin.ports_state import Loaded, Record
+from plugin.ports_vault import Seen
 from plugin.web.office import office
 from plugin.web.page_state import had_his_turn, has_copies, page_state, state_now
 from plugin.web.schemas import (

@@ -18,7 +18,14 @@ from plugin.actions.waiting import (
 from plugin.flow.model import Flow, Kind, SourceState, SuspendReason
 from plugin.i18n import mark as _
 from plugin.i18n import translations
-from plugin.ports import DAMAGED, NEWER, QUARANTINED, READ_ONLY, RESTORED, UNKNOWN_KEY
+from plugin.ports_files import READ_ONLY
+from plugin.ports_state import (
+    DAMAGED,
+    NEWER,
+    QUARANTINED,
+    RESTORED,
+    UNKNOWN_KEY,
+)
 from plugin.web.language import language
 from plugin.web.office import office
 from plugin.web.schemas import WaitingOut

@@ -21,7 +21,7 @@ from plugin.flow.codec import to_data
 from plugin.flow.commands import Cancel, Delegate, Erase, Extend, Finish, NewLink, RecordMail, Remind, Replace
 from plugin.flow.events import AskedRecipient
 from plugin.flow.model import CREATOR, By, MailKind, Personal, Role, SignedCopy
-from plugin.ports import Loaded, Record, StatePlace
+from plugin.ports_state import Loaded, Record, StatePlace
 from tests.flow.builders import (
     Story,
     approving,

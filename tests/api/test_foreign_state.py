@@ -16,7 +16,7 @@ from plugin.adapters.personal import persons_beside, unwrap_salts
 from plugin.flow.errors import HostBusy
 from plugin.flow.events import PersonErased
 from plugin.flow.model import By
-from plugin.ports import ERASING, QUARANTINED, RESTORED
+from plugin.ports_state import ERASING, QUARANTINED, RESTORED
 from tests.world import Browser, World, pdf
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {

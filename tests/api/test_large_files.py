@@ -19,7 +19,7 @@ import requests
 
 from plugin.actions.sweep import clear_launches
 from plugin.adapters.dav import DavFiles
-from plugin.ports import Streamed
+from plugin.ports_files import Streamed
 from tests.world import Browser, Json, World, until
 
 LIMIT = 1_000_000

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from plugin.adapters.dav import DavFiles
-from plugin.ports import Written
+from plugin.ports_files import Written
 from tests.world import Browser, World, pdf, until
 
 

@@ -19,7 +19,8 @@ from plugin.actions.documents import find_put, put_new
 from plugin.actions.names import evidence_name, names_like, signed_name
 from plugin.adapters.mail import SmtpMailer, SmtpServer
 from plugin.flow.errors import HostUnavailable
-from plugin.ports import FileInfo, Mail, Written
+from plugin.ports import Mail
+from plugin.ports_files import FileInfo, Written
 from tests.fakes import MemoryFiles
 from tests.world import World, pdf
 

@@ -14,7 +14,7 @@ from plugin.actions.sweep import look_at
 from plugin.adapters.chain import Draft, verified, written
 from plugin.flow.errors import Conflict
 from plugin.flow.model import By
-from plugin.ports import NEWER
+from plugin.ports_state import NEWER
 from tests.world import Browser, World, pdf, signing
 
 

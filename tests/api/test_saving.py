@@ -22,7 +22,7 @@ from plugin.actions.sweep import look_at, sweep
 from plugin.flow.errors import FileTooLarge, HostFull, HostUnavailable
 from plugin.flow.model import CREATOR, MailKind
 from plugin.flow.owed import MailWork
-from plugin.ports import Files
+from plugin.ports_files import Files
 from tests.api.test_kinds import held, in_hours, read_only, room
 from tests.api.test_races import at_once
 from tests.world import Browser, Json, World, pdf, until

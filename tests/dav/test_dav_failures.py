@@ -11,7 +11,7 @@ import structlog
 from plugin.adapters.appapi import AppApi
 from plugin.adapters.dav import DavFiles, bare_etag
 from plugin.flow.errors import HostBusy, HostFull, HostUnavailable, OutOfReach
-from plugin.ports import PreconditionFailed
+from plugin.ports_files import PreconditionFailed
 from tests.dav.scripted import Answer, Script, scripted
 
 

@@ -14,7 +14,7 @@ from plugin.adapters.appapi import AppApi
 from plugin.adapters.dav import DavFiles
 from plugin.demo.host import EmbeddedHost
 from plugin.flow.errors import HostUnavailable
-from plugin.ports import Files, PreconditionFailed
+from plugin.ports_files import Files, PreconditionFailed
 from tests.dav.conftest import SECRET
 from tests.fakes import MemoryFiles
 

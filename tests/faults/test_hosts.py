@@ -10,7 +10,7 @@ import requests
 from plugin.adapters.appapi import AppApi
 from plugin.adapters.dav_conditions import CarefulFiles
 from plugin.app import create_app
-from plugin.ports import PreconditionFailed
+from plugin.ports_files import PreconditionFailed
 from tests.faults import hosts
 from tests.faults.sidecar import SECRET, HereWorkshop, settings_for
 

@@ -14,7 +14,8 @@ from plugin.actions.context import Context
 from plugin.actions.documents import put_new
 from plugin.actions.launch import forget
 from plugin.flow.errors import HostUnavailable
-from plugin.ports import FileInfo, LaunchAttempt
+from plugin.ports_files import FileInfo
+from plugin.ports_vault import LaunchAttempt
 from tests.fakes import MemoryFiles
 from tests.state.world import NOW, World
 

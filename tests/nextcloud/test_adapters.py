@@ -13,7 +13,7 @@ from plugin.adapters.appapi import AppApi
 from plugin.adapters.dav import DavFiles
 from plugin.adapters.ocs import OcsDirectory
 from plugin.flow.errors import HostBusy
-from plugin.ports import PreconditionFailed
+from plugin.ports_files import PreconditionFailed
 from tests.dav import test_files_contract as contract
 from tests.dav.test_files_contract import folder  # noqa: F401 - the fixture
 from tests.nextcloud.instance import Installed, Nextcloud, User

@@ -22,7 +22,7 @@ from plugin.actions.resume import resume
 from plugin.flow.errors import Conflict, Invalid
 from plugin.flow.model import By, Kind, Role, SaveMode
 from plugin.flow.times import instant
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 from tests.simulation.host import Host
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Surroundings

@@ -9,7 +9,12 @@ from typing import TypeVar
 
 from plugin.flow.errors import HostBusy, HostFull, HostSlow, HostUnavailable
 from plugin.patience import left_s
-from plugin.ports import FileInfo, PreconditionFailed, Streamed, Written
+from plugin.ports_files import (
+    FileInfo,
+    PreconditionFailed,
+    Streamed,
+    Written,
+)
 from tests.simulation.host import Host, Node, info_of
 from tests.simulation.process import Process
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from plugin.flow.errors import HostUnavailable
-from plugin.ports import FileInfo, PreconditionFailed
+from plugin.ports_files import FileInfo, PreconditionFailed
 
 WEAK_FOR_S = 1.0
 MODIFIED_AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -21,7 +21,12 @@ from plugin.adapters.refill import Refill
 from plugin.adapters.vault import Anchor
 from plugin.flow.errors import IndexMissing
 from plugin.flow.model import FlowState
-from plugin.ports import Lease, LinkRow, Loaded, StatePlace
+from plugin.ports_state import (
+    Lease,
+    LinkRow,
+    Loaded,
+    StatePlace,
+)
 from tests.simulation.database import Turns
 from tests.simulation.process import Process
 

@@ -12,7 +12,12 @@ from typing import Any
 
 from plugin.adapters.chain import from_instant, instant
 from plugin.adapters.vault import _LAYING, _SEEN, Anchor, SqlVault, _laying, _pause_s, _written
-from plugin.ports import LaunchAttempt, Laying, Seen, Trouble
+from plugin.ports_vault import (
+    LaunchAttempt,
+    Laying,
+    Seen,
+    Trouble,
+)
 from tests.simulation.memory import Change, Claim, MemoryDatabase
 
 _LAUNCH = "launch"

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from plugin.flow.model import Flow
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 from tests.simulation.chronicle import ENDS, Chronicle, Unlawful
 from tests.simulation.host import Host, Node
 from tests.simulation.outside import Delivery, Post

@@ -8,7 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from plugin.flow.errors import HostUnavailable
-from plugin.ports import Account, Mail, MailRefused, Person, Suggestion
+from plugin.ports import (
+    Account,
+    Mail,
+    MailRefused,
+    Person,
+    Suggestion,
+)
 from plugin.ports_bell import Notice
 from tests.simulation.process import Process
 

@@ -18,7 +18,8 @@ from plugin.flow.errors import Conflict, IndexMissing
 from plugin.flow.events import Trace as Came
 from plugin.flow.model import RecipientState
 from plugin.flow.tokens import token_hash
-from plugin.ports import Loaded, Mail
+from plugin.ports import Mail
+from plugin.ports_state import Loaded
 from tests.simulation.creators import AGAIN, Creators, Town, asked_as
 from tests.simulation.replica import EXPECTED
 from tests.simulation.scheduler import NEVER

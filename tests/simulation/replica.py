@@ -22,7 +22,7 @@ from plugin.adapters.store import Store
 from plugin.adapters.vault import SqlVault
 from plugin.flow.errors import ParapheurError
 from plugin.patience import at_most, waits_at_most
-from plugin.ports import ChainBroken
+from plugin.ports_state import ChainBroken
 from plugin.sweeper import Sweeper
 from tests.simulation.database import Disk, SimDatabase
 from tests.simulation.files import SimFiles, Weather

@@ -11,7 +11,8 @@ from typing import cast
 from plugin.flow.errors import HostUnavailable
 from plugin.flow.events import MailAccepted
 from plugin.flow.model import MailKind
-from plugin.ports import ChainMoved, FileInfo, PreconditionFailed, Written
+from plugin.ports_files import FileInfo, PreconditionFailed, Written
+from plugin.ports_state import ChainMoved
 from tests.state.world import FLOW_ID, NOW, FaultyFiles, World
 
 

@@ -37,7 +37,8 @@ from plugin.flow.events import (
     Viewed,
 )
 from plugin.flow.model import CREATOR, Creator, Kind, MailKind, Personal, Role, SignedCopy, SuspendReason
-from plugin.ports import FileInfo, StatePlace
+from plugin.ports_files import FileInfo
+from plugin.ports_state import StatePlace
 from tests.state.world import World
 
 BEGUN = dt.datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=dt.UTC)

@@ -8,7 +8,7 @@ from plugin.adapters.chain import verified
 from plugin.adapters.host_copy import Stored
 from plugin.adapters.reader import Read
 from plugin.adapters.sql import heads, salts
-from plugin.ports import Loaded
+from plugin.ports_state import Loaded
 from tests.state.world import FLOW_ID, STATE, World, place
 
 

@@ -21,7 +21,7 @@ from plugin.adapters.personal import Curtain, commitment, new_salt
 from plugin.flow.codec import from_data, to_data
 from plugin.flow.events import Launched, MailAccepted
 from plugin.flow.model import MailKind, Personal
-from plugin.ports import ChainBroken
+from plugin.ports_state import ChainBroken
 from tests.state import independent_verifier
 from tests.state.world import (
     ADDRESS,

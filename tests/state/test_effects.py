@@ -21,7 +21,7 @@ from plugin.flow.events import Completed, Event, Invited, Launched, Restarted, R
 from plugin.flow.evolve import evolve, replay
 from plugin.flow.model import Flow, Personal, SuspendReason
 from plugin.flow.tokens import request_digest
-from plugin.ports import ChainBroken
+from plugin.ports_state import ChainBroken
 from plugin.web.bodies import FROM_PROXY, UNVERIFIED
 from plugin.web.schemas import SignatureIn
 from tests.state import independent_verifier

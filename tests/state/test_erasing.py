@@ -19,7 +19,9 @@ from plugin.adapters.store import Store
 from plugin.flow.errors import Conflict, HostUnavailable, OutOfReach
 from plugin.flow.events import AskedRecipient, EvidenceStored, MailFailed, RefusedByRecipient, Replaced
 from plugin.flow.model import CREATOR, By, MailKind, Personal, RecipientState, Role
-from plugin.ports import ERASING, ChainBroken, ChainMoved, Laying, Seen, Written
+from plugin.ports_files import Written
+from plugin.ports_state import ERASING, ChainBroken, ChainMoved
+from plugin.ports_vault import Laying, Seen
 from tests.state import independent_verifier
 from tests.state.past import plant_salts, put_back, salts_file, set_vault
 from tests.state.test_index import People

@@ -13,7 +13,8 @@ from plugin.actions.sweep import SWEEP_LIMIT
 from plugin.flow.decide import decide
 from plugin.flow.errors import HostBusy
 from plugin.flow.model import Role, SuspendReason
-from plugin.ports import Loaded, Mail
+from plugin.ports import Mail
+from plugin.ports_state import Loaded
 from plugin.sweeper import Sweeper
 from tests.flow.builders import order
 from tests.state.test_whole_life import FOLDER, MINUTE, Life

@@ -14,7 +14,14 @@ from plugin.adapters.sql import leases
 from plugin.flow.errors import HostBusy, HostFull, HostUnavailable
 from plugin.flow.events import MailAccepted
 from plugin.flow.model import MailKind
-from plugin.ports import DAMAGED, QUARANTINED, RESTORED, ChainBroken, ChainMoved, Written
+from plugin.ports_files import Written
+from plugin.ports_state import (
+    DAMAGED,
+    QUARANTINED,
+    RESTORED,
+    ChainBroken,
+    ChainMoved,
+)
 from tests.state.past import put_back, quarantined, salts_file, set_index, set_vault
 from tests.state.test_index import People
 from tests.state.world import FLOW_ID, NOW, STATE, TITLE, FaultyFiles, World, agrees, append, place

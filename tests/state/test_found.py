@@ -11,7 +11,8 @@ from plugin.adapters.personal import unwrap_salts
 from plugin.flow.errors import HostUnavailable
 from plugin.flow.events import RefusedByRecipient
 from plugin.flow.model import Personal
-from plugin.ports import ChainBroken, ChainMoved, StatePlace, Written
+from plugin.ports_files import Written
+from plugin.ports_state import ChainBroken, ChainMoved, StatePlace
 from tests.state.past import plant_salts, put_back, salts_file
 from tests.state.test_newer import newer
 from tests.state.world import FLOW_ID, FOLDER, STATE, World, agrees, append, approval, lose_reply, place

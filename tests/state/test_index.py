@@ -16,7 +16,8 @@ from plugin.flow.errors import HostUnavailable, IndexMissing
 from plugin.flow.events import MailAccepted
 from plugin.flow.model import MailKind
 from plugin.flow.tokens import link_token, token_hash
-from plugin.ports import FileInfo, LinkRow
+from plugin.ports_files import FileInfo
+from plugin.ports_state import LinkRow
 from tests.state.world import FLOW_ID, NOW, World, append, approval, erased, place, view
 
 LATER = NOW + dt.timedelta(days=1)

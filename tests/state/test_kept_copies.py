@@ -6,7 +6,7 @@ import pytest
 
 from plugin.actions.rebuild import Report, rebuild
 from plugin.flow.errors import HostUnavailable
-from plugin.ports import QUARANTINED, RESTORED
+from plugin.ports_state import QUARANTINED, RESTORED
 from tests.state.past import quarantined, set_index, set_vault
 from tests.state.test_forks import Branches, branches, troubles
 from tests.state.test_index import People

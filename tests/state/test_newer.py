@@ -19,7 +19,14 @@ from plugin.adapters.personal import Curtain
 from plugin.flow import events
 from plugin.flow.errors import Conflict
 from plugin.flow.model import FlowState
-from plugin.ports import DAMAGED, NEWER, QUARANTINED, ChainBroken, ChainMoved, Loaded
+from plugin.ports_state import (
+    DAMAGED,
+    NEWER,
+    QUARANTINED,
+    ChainBroken,
+    ChainMoved,
+    Loaded,
+)
 from tests.state.past import plant_salts, quarantined, salts_file, set_index, set_vault
 from tests.state.test_index import People
 from tests.state.world import COMMENT, FLOW_ID, MAIL, NOW, STATE, TITLE, World, append, mine, types

@@ -15,7 +15,7 @@ from plugin.adapters.dav import DavFiles
 from plugin.adapters.personal import persons_beside
 from plugin.demo.host import EmbeddedHost
 from plugin.flow.errors import FileTooLarge
-from plugin.ports import DAMAGED
+from plugin.ports_state import DAMAGED
 from tests.state.test_index import People, dump
 from tests.state.world import FLOW_ID, STATE, FaultyFiles, World, agrees, append, approval, place, types, view
 

@@ -28,7 +28,7 @@ from plugin.flow.events import PersonErased
 from plugin.flow.model import CREATOR, By
 from plugin.health import index_finding
 from plugin.logs import configure
-from plugin.ports import Progress, StatePlace
+from plugin.ports_state import Progress, StatePlace
 from tests.state.disk_host import DiskFiles
 from tests.state.many import BEGUN, FOLDERS, USERS, fill, flow_id, life
 from tests.state.past import forget_salt

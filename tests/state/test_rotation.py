@@ -18,7 +18,7 @@ from plugin.actions.rebuild import rebuild
 from plugin.adapters.chain import Chain, UnknownKey, verified
 from plugin.adapters.index_tables import index_tables
 from plugin.adapters.keys import ChainKey, Keys, KeysMissing, restore_keys
-from plugin.ports import UNKNOWN_KEY, ChainBroken
+from plugin.ports_state import UNKNOWN_KEY, ChainBroken
 from tests.state import independent_verifier
 from tests.state.past import quarantined, set_index, set_vault
 from tests.state.test_index import People

@@ -26,7 +26,7 @@ from plugin.adapters.keys import ChainKey, Keys, key_statement, kid_of
 from plugin.adapters.personal import Curtain, commitment, unwrap_salts
 from plugin.flow.events import BY_TYPE, Event
 from plugin.flow.model import Personal
-from plugin.ports import ChainBroken
+from plugin.ports_state import ChainBroken
 from tests.state.independent_verifier import canonical
 from tests.state.world import World
 

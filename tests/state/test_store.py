@@ -8,7 +8,15 @@ import pytest
 from plugin.flow.errors import Conflict, HostBusy, HostUnavailable
 from plugin.flow.events import MailAccepted, MailFailed
 from plugin.flow.model import MailKind
-from plugin.ports import ChainBroken, ChainMoved, Files, Flows, Index, Lease, Vault
+from plugin.ports_files import Files
+from plugin.ports_state import (
+    ChainBroken,
+    ChainMoved,
+    Flows,
+    Index,
+    Lease,
+)
+from plugin.ports_vault import Vault
 from tests.state.world import (
     FLOW_ID,
     MAIL,

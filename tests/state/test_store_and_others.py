@@ -10,7 +10,7 @@ from plugin.flow.decide import decide
 from plugin.flow.errors import Conflict
 from plugin.flow.events import MailFailed, RefusedByRecipient
 from plugin.flow.model import MailKind, Personal
-from plugin.ports import ChainBroken, ChainMoved
+from plugin.ports_state import ChainBroken, ChainMoved
 from tests.state.past import forget_salt, put_back, set_vault
 from tests.state.world import (
     FLOW_ID,

@@ -22,7 +22,7 @@ from plugin.adapters.chain import verified
 from plugin.adapters.personal import unwrap_salts
 from plugin.flow.events import AskedStep, Event, Invited, Launched, MailAccepted
 from plugin.flow.model import MailKind
-from plugin.ports import ChainBroken
+from plugin.ports_state import ChainBroken
 from tests.state import independent_verifier
 from tests.state.past import plant_salts, put_back, quarantined, salts_file
 from tests.state.world import (

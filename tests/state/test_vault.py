@@ -9,7 +9,7 @@ import pytest
 from plugin.adapters.chain import instant
 from plugin.adapters.vault import SqlVault
 from plugin.flow.model import Instead
-from plugin.ports import LaunchAttempt, Laying, Seen
+from plugin.ports_vault import LaunchAttempt, Laying, Seen
 from tests.state.world import FLOW_ID, FOLDER, NOW, World
 
 SECOND = dt.timedelta(seconds=1)

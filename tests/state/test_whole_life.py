@@ -31,8 +31,9 @@ from plugin.flow.commands import Approve, Refuse, Sign
 from plugin.flow.decide import decide
 from plugin.flow.errors import HostUnavailable, ParapheurError
 from plugin.flow.model import By, Role, SuspendReason, Suspension
-from plugin.ports import Account, Loaded, Mail
+from plugin.ports import Account, Mail
 from plugin.ports_bell import Notice
+from plugin.ports_state import Loaded
 from tests.flow.builders import approving, order, person, refusing, signing
 from tests.state import independent_verifier
 from tests.state.world import FaultyFiles, World, lose_reply, place

@@ -27,7 +27,9 @@ from plugin.flow.decide import decide
 from plugin.flow.errors import HostUnavailable
 from plugin.flow.events import AskedRecipient, AskedStep, Event, MailAccepted, PersonErased, PinnedDocument, Trace
 from plugin.flow.model import CREATOR, By, Creator, Kind, MailKind, Personal, Role
-from plugin.ports import Account, Loaded, PreconditionFailed, StatePlace, Written
+from plugin.ports import Account
+from plugin.ports_files import PreconditionFailed, Written
+from plugin.ports_state import Loaded, StatePlace
 from tests.fakes import MemoryFiles
 from tests.state import independent_verifier
 
