@@ -23,7 +23,7 @@ from plugin.web.bodies import body, trace
 from plugin.web.language import language
 from plugin.web.office import office
 from plugin.web.orders import person_of
-from plugin.web.schemas import ApproveRequest, RefuseRequest, SignatureIn, SignRequest, ViewRequest
+from plugin.web.schemas_asked import ApproveRequest, RefuseRequest, SignatureIn, SignRequest, ViewRequest
 from plugin.web.schemas_steering import DelegateRequest
 
 IMAGE_LIMIT = 2_000_000

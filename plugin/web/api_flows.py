@@ -34,19 +34,8 @@ from plugin.web.openapi import answers, spec
 from plugin.web.orders import order_of
 from plugin.web.page_state import check_may_read, has_copies, own_part
 from plugin.web.reading import Reader, read_flow, read_for_recipient, time
-from plugin.web.schemas import (
-    ApproveRequest,
-    CreatorOut,
-    FlowList,
-    FlowOut,
-    FlowSummary,
-    LaunchProgress,
-    LaunchRequest,
-    LinkFlowOut,
-    RefuseRequest,
-    SignRequest,
-    ViewRequest,
-)
+from plugin.web.schemas import CreatorOut, FlowList, FlowOut, FlowSummary, LaunchProgress, LinkFlowOut
+from plugin.web.schemas_asked import ApproveRequest, LaunchRequest, RefuseRequest, SignRequest, ViewRequest
 from plugin.web.schemas_steering import DelegateRequest
 
 api = Blueprint("flows", __name__, url_prefix="/api/v1/flows")

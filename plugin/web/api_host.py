@@ -29,17 +29,16 @@ from plugin.web.schemas import (
     FileFlows,
     InspectAnswer,
     Inspected,
-    InspectRequest,
     LimitsOut,
     Me,
     RecipientSuggestion,
     RecipientSuggestions,
-    StampTexts,
     TypeInfo,
     Types,
     Undrawable,
     Uploaded,
 )
+from plugin.web.schemas_asked import InspectRequest, StampTexts
 
 api = Blueprint("host", __name__, url_prefix="/api/v1")
 

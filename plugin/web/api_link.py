@@ -19,7 +19,8 @@ from plugin.web.office import office
 from plugin.web.openapi import answers, spec
 from plugin.web.page_state import has_copies
 from plugin.web.reading import read_for_recipient
-from plugin.web.schemas import ApproveRequest, LinkFlowOut, RefuseRequest, SignRequest, ViewRequest
+from plugin.web.schemas import LinkFlowOut
+from plugin.web.schemas_asked import ApproveRequest, RefuseRequest, SignRequest, ViewRequest
 from plugin.web.schemas_steering import DelegateRequest
 
 api = Blueprint("link", __name__, url_prefix="/s")

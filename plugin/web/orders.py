@@ -12,7 +12,7 @@ from plugin.actions.order import COPIES, ME, Asked, Order, Spot, Together
 from plugin.flow.errors import Invalid, NotAvailableYet
 from plugin.flow.model import Kind, Role, SaveMode
 from plugin.flow.times import zone
-from plugin.web.schemas import LaunchRequest, PersonIn, PlacementIn, RecipientIn, StepIn
+from plugin.web.schemas_asked import LaunchRequest, PersonIn, PlacementIn, RecipientIn, StepIn
 from plugin.web.times import deadline, end_of_day, known_zone
 
 

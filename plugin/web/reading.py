@@ -15,7 +15,6 @@ from plugin.ports_vault import Seen
 from plugin.web.office import office
 from plugin.web.page_state import had_his_turn, has_copies, page_state, state_now
 from plugin.web.schemas import (
-    BoxModel,
     CancelledOut,
     CreatorOut,
     Delivery,
@@ -24,7 +23,6 @@ from plugin.web.schemas import (
     FlowOut,
     LinkFlowOut,
     MineOut,
-    NOf,
     PlacementOut,
     RecipientOut,
     SaveOut,
@@ -33,6 +31,7 @@ from plugin.web.schemas import (
     StepOut,
     SuspensionOut,
 )
+from plugin.web.schemas_asked import BoxModel, NOf
 from plugin.web.warnings import waiting_of, warnings_of
 
 NOBODYS_READING = ("key", "salts", "trace", "account", "request", "request_key")

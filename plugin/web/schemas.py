@@ -1,156 +1,15 @@
-"""What goes over the wire, as models: the one place that says which fields exist. Bytes in are checked here, once.
-
-Times are RFC 3339 with Z. Hashes are lower-case hex SHA-256. Boxes are fractions of the displayed page, from its top
-left. Unknown fields are an error; a known field that this version does not do is ``not-available-yet`` when it differs
-from its default (see ``not_yet``).
-"""
+"""What is answered over the wire (see ``schemas_base``)."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
-Kind = Literal["validation", "signature", "eidas_simple", "eidas_advanced"]
-RoleName = Literal["validator", "signatory", "observer"]
-FlowStateName = Literal["running", "suspended", "completed", "refused", "cancelled", "expired"]
-RecipientStateName = Literal["waiting", "invited", "viewed", "approved", "signed", "refused", "skipped", "replaced"]
+from plugin.web.schemas_asked import BoxModel, NOf
+from plugin.web.schemas_base import Answer, FlowStateName, Kind, RecipientStateName, RoleName
 
 
-def _text_id(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-FileId = Annotated[str, BeforeValidator(_text_id), Field(pattern=r"^[0-9]{1,18}$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Comment = Annotated[str, Field(max_length=4000)]
-EmailText = Annotated[str, Field(min_length=3, max_length=254)]
-TimeText = Annotated[str, Field(max_length=64)]
-"""RFC 3339 with its zone, or a date: the end of that day."""
-PersonName = Annotated[str, Field(max_length=120)]
-
-
-class Model(BaseModel):
-    """What is asked for: exactly these fields, of exactly these types. ``"consent": "yes"`` is no consent."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Answer(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-# ---- requests -------------------------------------------------------------------------------------------------------
-class InspectRequest(Model):
-    file_ids: Annotated[list[FileId], Field(min_length=1, max_length=100)]
-
-
-class StampTexts(Model):
-    texts: Annotated[list[Annotated[str, Field(max_length=400)]], Field(min_length=1, max_length=200)]
-
-
-class DocumentIn(Model):
-    file_id: FileId
-
-
-class PersonIn(Model):
-    """A platform user, or somebody outside by his address. ``comment``: what the sender tells this person alone."""
-
-    user: Annotated[str, Field(min_length=1, max_length=256)] | None = None
-    email: EmailText | None = None
-    first_name: PersonName | None = None
-    last_name: PersonName | None = None
-    phone: Annotated[str, Field(max_length=40)] | None = None
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}([_-][A-Za-z]{2,4})?$")] | None = None
-    comment: Comment | None = None
-
-
-class RecipientIn(PersonIn):
-    role: RoleName | None = None
-    step: Annotated[int, Field(ge=0, le=1000)] | None = None
-
-
-class NOf(Model):
-    n: Annotated[int, Field(ge=1, le=1000)]
-
-
-class StepIn(Model):
-    step: Annotated[int, Field(ge=0, le=1000)]
-    rule: Literal["all", "any"] | NOf = "all"
-
-
-class BoxModel(Model):
-    x: Annotated[float, Field(allow_inf_nan=False)]
-    y: Annotated[float, Field(allow_inf_nan=False)]
-    w: Annotated[float, Field(allow_inf_nan=False)]
-    h: Annotated[float, Field(allow_inf_nan=False)]
-
-
-class PlacementIn(Model):
-    document: Annotated[int, Field(ge=0)]
-    page: Annotated[int, Field(ge=1)]
-    recipient: Annotated[int, Field(ge=0)] | Literal["me"]
-    box: BoxModel
-    with_text: bool = False
-    reason: Annotated[str, Field(max_length=200)] | None = None
-
-
-class SaveIn(Model):
-    mode: Literal["beside", "version", "folder"] = "beside"
-    folder: Annotated[str, Field(max_length=4000)] | None = None
-
-
-class LaunchRequest(Model):
-    kind: Kind
-    title: Annotated[str, Field(max_length=200)] | None = None
-    documents: Annotated[list[DocumentIn], Field(min_length=1, max_length=100)]
-    recipients: Annotated[list[RecipientIn], Field(max_length=200)] = []
-    steps: Annotated[list[StepIn], Field(max_length=200)] | None = None
-    placements: Annotated[list[PlacementIn], Field(max_length=5000)] = []
-    comment: Comment | None = None
-    copy_to_all: bool = False
-    copy_emails: Annotated[list[EmailText], Field(max_length=200)] | None = None
-    add_me: bool = False
-    allow_delegation: bool = False
-    expires_at: TimeText | None = None
-    remind_every: int | None = None
-    time_zone: Annotated[str, Field(max_length=64)] | None = None
-    save: SaveIn | None = None
-
-
-class ViewRequest(Model):
-    documents: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=100)] = []
-
-
-class ApproveRequest(Model):
-    documents: dict[Annotated[str, Field(pattern=r"^[0-9]{1,3}$")], Sha256]
-    comment: Comment | None = None
-
-
-class RefuseRequest(Model):
-    reason: Annotated[str, Field(max_length=4000)]
-
-
-class SignatureIn(Model):
-    """``drawn``: from ``strokes``, else from ``png_base64``. ``typed``: from ``text``.
-
-    A stroke is a list of points ``[x, y, width]`` in CSS pixels, y growing downwards.
-    """
-
-    kind: Literal["drawn", "image", "typed"]
-    png_base64: str | None = None
-    strokes: list[Any] | None = Field(default=None, examples=[[[[10, 20, 1.5], [40.5, 22, 2.8]]]])
-    text: Annotated[str, Field(max_length=400)] | None = None
-
-
-class SignRequest(Model):
-    signature: SignatureIn
-    consent: bool
-    documents: dict[Annotated[str, Field(pattern=r"^[0-9]{1,3}$")], Sha256]
-    code_token: str | None = None
-
-
-# ---- answers --------------------------------------------------------------------------------------------------------
 class Problem(Answer):
     """application/problem+json (RFC 9457). ``code`` is stable; ``title`` is a sentence in the caller's language."""
 
@@ -160,7 +19,7 @@ class Problem(Answer):
     code: str
     detail: str | None = None
     path: str | None = None
-    errors: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = Field(default=[])
 
 
 class LimitsOut(Answer):

@@ -6,18 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from plugin.web.schemas import (
-    Answer,
-    Comment,
-    DocumentIn,
-    Kind,
-    Model,
-    PersonName,
-    PlacementIn,
-    RoleName,
-    SaveIn,
-    StepIn,
-)
+from plugin.web.schemas_asked import DocumentIn, PlacementIn, SaveIn, StepIn
+from plugin.web.schemas_base import Answer, Comment, Kind, Model, PersonName, RoleName
 
 Short = Annotated[str, Field(max_length=256)]
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from plugin.web.schemas import Comment, Model, PersonIn, TimeText
+from plugin.web.schemas_asked import PersonIn
+from plugin.web.schemas_base import Comment, Model, TimeText
 
 
 class RemindRequest(Model):

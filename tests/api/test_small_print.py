@@ -11,7 +11,7 @@ from plugin.actions.names import evidence_name, signed_name
 from plugin.flow.errors import Invalid
 from plugin.i18n import known
 from plugin.web.orders import steps_of
-from plugin.web.schemas import RecipientIn, StepIn
+from plugin.web.schemas_asked import RecipientIn, StepIn
 from plugin.web.times import deadline
 from tests.world import Browser, World, pdf, stamps
 

@@ -8,7 +8,7 @@ import pytest
 
 from plugin.actions.context import Habits
 from plugin.web.orders import order_of
-from plugin.web.schemas import LaunchRequest
+from plugin.web.schemas_asked import LaunchRequest
 from tests.world import Browser, World, pdf
 
 

@@ -23,7 +23,7 @@ from plugin.flow.model import Flow, Personal, SuspendReason
 from plugin.flow.tokens import request_digest
 from plugin.ports_state import ChainBroken
 from plugin.web.bodies import FROM_PROXY, UNVERIFIED
-from plugin.web.schemas import SignatureIn
+from plugin.web.schemas_asked import SignatureIn
 from tests.state import independent_verifier
 from tests.state.test_rotation import entries, resigned, rotated
 from tests.state.test_state_format import DOCS, told_rows
