@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -24,8 +23,7 @@ from pdfops.sandbox import Workshop
 from pdfops.signer import make_organisation_certificate
 from plugin import failpoints
 from plugin.actions.context import Context, Habits, Identity, Limits
-from plugin.actions.erase import Erased, erase
-from plugin.actions.hands import seen, troubles
+from plugin.actions.hands import troubles
 from plugin.actions.rebuild import Report, rebuild
 from plugin.actions.suspend import look_after
 from plugin.actions.sweep import FLOW_WAIT_S, look_at
@@ -33,15 +31,14 @@ from plugin.adapters.accounts import HomeAccounts
 from plugin.adapters.adoption import Adoption
 from plugin.adapters.appapi import AppApi, AppApiPlatform
 from plugin.adapters.bell import HostBell
-from plugin.adapters.blobs import FolderBlobs, drop_from
-from plugin.adapters.dav import WHOLE_BYTES
+from plugin.adapters.blobs import FolderBlobs
 from plugin.adapters.dav_conditions import CarefulFiles
 from plugin.adapters.host_health import HostHealth
 from plugin.adapters.host_mail import ChosenMailer, Companion
 from plugin.adapters.host_probe import Probe
 from plugin.adapters.index import SqlIndex
 from plugin.adapters.jobs import HueyJobs
-from plugin.adapters.keys import Keys, restore_keys
+from plugin.adapters.keys import Keys
 from plugin.adapters.lasting import lasting_of, trusted_roots
 from plugin.adapters.leases import Leases
 from plugin.adapters.letters import Letters, StampWording
@@ -54,22 +51,19 @@ from plugin.adapters.refill import Refill
 from plugin.adapters.registration import Registration
 from plugin.adapters.seals import seal_finding, seal_of
 from plugin.adapters.shelf import SqlShelf
-from plugin.adapters.sql import Database
 from plugin.adapters.store import Store
 from plugin.adapters.vault import SqlVault
 from plugin.checking import Checker
-from plugin.demo.host import EmbeddedHost
-from plugin.demo.server import APP_VERSION, DataInUse, Sidecar, Wiring, address, app_secret
+from plugin.demo.server import Sidecar, Wiring
 from plugin.demo.wire import APP_ID
 from plugin.flow.errors import IndexMissing
 from plugin.flow.model import Kind
 from plugin.health import Health
+from plugin.operating import database_of, utc_now, whole_bytes_of
 from plugin.patience import at_most, waits_at_most
 from plugin.ports import Platform
 from plugin.ports_shelf import Shelf
-from plugin.ports_state import Progress
-from plugin.ports_vault import Trouble
-from plugin.settings import Settings, StartRefused, from_environment
+from plugin.settings import Settings, from_environment
 from plugin.sweeper import Sweeper
 from plugin.web import api_flows, api_host, api_link, api_shelf, api_steering, errors, headers, pages, service
 from plugin.web.callers import origin_of
@@ -80,10 +74,6 @@ from plugin.web.verifying import verifying
 
 CONNECT_S = 3.0
 DEMO_ORGANISATION = "Demo organisation"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -100,7 +90,7 @@ def create_app(
     settings: Settings,
     *,
     host_takes_writes: Callable[[], bool] | None = None,
-    clock: Callable[[], datetime] = _now,
+    clock: Callable[[], datetime] = utc_now,
     with_jobs: bool = True,
     workshop: Workshop | None = None,
 ) -> Product:
@@ -113,13 +103,13 @@ def create_app(
     registration = Registration(settings.data / "registered-version", settings.app_version)
     api = AppApi(settings.app_secret.get_secret_value(), registration.to_send, settings.app_id)
     line = _line(settings, api, registration, host_takes_writes, clock)
-    timeout_s, whole_bytes = (CONNECT_S, settings.host_timeout_s), _whole_bytes(settings)
+    timeout_s, whole_bytes = (CONNECT_S, settings.host_timeout_s), whole_bytes_of(settings)
     files = CarefulFiles(settings.host_url, api, timeout_s, line=line, whole_bytes=whole_bytes)
     calls = partial(OcsCalls, settings.host_url, api, line=line)
     ocs_timeout_s = (CONNECT_S, min(15.0, settings.host_timeout_s))
     registry = OcsDirectory(settings.host_url, api, ocs_timeout_s, line=line)
     directory, accounts = KeptPeople(registry), HomeAccounts(registry, files, settings.patrol_every_s)
-    database = _database(settings)
+    database = database_of(settings)
     vault = SqlVault(database, only_instance=settings.only_instance)
     companion = Companion(calls((CONNECT_S, settings.host_timeout_s)))
     mailer = ChosenMailer(settings.mail, companion, _mailer(settings))
@@ -222,7 +212,7 @@ def authority(stamps: Sequence[str], origins: Sequence[str], private_hosts: Sequ
     return Outbound(stamps, origins, private_hosts)
 
 
-def demo_sidecar(wiring: Wiring, *, with_jobs: bool = True, clock: Callable[[], datetime] = _now) -> Sidecar:
+def demo_sidecar(wiring: Wiring, *, with_jobs: bool = True, clock: Callable[[], datetime] = utc_now) -> Sidecar:
     """The product as the embedded host runs it."""
     public = urlsplit(wiring.public_url)
     environment = {"PARAPHEUR_ORGANISATION": DEMO_ORGANISATION, **os.environ}
@@ -243,107 +233,6 @@ def demo_sidecar(wiring: Wiring, *, with_jobs: bool = True, clock: Callable[[], 
     )
     product = create_app(settings, host_takes_writes=wiring.host_takes_writes, with_jobs=with_jobs, clock=clock)
     return Sidecar(product.app, product.close)
-
-
-@dataclass(frozen=True)
-class Operator:
-    """What the command line does, without the sidecar's pages, jobs and children."""
-
-    rebuild: Callable[[Callable[[Progress], object]], Report]
-    """Told its progress."""
-    count_flows: Callable[[], int]
-    """In the index. Raises: IndexMissing."""
-    export_keys: Callable[[Path, str], None]
-    rotate_keys: Callable[[], str]
-    troubles: Callable[[], Sequence[Trouble]]
-    seen: Callable[[str], int]
-    erase: Callable[[str, str], Erased]
-
-
-@contextmanager
-def open_operator(settings: Settings) -> Iterator[Operator]:
-    """May run beside the server. Raises: KeysMissing, HostUnavailable."""
-    registration = Registration(settings.data / "registered-version", settings.app_version)
-    api = AppApi(settings.app_secret.get_secret_value(), registration.to_send, settings.app_id)
-    files = CarefulFiles(settings.host_url, api, whole_bytes=_whole_bytes(settings))
-    directory = OcsDirectory(settings.host_url, api)
-    database = _database(settings)
-    vault = SqlVault(database, only_instance=False)
-    keys = Keys.open(settings.data / "keys", settings.organisation, True, make_organisation_certificate)
-    leases = Leases(database, keys.instance_id, only_instance=False)
-    index = SqlIndex(database, keys.link_key, vault.postponed)
-    store = Store(files, database, keys, vault, index, leases, HomeAccounts(directory, files))
-
-    def rotate_keys() -> str:
-        kid = keys.rotate()
-        vault.remember_keys([kid])
-        return kid
-
-    def erase_person(flow_id: str, person: str) -> Erased:
-        sealed = keys.sealed_by(seal_of(settings, keys, _now()))  # a line under a new key is vouched for by the seal
-        drop, accounts = partial(drop_from, settings.data / "cache"), HomeAccounts(directory, files)
-        own = Store(files, database, sealed, vault, index, leases, accounts, drop_cached=drop)
-        return erase(own, accounts, _now, flow_id, person)
-
-    try:
-        refill = Refill(database)
-        adoption = Adoption(files, database, keys, vault, index, refill, store)
-        yield Operator(
-            lambda watch: rebuild(files, directory, adoption, watch),
-            lambda: len(index.flow_ids()),
-            keys.export,
-            rotate_keys,
-            partial(troubles, vault, index),
-            partial(seen, vault),
-            erase_person,
-        )
-    finally:
-        leases.close()
-        database.close()
-
-
-def _whole_bytes(settings: Settings) -> int:
-    """A document of the largest size allowed, and all that its signatures may add."""
-    return max(WHOLE_BYTES, 2 * settings.collection_limit_bytes + WHOLE_BYTES // 2)
-
-
-@contextmanager
-def demo_operator(data: Path) -> Iterator[Operator]:
-    """The same on the data of an embedded host, whether that is running or not."""
-    try:
-        running = address(data)
-    except DataInUse as starting:
-        raise StartRefused(f"the server on {data} is still starting: try again") from starting
-    host = None if running else EmbeddedHost(data, app_secret(data))
-    if host is not None:
-        host.start()
-    settings = Settings(
-        data=data / "parapheur",
-        host_url=running or (host.url if host is not None else ""),
-        public_url="http://127.0.0.1",
-        app_version=APP_VERSION,
-        app_secret=SecretStr(app_secret(data)),
-    )
-    try:
-        with open_operator(settings) as operator:
-            yield operator
-    finally:
-        if host is not None:
-            host.stop()
-
-
-def put_keys_back(data: Path, backup: Path, passphrase: str) -> None:
-    """What ``export_keys`` wrote. ``data``: the sidecar's own folder.
-
-    Raises: StartRefused, and then nothing was changed.
-    """
-    restore_keys(data / "keys", backup, passphrase)
-
-
-def _database(settings: Settings) -> Database:
-    if settings.vault_url:
-        return Database(settings.vault_url, settings.index_url or None)
-    return Database.in_folder(settings.data)
 
 
 def _limits(settings: Settings) -> Limits:

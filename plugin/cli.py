@@ -15,10 +15,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from plugin.actions.rebuild import Report
-from plugin.app import Operator, demo_operator, open_operator, put_keys_back
 from plugin.cli_pdf import add_commands
 from plugin.flow.errors import IndexMissing, ParapheurError, RebuildElsewhere
 from plugin.logs import configure
+from plugin.operating import Operator, demo_operator, open_operator, put_keys_back
 from plugin.ports_state import Progress
 from plugin.serve import CannotServe, serve
 from plugin.settings import BadSettings, StartRefused, from_environment
