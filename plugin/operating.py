@@ -73,9 +73,8 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
         return kid
 
     def erase_person(flow_id: str, person: str) -> Erased:
-        sealed = keys.sealed_by(
-            seal_of(settings, keys, utc_now())
-        )  # a line under a new key is vouched for by the seal
+        # A line under a new key is vouched for by the seal.
+        sealed = keys.sealed_by(seal_of(settings, keys, utc_now()))
         drop, accounts = partial(drop_from, settings.data / "cache"), HomeAccounts(directory, files)
         own = Store(files, database, sealed, vault, index, leases, accounts, drop_cached=drop)
         return erase(own, accounts, utc_now, flow_id, person)
