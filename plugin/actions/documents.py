@@ -171,7 +171,10 @@ def put_new(
             if found in (wanted, *or_any):
                 return Stored(path, there.file_id, found)
         if versions is not None and _is_cut_off(ctx, user, there, data, versions):
-            return _put(ctx, user, path, data, wanted, instead_of=there)
+            try:
+                return _put(ctx, user, path, data, wanted, instead_of=there)
+            except PreconditionFailed:  # somebody was there first: the next look tells what it is now
+                raise HostUnavailable from None
     raise HostUnavailable("no-free-name")
 
 

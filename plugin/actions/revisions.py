@@ -160,9 +160,14 @@ def add(ctx: Context, loaded: Loaded, document: Document, data: bytes, sha256: s
     try:
         _add(ctx, loaded, document, data, sha256)
     except HostUnavailable:
-        if LATE not in ctx.vault.attempts(loaded.flow.id):
-            ctx.vault.postpone(loaded.flow.id, LATE, ctx.clock(), LATE)
+        may_come_late(ctx, loaded.flow.id)
         raise
+
+
+def may_come_late(ctx: Context, flow_id: str) -> None:
+    """A revision of which no line speaks may lie there after the flow was tidied for the last time."""
+    if LATE not in ctx.vault.attempts(flow_id):
+        ctx.vault.postpone(flow_id, LATE, ctx.clock(), LATE)
 
 
 def tidy_late(ctx: Context) -> None:

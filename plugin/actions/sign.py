@@ -24,7 +24,7 @@ from plugin.actions.finish import finish, targets_for_copies
 from plugin.actions.names import clean_line
 from plugin.actions.papers import UNATTESTED, unusable
 from plugin.actions.places import Targets
-from plugin.actions.revisions import add, fetch, take_back
+from plugin.actions.revisions import add, fetch, may_come_late, take_back
 from plugin.actions.together import together
 from plugin.actions.waiting import COPIES, wait
 from plugin.failpoints import reach
@@ -80,6 +80,7 @@ def sign(
     )
 
     known: Targets = {}
+    uploaded: set[str] = set()
 
     def seal_and_decide(loaded: Loaded) -> list[Event]:
         nonlocal known
@@ -92,6 +93,7 @@ def sign(
             lasting = lasting if is_last else lasting.for_now()
         make = partial(_made, ctx, loaded, command=command, ink=ink, path=signing.path, now=now, lasting=lasting)
         made = together([partial(make, document) for document in loaded.flow.documents])
+        uploaded.update(one.signed.sha256 for one in made)
         lay = [partial(_laid, ctx, loaded, one, command) for one in made]
         check = [partial(_check, ctx, one) for one in made]
         look = partial(targets_for_copies, ctx, loaded) if is_last else dict
@@ -105,7 +107,14 @@ def sign(
         reach("decided")
         return decide(loaded.flow, replace(command, sealed=tuple(done[: len(made)])), now)
 
-    loaded = act(ctx, flow_id, recipient, trace, seal_and_decide, asks_for_jobs=False)
+    try:
+        loaded = act(ctx, flow_id, recipient, trace, seal_and_decide, asks_for_jobs=False)
+    except Exception:
+        if uploaded:
+            may_come_late(ctx, flow_id)
+        raise
+    if uploaded.difference(*(document.revisions for document in loaded.flow.documents)):
+        may_come_late(ctx, flow_id)  # another try came first, and the flow may be over since
     try:
         if loaded.flow.all_decided and not loaded.flow.is_finished:
             return finish(ctx, flow_id, known)

@@ -8,6 +8,7 @@ between the two may leave a second one, under the next name.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 
 from plugin.actions.acting import MAX_TRIES, load
@@ -20,7 +21,7 @@ from plugin.dossier import dossier
 from plugin.failpoints import reach
 from plugin.flow.commands import StoreEvidence
 from plugin.flow.decide import decide
-from plugin.flow.errors import Conflict, HostUnavailable
+from plugin.flow.errors import Conflict, HostBusy, HostUnavailable, Unavailable
 from plugin.flow.model import CREATOR, Personal, StoredEvidence
 from plugin.flow.owed import EvidenceWork, owed
 from plugin.i18n import known
@@ -41,7 +42,10 @@ def store_evidence(ctx: Context, flow_id: str) -> Loaded:
             reach("evidence-laid")
             try:
                 loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, command, now), "system", now)
-            except ChainMoved:
+            except (ChainMoved, HostBusy) as error:
+                _take_away_second(ctx, flow_id, command.evidence)
+                if isinstance(error, HostBusy):
+                    raise
                 continue
             for one in ctx.vault.layings(flow_id):
                 if one.what == WHAT:  # a cache is no place for names once it is laid down
@@ -49,6 +53,18 @@ def store_evidence(ctx: Context, flow_id: str) -> Loaded:
             ctx.vault.forget_layings(flow_id)
             return loaded
     raise Conflict("state-changed")
+
+
+def _take_away_second(ctx: Context, flow_id: str, mine: StoredEvidence) -> None:
+    """Whoever stood still for longer than his lease lasts finds that somebody else has laid one down meanwhile."""
+    loaded = load(ctx, flow_id)
+    counts, owner, path = loaded.flow.evidence, loaded.place.owner, mine.path.value
+    if counts is None or path is None or (counts.path.value, counts.sha256) == (path, mine.sha256):
+        return
+    with contextlib.suppress(Unavailable):
+        there = ctx.files.read(owner, path)
+        if there is not None and hashlib.sha256(there).hexdigest() == mine.sha256 != counts.sha256:
+            ctx.files.delete(owner, path)
 
 
 def _there_already(ctx: Context, loaded: Loaded) -> StoredEvidence | None:

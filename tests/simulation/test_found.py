@@ -12,6 +12,7 @@ from plugin.adapters.letters import Letters
 from plugin.flow.model import CREATOR
 from tests.simulation import world
 from tests.simulation.files import SimFiles
+from tests.simulation.many import FLOWS_A_WORLD, on_sql
 from tests.simulation.story import Story
 from tests.simulation.test_catches import FLOWS, quiet
 from tests.simulation.world import World
@@ -68,4 +69,12 @@ def test_what_was_made_on_the_way_is_removed_also_where_the_creator_is_erased_at
     monkeypatch.setattr(world, "drawn_story", drawn)
     result = World(seed, 12, quiet(job_dropped=1.0), on_sql=False).run()
     assert result.counts["erased"] > 0
+    assert result.broken is None, result.broken
+
+
+@pytest.mark.parametrize("seed", [818, 975, 1076])
+def test_whoever_stood_still_for_longer_than_his_lease_leaves_nothing_behind(seed: int) -> None:
+    """Half a copy that two finished at once was an error nobody expects (818); a revision that was sealed before the
+    pause came after the last tidying (975); a second evidence record lay under the next name (1076)."""
+    result = World(seed, FLOWS_A_WORLD, on_sql=on_sql(seed)).run()
     assert result.broken is None, result.broken
