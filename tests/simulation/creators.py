@@ -144,7 +144,7 @@ class Creators:
             try:
                 done = self._insists("erase", lambda c: erase(c.flows, c.accounts, c.clock, flow_id, person))
             except Conflict as conflict:
-                if conflict.code not in ("flow-running", "state-changed"):
+                if conflict.code not in ("flow-running", "state-changed", "no-access"):
                     self._world.fails(f"{person} of {flow_id} cannot be erased: {conflict.code}")
                     return
                 self._world.scheduler.sleep(self._dice.uniform(10.0, 60.0))

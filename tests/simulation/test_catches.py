@@ -216,7 +216,10 @@ MUTATIONS = [
         {"host": {"not-written": 0.05}},
     ),
     Mutation(
-        "writes without conditions", _writes_without_conditions, "lost|knows|never come|too many", {"pause": 0.02}
+        "writes without conditions",
+        _writes_without_conditions,
+        "lost|knows|never come|too many",
+        {"pause": 0.05, "double_click": 0.9},
     ),
     Mutation(
         "holds no lease",
