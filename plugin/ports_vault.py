@@ -139,8 +139,8 @@ class Vault(Protocol):
         """Flows of which some work was postponed for that reason, and may be tried again."""
         ...
 
-    def prolong(self, flow_id: str, work: str, now: datetime, ttl_s: int, word: str) -> None:
-        """The holder of a claim keeps it for longer, and leaves word of how far it is."""
+    def prolong(self, flow_id: str, work: str, now: datetime, ttl_s: int, word: str) -> bool:
+        """The holder of a claim keeps it for longer, and leaves word of how far it is. False: it is his no more."""
         ...
 
     def word(self, flow_id: str, work: str, now: datetime) -> str | None:

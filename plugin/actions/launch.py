@@ -101,6 +101,7 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
             for document, paper, folder in zip(documents, found, folders, strict=True)
         ]
         command = replace(plan, documents=tuple(one.document for one in pinned))
+        telling.check_alone()
         place, now = StatePlace(user, f"{folders[0]}/flow.jsonl"), ctx.clock()
         loaded = ctx.flows.create(place, decide(None, command, now), now)
     except Exception as failure:

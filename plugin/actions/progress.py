@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from plugin.actions.context import Context
+from plugin.flow.errors import HostBusy
 from plugin.runtime import runtime
 
 CLAIM_TTL_S: Final = 60
@@ -44,7 +45,7 @@ class Telling:
         self._request_key = request_key
         self._total_bytes = total_bytes
         self._done_bytes = 0
-        self._told_at = runtime().monotonic()
+        self._begun_at = self._told_at = runtime().monotonic()
 
     def __call__(self, came: int) -> None:
         self._done_bytes += came
@@ -55,13 +56,21 @@ class Telling:
         """From now on the host is at work for itself."""
         self._tell(size_bytes // SLOWEST_BYTES_S)
 
-    def _tell(self, longer_s: int) -> None:
-        now = self._ctx.clock()
+    def check_alone(self) -> None:
+        """Raises: HostBusy still-launching, where it took so long that its twin is at work, or done: there would be two
+        flows."""
+        if runtime().monotonic() - self._begun_at >= CLAIM_TTL_S / 3 and not self._tell(0):
+            raise HostBusy("still-launching")
+
+    def _tell(self, longer_s: int) -> bool:
+        now, is_held = self._ctx.clock(), True
         self._ctx.vault.prolong_launch(self._flow_id, now)
         if self._request_key is not None:
             word = json.dumps([min(self._done_bytes, self._total_bytes), self._total_bytes])
-            self._ctx.vault.prolong(self._user, claim_of(self._request_key), now, CLAIM_TTL_S + longer_s, word)
+            claim = claim_of(self._request_key)
+            is_held = self._ctx.vault.prolong(self._user, claim, now, CLAIM_TTL_S + longer_s, word)
         self._told_at = runtime().monotonic()
+        return is_held
 
 
 def progress(ctx: Context, user: str, request_key: str) -> Progress:

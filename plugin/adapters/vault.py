@@ -344,11 +344,12 @@ class SqlVault:
             found = connection.execute(wanted.where(claims.c.not_before <= instant(now)).distinct())
             return sorted(found.scalars())
 
-    def prolong(self, flow_id: str, work: str, now: datetime, ttl_s: int, word: str) -> None:
+    def prolong(self, flow_id: str, work: str, now: datetime, ttl_s: int, word: str) -> bool:
         key = (claims.c.flow_id == flow_id, claims.c.work == work)
         values = {"until": instant(now + timedelta(seconds=ttl_s)), "reason": word}
         with self._database.vault_writing() as connection:
-            connection.execute(sa.update(claims).where(*key, claims.c.holder == self._holder).values(values))
+            kept = connection.execute(sa.update(claims).where(*key, claims.c.holder == self._holder).values(values))
+        return kept.rowcount == 1
 
     def word(self, flow_id: str, work: str, now: datetime) -> str | None:
         key = (claims.c.flow_id == flow_id, claims.c.work == work, claims.c.until > instant(now))

@@ -197,12 +197,14 @@ class MemoryVault(SqlVault):
             self._put_claim(change, flow_id, work, new)
         return True
 
-    def prolong(self, flow_id: str, work: str, now: datetime, ttl_s: int, word: str) -> None:
+    def prolong(self, flow_id: str, work: str, now: datetime, ttl_s: int, word: str) -> bool:
         until = instant(now + timedelta(seconds=ttl_s))
         with self._database.vault_writing() as change:
             claim = self._tables.claims.get((flow_id, work))
-            if claim is not None and claim.holder == self._holder:
-                self._put_claim(change, flow_id, work, replace(claim, until=until, reason=word))
+            if claim is None or claim.holder != self._holder:
+                return False
+            self._put_claim(change, flow_id, work, replace(claim, until=until, reason=word))
+            return True
 
     def postpone(self, flow_id: str, work: str, now: datetime, reason: str) -> datetime:
         with self._database.vault_writing() as change:

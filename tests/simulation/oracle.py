@@ -295,16 +295,25 @@ class Oracle:
                 unnamed.append(str(story.flow_id).encode())
             earlier.update(sha256 for known in chronicle.revisions.values() for sha256 in known)
         flows = {story.flow_id for story in mine}
+        untold = [story for story in stories if story.creator == user and story.flow_id is None and story.deadline]
         for node in self._host.below(user, ""):
             parts = node.path.split("/")
             if ".flows" in parts:
                 place = parts.index(".flows") + 1
                 if len(parts) == place + 1 and parts[place] not in flows and self._is_tidy:
+                    if untold and self._has_expired(user, node.path):
+                        untold.pop()
+                        continue
                     self._fails(f"{node.path} belongs to no flow")
             elif node.data is not None and node.file_id not in originals:
                 is_left = _RECORD.search(node.name) and any(flow_id in node.data for flow_id in unnamed)
                 if not is_left:
                     self._judge_stray(node, wanted, earlier, late)
+
+    def _has_expired(self, user: str, folder: str) -> bool:
+        """A launch that counted, though nobody could be told before its deadline came: a flow, and over."""
+        state = self._host.node(user, f"{folder}/flow.jsonl")
+        return state is not None and state.data is not None and b'"type":"flow.expired"' in state.data
 
     def _judge_stray(self, node: Node, wanted: dict[str, int], earlier: set[str], late: frozenset[str]) -> None:
         """``earlier``: a copy that was cut off just where a revision ends cannot be told from one that somebody put

@@ -110,12 +110,12 @@ def test_a_claim_is_kept_for_longer_and_bears_word_of_how_far_its_work_is(world:
     assert world.vault.word("alice", "launch:k", NOW) is None
     assert world.vault.claim("alice", "launch:k", NOW, 60)
     assert world.vault.word("alice", "launch:k", NOW) == ""
-    world.vault.prolong("alice", "launch:k", NOW + 50 * SECOND, 60, "[1, 2]")
+    assert world.vault.prolong("alice", "launch:k", NOW + 50 * SECOND, 60, "[1, 2]")
     assert not world.vault.claim("alice", "launch:k", NOW + 100 * SECOND, 60)
     assert world.vault.word("alice", "launch:k", NOW + 100 * SECOND) == "[1, 2]"
     assert world.vault.word("alice", "launch:k", NOW + 110 * SECOND) is None
     world.vault.release("alice", "launch:k")
-    world.vault.prolong("alice", "launch:k", NOW, 60, "[2, 2]")
+    assert not world.vault.prolong("alice", "launch:k", NOW, 60, "[2, 2]")
     assert world.vault.word("alice", "launch:k", NOW) is None
 
 
