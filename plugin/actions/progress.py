@@ -57,8 +57,8 @@ class Telling:
         self._tell(size_bytes // SLOWEST_BYTES_S)
 
     def check_alone(self) -> None:
-        """Raises: HostBusy still-launching, where it took so long that its twin is at work, or done: there would be two
-        flows."""
+        """Raises: HostBusy still-launching, where it took so long that its twin is at work, or done: there would be
+        two flows."""
         if runtime().monotonic() - self._begun_at >= CLAIM_TTL_S / 3 and not self._tell(0):
             raise HostBusy("still-launching")
 
