@@ -157,7 +157,7 @@ def _counted(counter: Counter[str]) -> str:
 
 
 def _row(first: object, *cells: object) -> str:
-    return f"{first!s:22}" + "".join(f"{cell!s:>11}" for cell in cells)
+    return f"{first!s:20}" + "".join(f"{cell!s:>13}" for cell in cells)
 
 
 def main() -> int:
