@@ -239,7 +239,7 @@ class SimFiles:
             self._say("PUT", path, "too late")
 
     def _half(self, data: bytes) -> bytes:
-        return data[: self._world.dice.randrange(len(data))]
+        return data[: self._world.dice.randrange(max(1, len(data)))]
 
     def _answer(self, node: Node) -> Written:
         sha256 = None
