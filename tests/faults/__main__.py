@@ -15,7 +15,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from tests.faults.proxy import KINDS
 ROOT = Path(__file__).parents[2]
 SHARES = {"embedded": 50, "apache": 20, "wsgidav": 15, "rclone": 15}
 """Of kills and host faults, in per cent."""
+CHUNK = 250
+"""The most that one part does: parts wait more than they work, so several run side by side."""
 MORE = 4
 """Of so many races there is one more on PostgreSQL."""
 
@@ -54,7 +56,13 @@ def plan(kills: int, faults: int, pairs: int, submits: int, seed: int) -> list[P
         Part(f"{what} on postgresql", "embedded", amount // MORE, seed)
         for what, amount in (("pairs", pairs), ("identical", submits))
     ]
-    return [part for part in parts if part.amount]
+    return [chunk for part in parts for chunk in _chunks(part)]
+
+
+def _chunks(part: Part) -> list[Part]:
+    """Each with a seed of its own."""
+    begun = range(0, part.amount, CHUNK)
+    return [replace(part, amount=min(CHUNK, part.amount - at), seed=part.seed + 1000 * (at // CHUNK)) for at in begun]
 
 
 def run(part: Part, folder: Path) -> None:
@@ -164,7 +172,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     for name, default in (("kills", 2000), ("faults", 3000), ("pairs", 1000), ("submits", 200), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--at-a-time", type=int, default=max(2, os.cpu_count() or 1))
+    parser.add_argument("--at-a-time", type=int, default=3 * (os.cpu_count() or 1))
     parser.add_argument("--keep", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
