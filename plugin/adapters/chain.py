@@ -5,7 +5,6 @@ Source: RFC 8785 (canonical JSON), RFC 8032 (Ed25519), RFC 3339 (times, UTC, mil
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import json
@@ -19,7 +18,7 @@ import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from plugin.adapters.keys import ChainKey, b64url, kid_of
+from plugin.adapters.keys import ChainKey, b64url, kid_of, unb64url
 from plugin.flow.events import FORMAT, KeyRotated, Launched, PersonErased
 from plugin.ports_state import ChainBroken
 
@@ -218,7 +217,7 @@ def _line(raw: bytes, keys: PublicKeys, earlier: Sequence[Line], flow_id: str, k
         raise ChainBroken("unknown-key")
     signature = obj.pop("sig")
     try:
-        claimed = base64.urlsafe_b64decode(signature + "==")
+        claimed = unb64url(signature)
         if b64url(claimed) != signature:
             raise ChainBroken("bad-signature")
         key.verify(claimed, canonical(obj))

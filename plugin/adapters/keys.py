@@ -324,6 +324,11 @@ def b64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+def unb64url(text: str) -> bytes:
+    """Lenient: more than one text may give these bytes. Raises: ValueError."""
+    return base64.urlsafe_b64decode(text + "==")
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Atomically: after a crash there is the old content or the new. Mode 0600."""
     handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)

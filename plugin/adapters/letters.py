@@ -9,7 +9,7 @@ from datetime import datetime
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from plugin.adapters.mail import header_text
-from plugin.adapters.news import NEWS, Words, deadline, delegated, reminder
+from plugin.adapters.news import NEWS, Words, deadline, reminder
 from plugin.flow.model import CREATOR, Flow, Kind, MailKind, Recipient, RecipientState, Role
 from plugin.flow.owed import MailWork, address_of
 from plugin.flow.tokens import link_token
@@ -164,10 +164,7 @@ class Letters:
         return replace(invitation, subject=_("Reminder: %(title)s") % title, lead=reminder(flow, recipient, words))
 
     def _told(self, flow: Flow, work: MailWork, words: Words) -> Letter:
-        if work.mail is MailKind.DELEGATED:
-            told = delegated(flow, f"r{work.round}", words)
-        else:
-            told = NEWS[work.mail](flow, work.person, words)
+        told = NEWS[work.mail](flow, work, words)
         return Letter(
             subject=told.subject,
             preheader=flow.title.value or "",

@@ -9,6 +9,7 @@ from datetime import datetime
 from babel.dates import format_date
 
 from plugin.flow.model import CREATOR, By, Flow, MailKind, Recipient, Role, SuspendReason
+from plugin.flow.owed import MailWork
 from plugin.flow.times import zone
 from plugin.i18n import translations, when
 
@@ -62,39 +63,39 @@ def _deadline(flow: Flow, words: Words) -> str:
     return when(flow.expires_at, words.language, zone(flow.time_zone).key)
 
 
-def _expiring(flow: Flow, person: str, words: Words) -> News:
+def _expiring(flow: Flow, work: MailWork, words: Words) -> News:
     _ = words.gettext
     values = _title(flow) | {"when": _deadline(flow, words) if flow.expires_at is not None else ""}
     subject = _("The deadline is near: %(title)s") % values
-    if person == CREATOR:
+    if work.person == CREATOR:
         lead = _("“%(title)s” ends on %(when)s, and not everybody has decided yet. You can extend it until then.")
         return News(subject, lead % values, _("Open the workflow"))
-    if flow.recipient(person).role is Role.VALIDATOR:
+    if flow.recipient(work.person).role is Role.VALIDATOR:
         lead = _("“%(title)s” waits for your approval until %(when)s. After that it ends by itself.")
         return News(subject, lead % values, _("Read and decide"))
     lead = _("“%(title)s” waits for your signature until %(when)s. After that it ends by itself.")
     return News(subject, lead % values, _("Read and sign"))
 
 
-def _extended(flow: Flow, person: str, words: Words) -> News:
+def _extended(flow: Flow, work: MailWork, words: Words) -> News:
     """To somebody whose turn it is."""
     _ = words.gettext
     values = _title(flow) | {"when": _deadline(flow, words) if flow.expires_at is not None else ""}
     subject = _("New deadline: %(title)s") % values
-    if flow.recipient(person).role is Role.VALIDATOR:
+    if flow.recipient(work.person).role is Role.VALIDATOR:
         lead = _("“%(title)s” has a new deadline: it waits for your approval until %(when)s.")
         return News(subject, lead % values, _("Read and decide"))
     lead = _("“%(title)s” has a new deadline: it waits for your signature until %(when)s.")
     return News(subject, lead % values, _("Read and sign"))
 
 
-def _expired(flow: Flow, person: str, words: Words) -> News:
+def _expired(flow: Flow, work: MailWork, words: Words) -> News:
     _ = words.gettext
     lead = _("“%(title)s” has ended: its deadline has passed before everybody had decided. Everything is kept.")
     return News(_("Expired: %(title)s") % _title(flow), lead % _title(flow), _("Open the workflow"))
 
 
-def _cancelled(flow: Flow, person: str, words: Words) -> News:
+def _cancelled(flow: Flow, work: MailWork, words: Words) -> News:
     _ = words.gettext
     if flow.ended_by is By.ADMIN:
         lead = _("An administrator has cancelled “%(title)s”. Everything is kept; nothing is left for you to do.")
@@ -105,16 +106,16 @@ def _cancelled(flow: Flow, person: str, words: Words) -> News:
     return News(_("Cancelled: %(title)s") % _title(flow), lead % _title(flow), _("Open the workflow"), quotes)
 
 
-def _replaced(flow: Flow, person: str, words: Words) -> News:
+def _replaced(flow: Flow, work: MailWork, words: Words) -> News:
     _ = words.gettext
     lead = _("Somebody else takes your place in “%(title)s”. Nothing is left for you to do.")
     subject = _("You are no longer asked: %(title)s") % _title(flow)
     return News(subject, lead % _title(flow), _("Open the workflow"), shows_documents=False)
 
 
-def delegated(flow: Flow, recipient: str, words: Words) -> News:
-    """To the creator, of the ``recipient`` who put somebody in his place."""
-    _ = words.gettext
+def _delegated(flow: Flow, work: MailWork, words: Words) -> News:
+    """To the creator: the ``round`` is the number of the recipient who put somebody in his place."""
+    _, recipient = words.gettext, f"r{work.round}"
     to = next((r.name for r in flow.recipients if r.replaces == recipient), "")
     names = {"who": flow.recipient(recipient).name, "to": to}
     lead = _("%(who)s has handed “%(title)s” over to %(to)s, who is asked now.") % (_title(flow) | names)
@@ -136,7 +137,7 @@ SUSPENDED: Mapping[SuspendReason, Callable[[Words], str]] = {
 }
 
 
-def _suspended(flow: Flow, person: str, words: Words) -> News:
+def _suspended(flow: Flow, work: MailWork, words: Words) -> News:
     """To the creator."""
     _ = words.gettext
     reason = flow.suspension.reason if flow.suspension is not None else SuspendReason.NO_ACCESS
@@ -150,11 +151,12 @@ def _suspended(flow: Flow, person: str, words: Words) -> News:
     return News(_("Suspended: %(title)s") % _title(flow), lead % _title(flow), _("Open the workflow"))
 
 
-NEWS: Mapping[MailKind, Callable[[Flow, str, Words], News]] = {
+NEWS: Mapping[MailKind, Callable[[Flow, MailWork, Words], News]] = {
     MailKind.EXPIRING: _expiring,
     MailKind.EXTENDED: _extended,
     MailKind.EXPIRED: _expired,
     MailKind.CANCELLED: _cancelled,
     MailKind.REPLACED: _replaced,
+    MailKind.DELEGATED: _delegated,
     MailKind.SUSPENDED: _suspended,
 }

@@ -7,7 +7,6 @@ value, which the library at hand refuses, is a value too.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import secrets
@@ -19,7 +18,7 @@ import rfc8785
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from plugin.adapters.keys import Keys, b64url
+from plugin.adapters.keys import Keys, b64url, unb64url
 from plugin.flow.model import Personal
 
 SALT_BYTES = 32
@@ -100,7 +99,7 @@ class Curtain:
         if salt is None or header != _HEADER or len(parts) != 3:
             return None
         try:
-            nonce, ciphertext, tag = map(_unb64url, parts)
+            nonce, ciphertext, tag = map(unb64url, parts)
             return self._derived(salt).decrypt(nonce, ciphertext + tag, header.encode()).decode()
         except (InvalidTag, ValueError):
             return None
@@ -127,7 +126,7 @@ def unwrap_salts(keys: Keys, flow_id: str, data: bytes) -> dict[str, bytes]:
     salts = {}
     for person, text in entries.items():
         try:
-            raw = _unb64url(text)
+            raw = unb64url(text)
             salts[person] = AESGCM(keys.salts_key).decrypt(raw[:12], raw[12:], _bound(flow_id, person))
         except (InvalidTag, ValueError, TypeError):
             continue
@@ -153,7 +152,3 @@ def persons_beside(data: bytes | None) -> set[str]:
 
 def _bound(flow_id: str, person: str) -> bytes:
     return rfc8785.dumps(["parapheur salts v1", flow_id, person])
-
-
-def _unb64url(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "==")

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from plugin.adapters.chain import KEY, PublicKeys, canonical
-from plugin.adapters.keys import key_statement, kid_of
+from plugin.adapters.keys import key_statement, kid_of, unb64url
 
 Vouches = Callable[[bytes], bool]
 """Whether the first line of a state file that is signed by a key unknown here is so by one the seal vouches for."""
@@ -43,9 +43,9 @@ def _is_ours(line: dict[str, Any], certificates: Collection[bytes]) -> bool:
     certificate, jwk = base64.b64decode(entry["certificate"], validate=True), entry["jwk"]
     if certificate not in certificates or kid_of(jwk) != line["kid"]:
         return False
-    _check(certificate, _unb64url(entry["signature"]), key_statement(jwk))
+    _check(certificate, unb64url(entry["signature"]), key_statement(jwk))
     signed = canonical({name: member for name, member in line.items() if name != "sig"})
-    Ed25519PublicKey.from_public_bytes(_unb64url(jwk["x"])).verify(_unb64url(line["sig"]), signed)
+    Ed25519PublicKey.from_public_bytes(unb64url(jwk["x"])).verify(unb64url(line["sig"]), signed)
     return True
 
 
@@ -58,7 +58,3 @@ def _check(certificate: bytes, signature: bytes, data: bytes) -> None:
         public.verify(signature, data, ec.ECDSA(SHA256()))
     else:
         raise InvalidSignature
-
-
-def _unb64url(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "==")
