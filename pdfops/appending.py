@@ -83,7 +83,7 @@ class Appender(IncrementalPdfFileWriter):
 
     def _written(self) -> Any:
         stream: Any = _Tail(self._length)
-        super().write(stream)  # type: ignore[no-untyped-call]
+        super().write(stream)  # type: ignore[no-untyped-call]  # the library's
         return stream
 
 

@@ -54,7 +54,7 @@ def validated(validator: CertificateValidator, *, for_timestamps: bool) -> Corou
     """The library's check, for `driven`. Raises: its errors."""
     if for_timestamps:
         return validator.async_validate_usage(set(), {"time_stamping"})  # type: ignore[no-untyped-call]  # the library's, as below
-    return validator.async_validate_usage(set())  # type: ignore[no-untyped-call]
+    return validator.async_validate_usage(set())  # type: ignore[no-untyped-call]  # the library's
 
 
 def chain_between(

@@ -316,9 +316,9 @@ def _office(
 
 def _flask(office: Office, patience_s: float) -> Flask:
     app = Flask("plugin", root_path=str(Path(__file__).parent), static_folder=None)
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # its default provider has it
     app.url_map.merge_slashes = False  # or "//" is a redirect, which the host's proxy would follow by itself
-    app.wsgi_app = waits_at_most(patience_s)(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = waits_at_most(patience_s)(app.wsgi_app)  # type: ignore[method-assign]  # as Flask tells one to wrap it
     app.extensions[EXTENSION] = office
     headers.install(app)
     errors.install(app)

@@ -109,7 +109,7 @@ def serve(environment: Mapping[str, str]) -> int:
     options += " --umask 0o077 --no-control-socket"  # nobody steers it by a file in somebody's home
     server = [sys.executable, "-m", "gunicorn", "--bind", chosen.bind, *options.split(), "plugin.wsgi:create()"]
     if chosen.tunnel is None:
-        os.execv(sys.executable, server)  # noqa: S606
+        os.execv(sys.executable, server)  # noqa: S606 - ourselves
     with tempfile.TemporaryDirectory(prefix="parapheur-") as folder:  # of this user alone
         settings = Path(folder) / "frpc.toml"
         settings.touch(mode=0o600)  # it holds HaRP's key

@@ -23,7 +23,7 @@ _LOOK_AT = "look_at"
 _LOOK_AFTER = "look_after"
 
 
-class _JsonSerializer(Serializer):  # type: ignore[misc]
+class _JsonSerializer(Serializer):  # type: ignore[misc]  # the library has no types
     """Messages as JSON lists: nothing that is read from the queue can run code."""
 
     def _serialize(self, data: Any) -> bytes:

@@ -37,7 +37,7 @@ class Denied(HostUnavailable):
     """401: the host does not let us act as that user. As the app itself it is HostRefuses."""
 
 
-class _UserSession(Session):  # type: ignore[misc]
+class _UserSession(Session):  # type: ignore[misc]  # the library has no types
     """The library's session, logged in from the start, with the timeouts it would leave out."""
 
     def __init__(self, origin: str, user: str, auth: AuthBase, http: requests.Session, timeout_s: Timeout) -> None:
@@ -57,7 +57,7 @@ class _UserSession(Session):  # type: ignore[misc]
         return response
 
 
-class _Ocs(OCSv2ApiWrapper):  # type: ignore[misc]
+class _Ocs(OCSv2ApiWrapper):  # type: ignore[misc]  # the library has no types
     """Any OCS path; ``VERIFIED = False`` keeps the library from adding it to its own client."""
 
     API_URL = ""

@@ -248,6 +248,6 @@ def _file_of(url: str) -> Path | None:
 
 def _inode(path: Path) -> int | None:
     try:
-        return os.stat(path).st_ino  # noqa: PTH116
+        return os.stat(path).st_ino  # noqa: PTH116 - a Path would have to be made at each connection
     except FileNotFoundError:
         return None

@@ -43,7 +43,7 @@ class _Controller(Controller):
     def _trigger_server(self) -> None:
         sockets = self.server.sockets if isinstance(self.server, asyncio.Server) else ()
         self.port = sockets[0].getsockname()[1]
-        super()._trigger_server()  # type: ignore[no-untyped-call]
+        super()._trigger_server()  # type: ignore[no-untyped-call]  # the library's
 
 
 class Mailbox:

@@ -54,7 +54,7 @@ def create_pages(host: EmbeddedHost, public_url: str) -> Flask:
     """The Flask application behind ``/``, ``/demo`` and ``/demo/api``."""
     here = Path(__file__).parent
     app = Flask(__name__, template_folder=str(here / "templates"), static_folder=None)
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # its default provider has it
     allowed_hosts = {"localhost", urlsplit(public_url).hostname or ""}
 
     @app.before_request

@@ -63,7 +63,7 @@ class _Resource:
 
     def get_property_value(self, name: str) -> Any:
         own = property_text(self.node, name)
-        return super().get_property_value(name) if own is None else own  # type: ignore[misc]
+        return super().get_property_value(name) if own is None else own  # type: ignore[misc]  # the library has no types
 
     def set_property_value(self, name: str, value: object, *, dry_run: bool = False) -> None:
         raise DAVError(HTTP_FORBIDDEN)
@@ -72,7 +72,7 @@ class _Resource:
         return True
 
 
-class File(_Resource, DAVNonCollection):  # type: ignore[misc]
+class File(_Resource, DAVNonCollection):  # type: ignore[misc]  # the library has no types
     def __init__(self, path: str, environ: Environ, node: Node) -> None:
         super().__init__(path, environ)
         self.node = node
@@ -91,7 +91,7 @@ class File(_Resource, DAVNonCollection):  # type: ignore[misc]
         return content
 
 
-class Folder(_Resource, DAVCollection):  # type: ignore[misc]
+class Folder(_Resource, DAVCollection):  # type: ignore[misc]  # the library has no types
     def __init__(self, path: str, environ: Environ, node: Node, area: Area) -> None:
         super().__init__(path, environ)
         self.node = node
@@ -116,7 +116,7 @@ def resource(node: Node, environ: Environ, area: Area) -> File | Folder:
     return Folder(path, environ, node, area) if node.is_folder else File(path, environ, node)
 
 
-class AreaProvider(DAVProvider):  # type: ignore[misc]
+class AreaProvider(DAVProvider):  # type: ignore[misc]  # the library has no types
     """``/<user>/<path>`` -> the user's node. The caller's right was checked before."""
 
     def __init__(self, area: Area) -> None:

@@ -142,7 +142,7 @@ def app_secret(data: Path) -> str:
         return path.read_text().strip()
     except FileNotFoundError:
         fresh = data / f".app_secret.{os.getpid()}"
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:  # noqa: PTH123
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:  # noqa: PTH123 - a descriptor, of this mode from the start
             out.write(secrets.token_urlsafe(48))
             out.flush()
             os.fsync(out.fileno())

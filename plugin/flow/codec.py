@@ -85,7 +85,7 @@ def _members(cls: type) -> Mapping[str, type | None]:
 def _inner(wanted: Any) -> type | None:
     if typing.get_origin(wanted) in (types.UnionType, tuple):
         return next((found for found in map(_inner, typing.get_args(wanted)) if found is not None), None)
-    return wanted if is_dataclass(wanted) and wanted is not Personal else None  # type: ignore[return-value]
+    return wanted if is_dataclass(wanted) and wanted is not Personal else None  # type: ignore[return-value]  # a class, as is_dataclass has said
 
 
 @cache

@@ -292,11 +292,11 @@ def _change(flow: Flow, recipient_id: str, changes: dict[str, Any]) -> Flow:
 
 def _without(value: Value, person: str) -> Value:
     """The same with every value of that person gone."""
-    erase: Callable[[Any], Any] = lambda inner: _without(inner, person)  # noqa: E731
+    erase: Callable[[Any], Any] = lambda inner: _without(inner, person)  # noqa: E731 - typed here, for both branches below
     if isinstance(value, Personal):
         return replace(value, value=None) if value.person == person else value
     if isinstance(value, tuple):
-        return tuple(erase(item) for item in value)  # type: ignore[return-value]
+        return tuple(erase(item) for item in value)  # type: ignore[return-value]  # of the same type as what came
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{f.name: erase(getattr(value, f.name)) for f in fields(value)})
     return value

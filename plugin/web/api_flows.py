@@ -90,8 +90,8 @@ def listing() -> Response:
     flows = [
         FlowSummary(
             id=row.flow_id,
-            kind=row.kind,  # type: ignore[arg-type]
-            state=row.state,  # type: ignore[arg-type]
+            kind=row.kind,  # type: ignore[arg-type]  # a word of the enumeration
+            state=row.state,  # type: ignore[arg-type]  # a word of the enumeration
             title=row.title,
             creator=CreatorOut(user=row.creator, name=row.creator_name, email=row.creator_email),
             created_at=time(row.created_at) or "",

@@ -110,7 +110,7 @@ def types() -> Response:
             code, reason = "not-a-pdf", words(PDF_ONLY)
         found.append(
             TypeInfo(
-                kind=kind,  # type: ignore[arg-type]
+                kind=kind,  # type: ignore[arg-type]  # a word of the enumeration
                 label=words(label),
                 description=words(description),
                 available=code is None,

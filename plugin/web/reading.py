@@ -170,7 +170,7 @@ class _People:
 
     def step(self, step: Step) -> StepOut:
         return StepOut(
-            rule=NOf(n=step.n or 1) if step.rule == "n" else step.rule,  # type: ignore[arg-type]
+            rule=NOf(n=step.n or 1) if step.rule == "n" else step.rule,  # type: ignore[arg-type]  # a word of the enumeration
             recipients=[self.one(self._by_id[recipient]) for recipient in step.recipients],
         )
 

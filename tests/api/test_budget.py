@@ -49,7 +49,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ledger, 
     demo.start()
     gates = Gate(demo.host.port), Gate(demo.host.smtp_port)
     world = World(demo, made["app"], *gates, [], data)
-    ledger = Ledger(made["app"], made["proxy"], data / "parapheur" / "cache")  # type: ignore[arg-type]
+    ledger = Ledger(made["app"], made["proxy"], data / "parapheur" / "cache")  # type: ignore[arg-type]  # what was made is of several types
     try:
         yield ledger, Embedded(world, world.login("alice"))
     finally:

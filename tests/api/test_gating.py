@@ -57,7 +57,7 @@ def test_a_type_is_closed_to_other_groups_with_the_reason_in_the_persons_languag
     world: World, folder: str, file_id: str, alice: Browser, limited: Callable[..., object]
 ) -> None:
     before, flows = world.names(folder), alice.get("flows?box=sent").json()["flows"]
-    with limited(groups={Kind.SIGNATURE: frozenset({"direction", "juridique"})}):  # type: ignore[attr-defined]
+    with limited(groups={Kind.SIGNATURE: frozenset({"direction", "juridique"})}):  # type: ignore[attr-defined]  # the fixture is a context manager
         reason = "Vos groupes ne permettent pas de lancer ce type de flux."
         assert kinds(alice, file_id)["signature"] == (False, "not-for-your-groups", reason)
         assert kinds(alice, file_id)["validation"] == (True, None, None)
@@ -69,7 +69,7 @@ def test_a_type_is_closed_to_other_groups_with_the_reason_in_the_persons_languag
         assert alice.get("flows?box=sent").json()["flows"] == flows
         upload = alice.post(f"documents/beside/{file_id}?name=x.pdf", data=pdf())
         assert upload.status_code == 201
-    with limited(groups={Kind.VALIDATION: frozenset({"Achats"})}):  # type: ignore[attr-defined]
+    with limited(groups={Kind.VALIDATION: frozenset({"Achats"})}):  # type: ignore[attr-defined]  # the fixture is a context manager
         assert kinds(alice)["validation"][0] is False  # the ids are exact
         assert kinds(alice, file_id)["signature"] == (True, None, None)
 
@@ -77,17 +77,17 @@ def test_a_type_is_closed_to_other_groups_with_the_reason_in_the_persons_languag
 def test_an_administrator_launches_where_his_group_is_named(
     world: World, file_id: str, alice: Browser, limited: Callable[..., object]
 ) -> None:
-    with limited(groups={Kind.SIGNATURE: frozenset({"admin"})}):  # type: ignore[attr-defined]
+    with limited(groups={Kind.SIGNATURE: frozenset({"admin"})}):  # type: ignore[attr-defined]  # the fixture is a context manager
         assert kinds(alice, file_id)["signature"] == (True, None, None)
         flow = world.launch(alice, signature(file_id))
-    with limited(groups={Kind.SIGNATURE: frozenset({"direction"})}):  # type: ignore[attr-defined]
+    with limited(groups={Kind.SIGNATURE: frozenset({"direction"})}):  # type: ignore[attr-defined]  # the fixture is a context manager
         assert world.recipient("bob", flow["id"]).sign().status_code == 200  # what runs goes on
 
 
 def test_a_flow_is_limited_in_documents_recipients_and_sizes_and_the_refusal_names_the_limit(
     world: World, folder: str, file_id: str, alice: Browser, limited: Callable[..., object]
 ) -> None:
-    with limited(documents=1, recipients=1, validation_file_bytes=1_000_000):  # type: ignore[attr-defined]
+    with limited(documents=1, recipients=1, validation_file_bytes=1_000_000):  # type: ignore[attr-defined]  # the fixture is a context manager
         told = alice.get("me").json()["limits"]
         assert (told["documents"], told["recipients"], told["validation_file_bytes"]) == (1, 1, 1_000_000)
         second = world.put(f"{folder}/Note.txt", b"x")

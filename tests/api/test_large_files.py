@@ -117,7 +117,7 @@ def test_what_is_written_to_the_file_while_it_is_pinned_is_pinned_whole_or_not_a
     before, after = secrets.token_bytes(SIZE), secrets.token_bytes(SIZE)
     file_id = world.put(f"{folder}/Plan.dwg", before)
 
-    class SavedMeanwhile(way):  # type: ignore[misc, valid-type]
+    class SavedMeanwhile(way):  # type: ignore[misc, valid-type]  # a class that came as a parameter
         reads = 0
 
         @contextmanager

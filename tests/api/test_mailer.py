@@ -55,8 +55,8 @@ class Plain(Controller):
     """A server of the old school, without SMTPUTF8, on a port of the kernel's choice."""
 
     def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
-        super()._trigger_server()  # type: ignore[no-untyped-call]
+        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]  # it listens
+        super()._trigger_server()  # type: ignore[no-untyped-call]  # the library's
 
 
 @pytest.fixture(scope="module")

@@ -266,6 +266,6 @@ def test_what_has_not_changed_is_asked_for_by_one_call_and_never_read(world: Wor
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_a_name_in_the_other_normal_form_is_the_same_name(world: World, alice: Browser, form: str) -> None:
-    name = unicodedata.normalize(form, "Résumé.txt")  # type: ignore[arg-type]
+    name = unicodedata.normalize(form, "Résumé.txt")  # type: ignore[arg-type]  # a word that came as a parameter
     _, flow_id = launched(world, alice, name=name)
     assert looked_at(world, alice, flow_id)["documents"][0]["source"]["state"] == "same"

@@ -135,9 +135,9 @@ def decisions(label: str, launch: Launch, act: Callable[[Flow, str], Command], r
                 assert loaded is not None
                 command = act(loaded.flow, who)  # as a browser sends it
                 before = len(world.state(flow_id, "Contracts"))
-                wall, cpu = _timed(files, lambda: _decision(world, flow_id, command, who, at))  # noqa: B023
+                wall, cpu = _timed(files, lambda: _decision(world, flow_id, command, who, at))  # noqa: B023 - called at once
                 log = world.state(flow_id, "Contracts")
-                limit, limit_cpu = _timed(files, lambda: _limit(world, alone, log, before))  # noqa: B023
+                limit, limit_cpu = _timed(files, lambda: _limit(world, alone, log, before))  # noqa: B023 - called at once
                 if number > 2:  # warm
                     found.wall.append(wall)
                     found.cpu.append(cpu)

@@ -27,7 +27,7 @@ ROUNDS = 3
 def serve(path: str, port: int, ready: object) -> None:
     """A host that costs next to nothing: it sends the file, whatever is asked for."""
     with socket.create_server(("127.0.0.1", port)) as listener:
-        ready.set()  # type: ignore[attr-defined]
+        ready.set()  # type: ignore[attr-defined]  # an event of multiprocessing
         while True:
             client, _ = listener.accept()
             with client, Path(path).open("rb") as content, suppress(OSError):

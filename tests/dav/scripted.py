@@ -57,7 +57,7 @@ def scripted() -> Iterator[Script]:
             self.wfile.write(answer.body)
             self.close_connection = answer.content_length is not None
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_PROPFIND = do_MKCOL = do_SEARCH = do_COPY = do_MOVE = answer  # noqa: N815
+        do_GET = do_PUT = do_POST = do_DELETE = do_PROPFIND = do_MKCOL = do_SEARCH = do_COPY = do_MOVE = answer  # noqa: N815 - the library's names
 
         def log_message(self, format: str, *args: object) -> None:
             pass

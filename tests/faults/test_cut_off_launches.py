@@ -55,6 +55,6 @@ def test_the_same_request_again_gets_the_flow_that_it_had_made(case: Case, sidec
 
 def test_nobody_asks_again_and_it_is_a_flow_all_the_same(case: Case, sidecar: Sidecar) -> None:
     (made,) = (case.on_disk / ".flows").iterdir()
-    listed = lambda: [row["id"] for row in sidecar.ask("GET", "/api/v1/flows?box=sent", "alice").json["flows"]]  # noqa: E731
+    listed = lambda: [row["id"] for row in sidecar.ask("GET", "/api/v1/flows?box=sent", "alice").json["flows"]]  # noqa: E731 - shorter than a function, and used below
     assert until(listed) == [made.name]
     until(lambda: [mail for mail in case.host.mails() if mail["to"] == "bob@example.org"])

@@ -37,7 +37,7 @@ def test_nothing_is_overwritten_whether_the_host_sees_to_that_or_not(kind: str, 
         files.write("alice", "new.txt", b"first", only_new=True)
         for condition in ({"only_new": True}, {"if_match": "another"}):
             with pytest.raises(PreconditionFailed):
-                files.write("alice", "new.txt", b"second", **condition)  # type: ignore[arg-type]
+                files.write("alice", "new.txt", b"second", **condition)  # type: ignore[arg-type]  # one of two conditions
         with pytest.raises(PreconditionFailed):
             files.write_stream("alice", "new.txt", [b"second"], 6)
         assert (host.root / "alice" / "new.txt").read_bytes() == b"first"
@@ -61,7 +61,7 @@ def test_the_health_page_says_which_host_ignores_conditions(kind: str, tmp_path:
         product = create_app(settings, workshop=HereWorkshop(), with_jobs=False)
         try:
             product.ctx.files.write("alice", "new.txt", b"first", only_new=True)
-            checks = product.app.test_client().get("/healthz").json["checks"]  # type: ignore[index]
+            checks = product.app.test_client().get("/healthz").json["checks"]  # type: ignore[index]  # it is JSON
         finally:
             product.close()
     said = next(check for check in checks if check["name"] == "conditions")

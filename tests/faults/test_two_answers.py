@@ -55,7 +55,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def test_a_copy_that_is_there_already_is_found_again_although_the_host_forgot_it_once(what: str) -> None:
     files = Forgetful()
     ctx = cast("Context", SimpleNamespace(files=files))
-    lay: Any = lambda: put_new(ctx, "alice", "", "Bail (signé).pdf", COPY, SHA256)  # noqa: E731
+    lay: Any = lambda: put_new(ctx, "alice", "", "Bail (signé).pdf", COPY, SHA256)  # noqa: E731 - shorter than a function, and used below
     first = lay()
     files.forgets = what
     with pytest.raises(HostUnavailable):

@@ -194,7 +194,7 @@ class Flows(Promises):
         named = None if everybody else (meant[0].id,)
         events = self.do(Remind(named, By.CREATOR), expected)
         if events is not None:
-            assert [e.recipient for e in events] == sorted((p.id for p in ready), key=self.place)  # type: ignore[union-attr]
+            assert [e.recipient for e in events] == sorted((p.id for p in ready), key=self.place)  # type: ignore[union-attr]  # a kind that has it
             for p in ready:
                 p.reminded_at = self.at
 
@@ -307,9 +307,9 @@ class Flows(Promises):
         due = {work.recipient for work in self.owed() if isinstance(work, RemindWork)}
         who = self.one(pick).id
         events = self.do(Remind(None if everybody else (who,), By.SYSTEM), "")
-        assert {e.recipient for e in events or []} == (due if everybody else due & {who})  # type: ignore[union-attr]
+        assert {e.recipient for e in events or []} == (due if everybody else due & {who})  # type: ignore[union-attr]  # a kind that has it
         for e in events or []:
-            self.model.people[e.recipient].reminded_at = self.at  # type: ignore[union-attr]
+            self.model.people[e.recipient].reminded_at = self.at  # type: ignore[union-attr]  # a kind that has it
 
     @precondition(lambda self: any(isinstance(work, MailWork) for work in self.owed()))
     @rule(pick=picks, accepted=st.booleans())

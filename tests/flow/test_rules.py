@@ -50,7 +50,7 @@ def kinds(events: list[Event]) -> list[str]:
 
 def refused(story: Story, command: object) -> str:
     with pytest.raises(ParapheurError) as caught:
-        story.do(command)  # type: ignore[arg-type]
+        story.do(command)  # type: ignore[arg-type]  # any of them
     return caught.value.code
 
 
@@ -145,7 +145,7 @@ def test_a_suspension_is_told_to_the_creator_who_can_help_and_the_way_on_to_whoe
     story.do(RecordMail(MailKind.INVITATION, "r2", 1, "<m@x>"))
     assert kinds(story.do(Suspend(SuspendReason.NO_ACCESS, NOW))) == ["flow.suspended"]
     assert story.do(Suspend(SuspendReason.CREATOR_OUT, NOW)) == []
-    assert [(w.mail, w.person) for w in story.owed()] == [(MailKind.SUSPENDED, CREATOR)]  # type: ignore[union-attr]
+    assert [(w.mail, w.person) for w in story.owed()] == [(MailKind.SUSPENDED, CREATOR)]  # type: ignore[union-attr]  # a kind that has it
     assert refused(story, approving(story.now, "r2")) == "flow-suspended"
     assert refused(story, Resume("restart")) == "invalid"
     assert kinds(story.do(Resume("continue"))) == ["flow.resumed"]
@@ -332,7 +332,7 @@ def test_what_a_launch_may_not_ask() -> None:
     for asked, path, code in bad:
         command = replace(good, placements=asked) if isinstance(asked, tuple) else asked
         with pytest.raises(Invalid) as caught:
-            decide(None, command, NOW)  # type: ignore[arg-type]
+            decide(None, command, NOW)  # type: ignore[arg-type]  # any of them
         assert (caught.value.path, caught.value.code) == (path, code)
 
 

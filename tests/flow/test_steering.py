@@ -219,7 +219,7 @@ MONDAY = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
 
 
 def reminding(roles: list[Role], days: int = 3, **more: object) -> Story:
-    return Story(replace(order(roles), remind_every_days=days, quiet_days=(6, 7), **more))  # type: ignore[arg-type]
+    return Story(replace(order(roles), remind_every_days=days, quiet_days=(6, 7), **more))  # type: ignore[arg-type]  # any of them
 
 
 def test_reminders_come_by_the_rhythm_and_not_on_quiet_days() -> None:

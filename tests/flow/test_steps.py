@@ -93,7 +93,7 @@ def test_an_observer_gets_copies_at_the_end_and_nothing_before() -> None:
     with pytest.raises(Conflict, match="not-your-turn"):
         story.do(approving(story.now, "r2"))
     story.do(approving(story.now, "r1"))
-    assert MailWork(story.owed()[-1].mail, "r2", 0, with_copies=True) == story.owed()[-1]  # type: ignore[union-attr]
+    assert MailWork(story.owed()[-1].mail, "r2", 0, with_copies=True) == story.owed()[-1]  # type: ignore[union-attr]  # a kind that has it
     assert story.now.recipient("r2").state is RecipientState.WAITING
 
 

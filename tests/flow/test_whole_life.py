@@ -169,7 +169,7 @@ def test_the_outside_sees_each_effect_once_whatever_becomes_of_the_jobs(shape: S
 
 def whoever_hears_of_the_end(flow: Flow, life: Life) -> list[str]:
     """Everybody who was ever asked; observers get the results; the creator, unless it was he who ended it."""
-    invited = {event.recipient for event, _ in life.story.events if event.type == "recipient.invited"}  # type: ignore[union-attr]
+    invited = {event.recipient for event, _ in life.story.events if event.type == "recipient.invited"}  # type: ignore[union-attr]  # a kind that has it
     observers = {r.id for r in flow.observers} if flow.state == "completed" else set()
     creator = set() if flow.state == "cancelled" else {CREATOR}
     return [*invited, *observers, *creator]

@@ -129,7 +129,7 @@ def test_somebody_who_never_opened_his_files_has_none(real: DavFiles, nextcloud:
     assert real.by_id(dave.uid, "1") is None
 
 
-def test_a_name_is_found_page_by_page(app: Installed, alice: User, files: As, folder: str) -> None:  # noqa: F811
+def test_a_name_is_found_page_by_page(app: Installed, alice: User, files: As, folder: str) -> None:  # noqa: F811 - the fixture of that name
     name, paths = contract.many(files, folder, 30)
     for page in (7, 30, 31):
         real = DavFiles(app.nextcloud.url, AppApi(app.secret, "0.1.0"), page=page)

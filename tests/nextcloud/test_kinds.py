@@ -102,7 +102,7 @@ KINDS = {
 def test_a_document_of_every_kind_is_approved_signed_and_finished(
     app: Installed, nextcloud: Nextcloud, creator: Browser, alice: User, bob: User, carol: User, what: str
 ) -> None:
-    kind = KINDS[what](nextcloud, alice, bob, f"Kind {what} {app.port}")  # type: ignore[operator]
+    kind = KINDS[what](nextcloud, alice, bob, f"Kind {what} {app.port}")  # type: ignore[operator]  # one of the kinds
     before = nextcloud.names(kind.owner, kind.folder)
     assert inspected(creator, kind.file_id)["saved_in"] == kind.saved_in
     flow = flow_by_two(app, creator, kind.file_id, bob, carol)

@@ -38,7 +38,7 @@ def past_the_proxy(app: Installed, method: str, path: str, uid: str = "", **more
         "AUTHORIZATION-APP-API": base64.b64encode(f"{uid}:{app.secret}".encode()).decode(),
         "Accept-Language": "fr",
     }
-    answer: requests.Response = requests.request(method, app.direct + path, headers=headers, timeout=60, **more)  # type: ignore[arg-type]
+    answer: requests.Response = requests.request(method, app.direct + path, headers=headers, timeout=60, **more)  # type: ignore[arg-type]  # passed on
     return answer
 
 

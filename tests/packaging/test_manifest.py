@@ -15,7 +15,7 @@ from plugin.settings import APPAPI_NAMES, LAUNCHER, Settings, from_environment
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
-import manifest  # noqa: E402
+import manifest  # noqa: E402 - tools are no package
 
 APP = manifest.APP.read_text()
 COMPANION = manifest.COMPANION.read_text()
@@ -36,7 +36,7 @@ BROKEN = {
     "a name of 129 letters": ("<name>Parapheur</name>", f"<name>{'n' * 129}</name>"),
     "two English names": ("<name>Parapheur</name>", "<name>Parapheur</name><name>P</name>"),
     "an unknown language": ('<name lang="fr">', '<name lang="fr-FR">'),
-    "no French summary": (re.search(r'<summary lang="fr">.*?</summary>', APP, re.DOTALL)[0], ""),  # type: ignore[index]
+    "no French summary": (re.search(r'<summary lang="fr">.*?</summary>', APP, re.DOTALL)[0], ""),  # type: ignore[index]  # it is there
     "a version of two numbers": ("<version>0.1.0<", "<version>0.1<"),
     "a version with a leading zero": ("<version>0.1.0<", "<version>0.01.0<"),
     "two versions": ("<version>0.1.0</version>", "<version>0.1.0</version><version>0.1.0</version>"),

@@ -79,7 +79,7 @@ def out(copy: Path) -> Path:
 def read(archive: Path) -> dict[str, bytes]:
     with tarfile.open(archive) as held:
         assert [member for member in held if not member.isfile() or member.mode != 0o644 or member.uid] == []
-        return {member.name: held.extractfile(member).read() for member in held}  # type: ignore[union-attr]
+        return {member.name: held.extractfile(member).read() for member in held}  # type: ignore[union-attr]  # it is a file
 
 
 def test_all_is_there_and_the_sums_are_right(out: Path) -> None:
@@ -130,7 +130,7 @@ def test_the_host_shows_our_entries_in_french(out: Path) -> None:
     assert words == {"Workflow": "Flux de travail"}
     assert shown == set(words)
     script = app["parapheur/l10n/fr.js"].decode()
-    assert json.loads(re.search(r'register\("parapheur", ({.*?}),', script)[1]) == words  # type: ignore[index]
+    assert json.loads(re.search(r'register\("parapheur", ({.*?}),', script)[1]) == words  # type: ignore[index]  # it is there
 
 
 def test_the_image_context_holds_what_the_dockerfile_copies(out: Path) -> None:

@@ -282,7 +282,7 @@ def test_previews_have_the_width_asked_for(workshop: Workshop, image_format: str
 
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(workshop.preview(samples.simple_pdf(), 1, 595, image_format)))  # type: ignore[arg-type]
+    picture = Image.open(io.BytesIO(workshop.preview(samples.simple_pdf(), 1, 595, image_format)))  # type: ignore[arg-type]  # a word that came as a parameter
     assert picture.size == (595, 842)
     assert picture.format == image_format.upper()
 
@@ -564,7 +564,7 @@ def test_no_key_enters_a_child() -> None:
 )
 def test_an_answer_of_another_shape_is_no_answer(answer: dict[str, object]) -> None:
     with pytest.raises((ValueError, KeyError, IndexError, TypeError)):
-        wire.inspection_from_json(answer["value"])  # type: ignore[arg-type]
+        wire.inspection_from_json(answer["value"])  # type: ignore[arg-type]  # a word that came as a parameter
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"blobs": [-1]}', b'{"blobs": [1e9]}', b'{"blobs": [true]}'])

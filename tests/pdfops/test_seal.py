@@ -152,7 +152,7 @@ def test_the_organisation_certificate_can_sign_documents_and_nothing_else() -> N
     assert usage.content_commitment
     assert not usage.key_cert_sign
     assert not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    assert certificate.public_key().key_size == 3072  # type: ignore[union-attr]
+    assert certificate.public_key().key_size == 3072  # type: ignore[union-attr]  # an RSA key
     assert (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days == 3_652
 
 

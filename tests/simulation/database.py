@@ -81,23 +81,23 @@ class Turns:
     _process: Process
 
     def vault(self) -> AbstractContextManager[Any]:
-        return _Turn(self._process, super().vault())  # type: ignore[misc]
+        return _Turn(self._process, super().vault())  # type: ignore[misc]  # a mixin of two classes
 
     @contextmanager
     def vault_writing(self) -> Iterator[Any]:
         with _Turn(self._process):
             self._may_fail()
-            with super().vault_writing() as connection:  # type: ignore[misc]
+            with super().vault_writing() as connection:  # type: ignore[misc]  # a mixin of two classes
                 yield connection
                 self._process.may_die("commit")
             self._process.may_die("committed")
 
     def index(self) -> AbstractContextManager[Any]:
-        return _Turn(self._process, super().index())  # type: ignore[misc]
+        return _Turn(self._process, super().index())  # type: ignore[misc]  # a mixin of two classes
 
     @contextmanager
     def index_writing(self) -> Iterator[Any]:
-        with _Turn(self._process), super().index_writing() as connection:  # type: ignore[misc]
+        with _Turn(self._process), super().index_writing() as connection:  # type: ignore[misc]  # a mixin of two classes
             yield connection
             self._process.may_die("commit of the index")
 
@@ -105,7 +105,7 @@ class Turns:
     def both_writing(self) -> Iterator[tuple[Any, Any]]:
         with _Turn(self._process):
             self._may_fail()
-            with super().both_writing() as both:  # type: ignore[misc]
+            with super().both_writing() as both:  # type: ignore[misc]  # a mixin of two classes
                 yield both
                 self._process.may_die("commit of both")
             self._process.may_die("committed both")

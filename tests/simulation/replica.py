@@ -143,7 +143,7 @@ class Replica:
             compose=letters.compose,
             bell=SimBell(process),
             notice=letters.notice,
-            workshop=Papers(process),  # type: ignore[arg-type]
+            workshop=Papers(process),  # type: ignore[arg-type]  # stands in for it
             signer=signer(),
             lasting=None,
             wording=StampWording(),
@@ -155,7 +155,7 @@ class Replica:
             version="0",
         )
         self.rebuild = lambda: rebuild(files, directory, adoption, monotonic=lambda: world.now)
-        sweeper = Sweeper(lambda: ctx, refill.is_missing, self.rebuild, timedelta(minutes=5))  # type: ignore[arg-type]
+        sweeper = Sweeper(lambda: ctx, refill.is_missing, self.rebuild, timedelta(minutes=5))  # type: ignore[arg-type]  # stands in for it
         return ctx, leases, sweeper
 
     # ---- what it does by itself -------------------------------------------------------------------------------------

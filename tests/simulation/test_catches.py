@@ -69,7 +69,7 @@ def _writes_without_conditions(patch: pytest.MonkeyPatch) -> None:
                 return files.write(user, path, data)
 
         files = self._files
-        return real(HostCopy(Unconditional()), place, before, log, etag)  # type: ignore[arg-type]
+        return real(HostCopy(Unconditional()), place, before, log, etag)  # type: ignore[arg-type]  # stands in for it
 
     patch.setattr(HostCopy, "replace", replaced)
 

@@ -129,7 +129,7 @@ def test_a_queue_that_cannot_be_written_does_not_fail_the_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = HueyJobs(tmp_path / "jobs.db", lambda _: None, lambda _: None, lambda: None)
-    broken: Callable[[str], None] = lambda _: (_ for _ in ()).throw(OSError)  # noqa: E731
+    broken: Callable[[str], None] = lambda _: (_ for _ in ()).throw(OSError)  # noqa: E731 - shorter than a function, and used below
     monkeypatch.setattr(jobs, "_look_at", broken)
     with structlog.testing.capture_logs() as logs:
         jobs.look_at("f")

@@ -347,9 +347,9 @@ def test_one_that_cannot_be_removed_now_is_noted_and_removed_later(decided: Worl
     def out(user: str, path: str, data: bytes, **conditions: bool) -> Written:
         if path.endswith("salts.json"):
             raise HostUnavailable
-        return write(user, path, data, **conditions)  # type: ignore[arg-type]
+        return write(user, path, data, **conditions)  # type: ignore[arg-type]  # passed on
 
-    decided.files.write = out  # type: ignore[method-assign]
+    decided.files.write = out  # type: ignore[method-assign]  # a host that fails from now on
     with pytest.raises(HostUnavailable):
         look(decided)
     assert is_noted(decided)

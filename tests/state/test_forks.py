@@ -169,9 +169,9 @@ def test_what_cannot_be_set_aside_is_not_written_over(world: World, branches: Br
     def no_room(user: str, path: str, data: bytes, **conditions: bool) -> Written:
         if "quarantine-" in path:
             raise HostFull
-        return write(user, path, data, **conditions)  # type: ignore[arg-type]
+        return write(user, path, data, **conditions)  # type: ignore[arg-type]  # passed on
 
-    world.files.write = no_room  # type: ignore[method-assign]
+    world.files.write = no_room  # type: ignore[method-assign]  # a host that fails from now on
     with pytest.raises(HostFull):
         world.store.refresh(FLOW_ID)
     assert world.state() == branches.lower

@@ -63,7 +63,7 @@ def busy(world: World) -> World:
 def test_boxes_show_what_is_his_turn_what_he_sent_and_what_ended(busy: World) -> None:
     def ids(uid: str, box: str, **how: object) -> list[str]:
         asked = {"text": "", "state": "", "before": None, "limit": 10} | how
-        return [row.flow_id for row in busy.index.box(uid, None, box, **asked)]  # type: ignore[arg-type]
+        return [row.flow_id for row in busy.index.box(uid, None, box, **asked)]  # type: ignore[arg-type]  # passed on
 
     assert ids("bob", "todo") == [flow_id(3)]
     assert ids("alice", "sent") == [flow_id(n) for n in (5, 4, 3, 2, 1)]

@@ -30,12 +30,12 @@ class Office:
 
     def saved(self, at: float) -> None:
         self.at = at
-        heed(self, SAVED)  # type: ignore[arg-type]
+        heed(self, SAVED)  # type: ignore[arg-type]  # stands in for it
 
     def swept(self, at: float) -> int:
         """How many looks that adds."""
         self.at, before = at, len(self.looks)
-        heed_later(self)  # type: ignore[arg-type]
+        heed_later(self)  # type: ignore[arg-type]  # stands in for it
         return len(self.looks) - before
 
 
@@ -146,6 +146,6 @@ def test_a_flow_that_cannot_be_caught_up_is_not_served_from_what_may_be_old(worl
         raise HostUnavailable
 
     office = Office(world)
-    office.index = SimpleNamespace(due=lambda *_: [FLOW_ID])  # type: ignore[assignment]
-    assert sweep(office, away) == 0  # type: ignore[arg-type]
+    office.index = SimpleNamespace(due=lambda *_: [FLOW_ID])  # type: ignore[assignment]  # stands in for it
+    assert sweep(office, away) == 0  # type: ignore[arg-type]  # stands in for it
     assert served == [FLOW_ID]

@@ -236,7 +236,7 @@ def test_each_append_carries_a_higher_fence(world: World) -> None:
     world.launch()
     append(world)
     append(world, MailFailed(MailKind.COMPLETED, "r1", 0, "x"))
-    fences = [line.fence for line in world.store._reader.chain(FLOW_ID).lines]  # type: ignore[union-attr]
+    fences = [line.fence for line in world.store._reader.chain(FLOW_ID).lines]  # type: ignore[union-attr]  # it is known
     assert fences == [1, 1, 2, 3]
 
 
