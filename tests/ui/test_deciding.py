@@ -258,6 +258,18 @@ def test_a_stale_tab_shows_what_was_decided_in_the_other(people: People) -> None
     expect(by(other, "said")).to_have_count(0)
 
 
+def test_the_pad_stays_where_it_is_between_two_strokes(people: People) -> None:
+    signature(people, outside("marthe"))
+    marthe = people.sit_down(size=PHONE, touch=True)
+    marthe.goto(people.link_for("marthe@example.com"))
+    by(marthe, "sign-open").tap()
+    expect(by(marthe, "pad")).to_be_visible()
+    before = by(marthe, "pad").bounding_box()
+    acts.draw_with_finger(marthe)
+    expect(marthe.get_by_text("Voir sur la page")).to_be_visible()
+    assert by(marthe, "pad").bounding_box() == before
+
+
 def test_on_a_phone_on_its_side_the_pad_takes_the_screen(people: People, look: Look) -> None:
     signature(people, outside("paul"))
     paul = people.sit_down(size=(844, 390), touch=True)

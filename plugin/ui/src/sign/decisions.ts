@@ -36,8 +36,8 @@ export function signLabel(flow: LinkFlow): string {
 }
 
 export function preview(flow: LinkFlow, ink: Ink | null, apiBase: string) {
-  if (!ink) return nothing;
-  return html`<details class="pf-more"><summary>${icon("right", "s16")}${t("See it on the page")}</summary>${crop(flow, ink, apiBase)}</details>`;
+  // Its place is kept before there is anything to see: the pad must not move between two strokes.
+  return html`<details class="pf-more ${ink ? "" : "later"}"><summary>${icon("right", "s16")}${t("See it on the page")}</summary>${ink ? crop(flow, ink, apiBase) : nothing}</details>`;
 }
 
 export function refusal(o: Sheet & { reason: string }): TemplateResult {
