@@ -46,7 +46,7 @@ test-ui: setup ## the browser tests alone
 	@$(BIN)/python tools/needs.py
 	$(BIN)/pytest -m browser
 
-test-faults: setup ## kills at every point, a host that fails in every way, two processes at once (FAULTS="--kills N --seed N …"): an hour
+test-faults: setup ## kills at every point, a host that fails in every way, two processes at once (FAULTS="--kills N --seed N …"): up to an hour
 	@$(BIN)/python tools/needs.py
 	$(BIN)/python -m tests.faults $(FAULTS)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -67,6 +68,7 @@ def merged(target: Any, said: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that hosts and sidecars are ended, too
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     kind_, host_, amount_, seed_, *within = sys.argv[1:]
     print(json.dumps(as_json(run(kind_, host_, int(amount_), int(seed_), *map(float, within)))))
