@@ -154,6 +154,7 @@ class Child:
         self.pid, self._handle, self._to, self._from = pid, handle, to, from_
         self._lock = threading.Lock()
         self._is_buried = False
+        self._is_asked = False
         for descriptor in (self._to, self._from):
             os.set_blocking(descriptor, False)
             _widen(descriptor)
@@ -171,13 +172,15 @@ class Child:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
     def bury(self) -> None:
-        """Wait for the end of a killed child; no descriptor is left."""
+        """Wait for the end of a killed child; no descriptor is left. Those that a job of another thread looks at are
+        closed at its end: until then their numbers must not become somebody else's."""
         with self._lock:
             if not self._is_buried:
                 _has_ended(self._handle, None)
                 self._is_buried = True
-                for descriptor in (self._handle, self._to, self._from):
-                    os.close(descriptor)
+                os.close(self._handle)
+                if not self._is_asked:
+                    self._close_pipes()
 
     def is_worn(self) -> bool:
         """Whether it has grown or worked so much that a fresh one should take its place."""
@@ -185,7 +188,7 @@ class Child:
 
     def await_ready(self, cap_s: float) -> None:
         """Raises: Lost."""
-        answer = self._exchange([], time.monotonic() + cap_s, cap_s, RESIDENT_CAP_BYTES)
+        answer = self._asked([], time.monotonic() + cap_s, cap_s, RESIDENT_CAP_BYTES)
         if answer.header.get("ready") is not True:
             raise Lost("damaged", cause=str(answer.header.get("cause", "")))
 
@@ -203,7 +206,34 @@ class Child:
         """
         self._jobs += 1
         self.page = None
-        return self._exchange(wire.pack(header, blobs), time.monotonic() + cap_s, cap_s, resident_bytes, slow)
+        return self._asked(wire.pack(header, blobs), time.monotonic() + cap_s, cap_s, resident_bytes, slow)
+
+    def _asked(
+        self,
+        pieces: list[bytes],
+        deadline: float,
+        cap_s: float,
+        resident_bytes: int,
+        slow: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        with self._lock:
+            if self._is_buried:
+                raise Lost("damaged")
+            self._is_asked = True
+        try:
+            return self._exchange(pieces, deadline, cap_s, resident_bytes, slow)
+        finally:
+            self._answered()
+
+    def _answered(self) -> None:
+        with self._lock:
+            self._is_asked = False
+            if self._is_buried:
+                self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        os.close(self._to)
+        os.close(self._from)
 
     def _exchange(
         self,
@@ -211,7 +241,7 @@ class Child:
         deadline: float,
         cap_s: float,
         resident_bytes: int,
-        slow: Callable[[], None] = lambda: None,
+        slow: Callable[[], None],
     ) -> Answer:
         begun, spent_s = time.monotonic(), self._spent_s()
         outgoing = [memoryview(piece) for piece in pieces if piece]
