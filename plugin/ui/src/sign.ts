@@ -35,6 +35,7 @@ class Signing extends PageElement {
   private imported: Ink | null = null;
   private typed: Ink | null = null;
   private typedName: string | null = null; // null: not touched yet
+  private writing = Promise.resolve(); // until what was typed is ink
   private strokes: SigningPad["strokes"] = []; // outlive the sheet
   private pad = createRef<SigningPad>();
   private api!: Api;
@@ -151,7 +152,9 @@ class Signing extends PageElement {
     return Object.fromEntries((this.flow?.documents ?? []).map((d) => [String(d.n), d.current_sha256]));
   }
 
-  private sign(): void {
+  /** With what stands in the field, though its picture may not be there yet. */
+  private async sign(): Promise<void> {
+    for (let writing; this.signing.tab === "type" && writing !== this.writing; ) await (writing = this.writing);
     const { ink } = this.signing;
     if (!ink) return;
     void this.decide("sign", {
@@ -161,13 +164,17 @@ class Signing extends PageElement {
 
   private tab(tab: Tab): void {
     this.set({ tab, ink: { draw: this.drawn, image: this.imported, type: this.typed }[tab] });
-    if (tab === "type" && this.typedName === null) void this.write(this.flow?.me.name ?? "");
+    if (tab === "type" && this.typedName === null) this.write(this.flow?.me.name ?? "");
   }
 
   /** What is typed becomes ink once its picture is there; a later letter overtakes an earlier one. */
-  private async write(name: string): Promise<void> {
+  private write(name: string): void {
     this.typedName = name;
     this.requestUpdate();
+    this.writing = this.written(name);
+  }
+
+  private async written(name: string): Promise<void> {
     const ink = await inkFromText(name);
     if (this.typedName !== name) return;
     this.typed = ink;
@@ -208,7 +215,7 @@ class Signing extends PageElement {
     return html`<div class="pf-pad img">${this.typed ? html`<img src=${this.typed.png} alt=${t("Your signature, from your name")} />` : nothing}</div>
       <label class="pf-field"><span class="pf-label">${t("Your name")}</span>
         <input class="pf-input" type="text" autocomplete="name" maxlength=${LONGEST} data-test="type-name" .value=${this.typedName ?? ""}
-          @input=${(event: Event) => void this.write((event.target as HTMLInputElement).value)} /></label>`;
+          @input=${(event: Event) => this.write((event.target as HTMLInputElement).value)} /></label>`;
   }
 
   private imageTab(): TemplateResult {
@@ -261,7 +268,7 @@ class Signing extends PageElement {
         <label class="pf-check"><input type="checkbox" data-test="consent" .checked=${consent}
           @change=${(event: Event) => this.set({ consent: (event.target as HTMLInputElement).checked })} />
           <span class="sm">${flow.consent}</span></label>`,
-      foot: confirm({ label: signLabel(flow), blocked: whyNot(this.signing), busy, act: () => this.sign(), test: "sign-confirm", pic: icon("sign") }),
+      foot: confirm({ label: signLabel(flow), blocked: whyNot(this.signing), busy, act: () => void this.sign(), test: "sign-confirm", pic: icon("sign") }),
     });
   }
 
