@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -26,12 +27,13 @@ class Sweeper:
         index_is_missing: Callable[[], bool],
         run_rebuild: Callable[[], Report],
         patrol_every: timedelta,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ctx = ctx
         self._index_is_missing = index_is_missing
         self._run_rebuild = run_rebuild
-        self._catch_up = CatchUp()
-        self._patrol = Patrol(patrol_every)
+        self._catch_up = CatchUp(monotonic)
+        self._patrol = Patrol(patrol_every, monotonic=monotonic)
         self._forgotten = Forgotten()
 
     def __call__(self) -> None:

@@ -108,7 +108,7 @@ def clear_launches(ctx: Context) -> None:
 
 def finish_erasing(ctx: Context) -> None:
     """Erasures that a crash or an outage cut off are brought to their end."""
-    for flow_id in {t.flow_id for t in ctx.vault.troubles() if t.reason == ERASING}:
+    for flow_id in dict.fromkeys(t.flow_id for t in ctx.vault.troubles() if t.reason == ERASING):
         try:
             with at_most(FLOW_WAIT_S):
                 ctx.flows.forget(flow_id)

@@ -276,7 +276,9 @@ class SqlVault:
             connection.execute(sa.insert(troubles).values(**values, since=instant(now)))
 
     def troubles(self, flow_id: str | None = None) -> list[Trouble]:
-        wanted = sa.select(troubles).order_by(troubles.c.since, troubles.c.flow_id)
+        wanted = sa.select(troubles).order_by(
+            troubles.c.since, troubles.c.flow_id, troubles.c.reason, troubles.c.person
+        )
         if flow_id is not None:
             wanted = wanted.where(troubles.c.flow_id == flow_id)
         with self._database.vault() as connection:

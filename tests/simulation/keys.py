@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -80,13 +81,17 @@ def keys() -> Keys:
 
 @contextmanager
 def steady_secrets(seed: str) -> Iterator[None]:
-    """What ``secrets`` gives while this lasts follows from the seed: salts, nonces, ids of flows. For a simulation
-    alone: whoever knows the seed knows them all."""
-    dice = random.Random(seed)
+    """What ``secrets`` gives to this thread while this lasts follows from the seed: salts, nonces, ids of flows. For a
+    simulation alone: whoever knows the seed knows them all."""
+    dice, mine = random.Random(seed), threading.get_ident()
     before = (secrets.token_bytes, secrets.token_hex, secrets.randbits)
-    secrets.token_bytes = lambda nbytes=None: dice.randbytes(nbytes or 32)
-    secrets.token_hex = lambda nbytes=None: dice.randbytes(nbytes or 32).hex()
-    secrets.randbits = dice.getrandbits
+
+    def bytes_of(nbytes: int | None = None) -> bytes:
+        return dice.randbytes(nbytes or 32) if threading.get_ident() == mine else before[0](nbytes)
+
+    secrets.token_bytes = bytes_of
+    secrets.token_hex = lambda nbytes=None: bytes_of(nbytes).hex()
+    secrets.randbits = lambda k: dice.getrandbits(k) if threading.get_ident() == mine else before[2](k)
     try:
         yield
     finally:

@@ -155,7 +155,13 @@ class Replica:
             version="0",
         )
         self.rebuild = lambda: rebuild(files, directory, adoption, monotonic=lambda: world.now)
-        sweeper = Sweeper(lambda: ctx, refill.is_missing, self.rebuild, timedelta(minutes=5))  # type: ignore[arg-type]  # stands in for it
+        sweeper = Sweeper(
+            lambda: ctx,
+            refill.is_missing,
+            self.rebuild,  # type: ignore[arg-type]  # stands in for it
+            timedelta(minutes=5),
+            monotonic=lambda: world.now,
+        )
         return ctx, leases, sweeper
 
     # ---- what it does by itself -------------------------------------------------------------------------------------

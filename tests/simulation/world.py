@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -320,9 +321,12 @@ class World:
 
     @contextmanager
     def _logs(self) -> Iterator[None]:
-        """What the product logs stands in the trace."""
+        """What the product logs in this thread stands in the trace."""
+        mine = threading.get_ident()
 
         def told(_logger: object, _level: str, event: dict[str, Any]) -> Any:
+            if threading.get_ident() != mine:
+                raise structlog.DropEvent
             what = " ".join(f"{name}={event[name]}" for name in sorted(event) if name != "event")
             self.trace.say(self.now, "log", f"{event['event']} {what}")
             self.trace.count(f"log: {event['event']}")
