@@ -110,7 +110,7 @@ def create_app(
     registry = OcsDirectory(settings.host_url, api, ocs_timeout_s, line=line)
     directory, accounts = KeptPeople(registry), HomeAccounts(registry, files, settings.patrol_every_s)
     database = database_of(settings)
-    vault = SqlVault(database, only_instance=settings.only_instance)
+    vault = SqlVault(database, only_instance=settings.only_instance, asks_time=True)
     companion = Companion(calls((CONNECT_S, settings.host_timeout_s)))
     mailer = ChosenMailer(settings.mail, companion, _mailer(settings))
     is_first_start = not (settings.data / "keys").exists()

@@ -61,7 +61,7 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
     files = CarefulFiles(settings.host_url, api, whole_bytes=whole_bytes_of(settings))
     directory = OcsDirectory(settings.host_url, api)
     database = database_of(settings)
-    vault = SqlVault(database, only_instance=False)
+    vault = SqlVault(database, only_instance=False, asks_time=True)
     keys = Keys.open(settings.data / "keys", settings.organisation, True, make_organisation_certificate)
     leases = Leases(database, keys.instance_id, only_instance=False)
     index = SqlIndex(database, keys.link_key, vault.postponed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from plugin.flow.model import Instead
@@ -96,8 +96,8 @@ class Vault(Protocol):
         """It is still on its way: the hour begins anew."""
         ...
 
-    def give_up_launch(self, flow_id: str, again: datetime) -> None:
-        """It failed: from ``again`` on it is one of the cut-off ones."""
+    def give_up_launch(self, flow_id: str, now: datetime, after: timedelta) -> None:
+        """It failed: ``after`` that time it is one of the cut-off ones."""
         ...
 
     def end_launch(self, flow_id: str) -> None:

@@ -108,7 +108,7 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
         if any(one.flow_id == flow_id for one in ctx.vault.counted_launches()):
             raise  # its first line counts: it is taken in, by the sweep or by whoever asks again
         may_come_late = isinstance(failure, Unavailable)
-        ctx.vault.give_up_launch(flow_id, ctx.clock() + (COMES_LATE if may_come_late else timedelta()))
+        ctx.vault.give_up_launch(flow_id, ctx.clock(), COMES_LATE if may_come_late else timedelta())
         with contextlib.suppress(Unavailable):
             _remove(ctx, attempt)
             if not may_come_late:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -68,7 +69,7 @@ def test_what_a_launch_left_is_forgotten_only_once_it_is_gone(world: World) -> N
     files, attempt = Forgetful(), LaunchAttempt("a", "alice", (".flows/a",))
     ctx = cast("Context", SimpleNamespace(files=files, vault=world.vault))
     world.vault.begin_launch(attempt, NOW)
-    world.vault.give_up_launch("a", NOW)
+    world.vault.give_up_launch("a", NOW, timedelta())
     files.make_folder("alice", ".flows/a")
     files.forgets = "delete"
     with pytest.raises(HostUnavailable):

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from plugin.adapters.chain import from_instant, instant
-from plugin.adapters.vault import _LAYING, _SEEN, Anchor, SqlVault, _laying, _pause_s, _written
+from plugin.adapters.claims import _LAYING, _SEEN, _laying, _pause_s, _written
+from plugin.adapters.vault import Anchor, SqlVault
 from plugin.ports_vault import (
     LaunchAttempt,
     Laying,
@@ -128,11 +129,11 @@ class MemoryVault(SqlVault):
             assert (attempt.flow_id, _LAUNCH) not in self._tables.claims
             self._put_claim(change, attempt.flow_id, _LAUNCH, Claim(instant(now + _LAUNCH_WITHIN), 0, reason, ""))
 
-    def give_up_launch(self, flow_id: str, again: datetime) -> None:
+    def give_up_launch(self, flow_id: str, now: datetime, after: timedelta) -> None:
         with self._database.vault_writing() as change:
             claim = self._tables.claims.get((flow_id, _LAUNCH))
             if claim is not None:
-                self._put_claim(change, flow_id, _LAUNCH, replace(claim, until=instant(again), attempts=1))
+                self._put_claim(change, flow_id, _LAUNCH, replace(claim, until=instant(now + after), attempts=1))
 
     def prolong_launch(self, flow_id: str, now: datetime) -> None:
         with self._database.vault_writing() as change:

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from plugin.adapters.chain import instant
+from plugin.adapters.sql import Database
 from plugin.adapters.vault import SqlVault
 from plugin.flow.model import Instead
 from plugin.ports_vault import LaunchAttempt, Laying, Seen
+from tests.postgresql import Server
 from tests.state.world import FLOW_ID, FOLDER, NOW, World
 
 SECOND = dt.timedelta(seconds=1)
@@ -75,7 +77,7 @@ def test_a_launch_counts_as_cut_off_once_it_failed_or_took_an_hour_or_was_of_an_
     for attempt in attempts:
         world.vault.begin_launch(attempt, NOW)
     assert world.vault.cut_off_launches(NOW) == []
-    world.vault.give_up_launch("a", NOW)
+    world.vault.give_up_launch("a", NOW, 0 * SECOND)
     world.vault.end_launch("b")
     assert world.vault.cut_off_launches(NOW) == [attempts[0]]
     assert world.vault.cut_off_launches(NOW + 3600 * SECOND) == [attempts[0], attempts[2]]
@@ -85,7 +87,7 @@ def test_a_launch_counts_as_cut_off_once_it_failed_or_took_an_hour_or_was_of_an_
 def test_what_a_failed_launch_may_still_get_is_looked_for_later(world: World) -> None:
     attempt = LaunchAttempt("a", "alice", (".flows/a",))
     world.vault.begin_launch(attempt, NOW)
-    world.vault.give_up_launch("a", NOW + 45 * SECOND)
+    world.vault.give_up_launch("a", NOW, 45 * SECOND)
     assert world.vault.cut_off_launches(NOW + 44 * SECOND) == []
     assert world.vault.cut_off_launches(NOW + 45 * SECOND) == [attempt]
 
@@ -99,7 +101,7 @@ def test_a_launch_whose_first_line_was_acknowledged_is_never_cut_off(world: Worl
 def test_a_launch_of_which_was_heard_is_not_cut_off(world: World) -> None:
     for name in "ab":
         world.vault.begin_launch(LaunchAttempt(name, "alice", (f".flows/{name}",)), NOW)
-    world.vault.give_up_launch("b", NOW)
+    world.vault.give_up_launch("b", NOW, 0 * SECOND)
     for name in "ab":
         world.vault.prolong_launch(name, NOW + 3000 * SECOND)
     assert [attempt.flow_id for attempt in world.vault.cut_off_launches(NOW + 3600 * SECOND)] == ["b"]
@@ -170,6 +172,29 @@ def test_whoever_held_a_claim_too_long_does_not_end_that_of_another(world: World
     assert third.attempts("f") == {}
     fast.release("f", "mail")
     assert third.claim("f", "mail", NOW + 33 * SECOND, 30)
+
+
+def test_a_machine_whose_clock_is_an_hour_ahead_takes_no_claim_of_another(postgresql_server: Server) -> None:
+    url = postgresql_server.new_database()
+    mine, its = Database(url), Database(url)
+    one, other = (SqlVault(database, only_instance=False, asks_time=True) for database in (mine, its))
+    now, hour = dt.datetime.now(dt.UTC), dt.timedelta(hours=1)
+    attempt = LaunchAttempt("g", "alice", ("folder",))
+    assert one.claim("f", "mail", now, 30)
+    one.begin_launch(attempt, now)
+    assert not other.claim("f", "mail", now + hour, 30)
+    assert other.cut_off_launches(now + 2 * hour) == []
+    assert one.prolong("f", "mail", now - hour, 30, "still at it")
+    assert other.word("f", "mail", now + hour) == "still at it"
+    one.postpone("f", "mail", now, "handed-over")
+    assert other.put_off("handed-over", now + hour) == []
+    assert not other.claim("f", "mail", now + hour, 30)
+    one.release("f", "mail")
+    assert other.claim("f", "mail", now - hour, 30)
+    one.give_up_launch("g", now + hour, 0 * SECOND)
+    assert other.cut_off_launches(now - hour) == [attempt]
+    for database in (mine, its):
+        database.close()
 
 
 def test_what_was_put_off_is_anybodys(world: World) -> None:
