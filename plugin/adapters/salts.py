@@ -142,15 +142,19 @@ class SaltKeeper:
     def _forget_names(self, read: Read) -> None:
         """Where results were about to be put and what originals were called are the creator's; records of evidence,
         made and not laid down yet, or laid down by an earlier version, tell of everybody."""
-        flow_id, evidence = read.chain.flow_id, read.loaded.flow.evidence
-        for one in self._vault.layings(flow_id):
-            self._drop_cached(one.sha256)
-        if evidence is not None:
-            self._drop_cached(evidence.sha256)
+        flow_id = read.chain.flow_id
+        self.drop_records(read)
         if CREATOR in read.chain.erased:
             self._vault.forget_layings(flow_id)
             self._vault.forget_seen(flow_id)
             self._database.scrub()
+
+    def drop_records(self, read: Read) -> None:
+        """Out of this replica's cache."""
+        for one in self._vault.layings(read.chain.flow_id):
+            self._drop_cached(one.sha256)
+        if read.loaded.flow.evidence is not None:
+            self._drop_cached(read.loaded.flow.evidence.sha256)
 
     def note_erasing(self, flow_id: str, persons: Set[str]) -> None:
         """Until it is known that nothing of them is anywhere."""

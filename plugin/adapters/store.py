@@ -348,7 +348,10 @@ class Store:
 
     def keep_forgotten(self, flow_id: str) -> None:
         read = self._current(flow_id)
-        if read is not None and self._salts.came_back(read):
+        if read is None:
+            return
+        self._salts.drop_records(read)
+        if self._salts.came_back(read):
             self._salts.note_erasing(flow_id, read.chain.erased)
             self.forget(flow_id)
 

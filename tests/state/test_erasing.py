@@ -407,6 +407,18 @@ def test_a_record_of_evidence_that_the_cache_holds_goes_with_the_person(decided:
     other.close()
 
 
+def test_another_replica_drops_the_record_from_its_own_cache_when_it_looks_after_the_erased(decided: World) -> None:
+    blobs = FolderBlobs(decided.data / "cache")
+    laid, kept = (blobs.put(text) for text in (b"laid", b"somebody else's"))
+    append(decided, EvidenceStored("78", Personal(CREATOR, "bail (dossier de preuves).pdf"), laid))
+    append(decided, erased("r1"))
+    assert blobs.get(laid) == b"laid", "the one that erases has another cache"
+    other = World(decided.data, decided.files, drop_cached=blobs.drop)
+    other.store.keep_forgotten(FLOW_ID)
+    assert [blobs.get(sha256) for sha256 in (laid, kept)] == [None, b"somebody else's"]
+    other.close()
+
+
 # ---- salts of a newer version ---------------------------------------------------------------------------------------
 NEWER = b'{"format":2,"salts":"elsewhere"}'
 
