@@ -83,7 +83,8 @@ class Chronicle:
         what = ENDS[self.end]
         addresses = {f"{story.creator}@example.org": "creator"}
         known = {party.rid: party.email for party in story.everybody}
-        for rid in sorted(self._asked):
+        observers = {rid for rid, role in self._roles.items() if role == "observer" and what == "completed"}
+        for rid in sorted(self._asked | observers):
             if rid not in self._left:
                 addresses.setdefault(known.get(rid, rid), rid)
         missing = [person for person in addresses.values() if (what, person, 0) not in self.told]
@@ -282,8 +283,8 @@ class Chronicle:
             raise Unlawful(f"{new['id']} came as {new['role']} in the place of {rid}")
         self._roles[new["id"]] = new["role"]
         self._places[new["id"]] = self._places.get(rid, rid)
-        persons = next(persons for persons, _, _ in self._steps if rid in persons)
-        persons[persons.index(rid)] = new["id"]
+        for persons in (persons for persons, _, _ in self._steps if rid in persons):  # none of an observer
+            persons[persons.index(rid)] = new["id"]
         if is_own or rid in self._asked:
             self._left[rid] = "delegated" if is_own else "replaced"
         else:
@@ -314,6 +315,12 @@ class Chronicle:
         mail = (data["mail"], data["person"], data["round"])
         if mail in self.told:
             raise Unlawful(f"{mail} stands there twice")
+        what, person, _ = mail
+        ended_with = ENDS[self.end] if self.end is not None else None
+        if what in ENDS.values() and what != ended_with:
+            raise Unlawful(f"{person} was told that it is {what}")
+        if self._roles.get(person) == "observer" and (what != "completed" or person in self._left):
+            raise Unlawful(f"{person}, an observer, was told by {what}")
         self.told.add(mail)
 
 

@@ -223,7 +223,9 @@ def order_of(story: Story) -> Order:
         kind=Kind(story.kind),
         title=None,
         file_ids=[paper.file_id for paper in story.papers],
-        recipients=[asked_as(party, f"recipients[{place}]") for place, party in enumerate(story.parties)],
+        recipients=[
+            asked_as(party, f"recipients[{place}]") for place, party in enumerate(story.parties) if not party.is_copy
+        ],
         steps=[Together(tuple(int(rid[1:]) - 1 for rid in rids), rule, n) for rids, rule, n in story.steps],
         spots=[
             Spot(document, 1, place, 0.1, 0.1, 0.3, 0.1, document == 0, None)
@@ -232,7 +234,7 @@ def order_of(story: Story) -> Order:
         ],
         comment=None,
         copy_to_all=story.copies_to_all,
-        copies=(),
+        copies=story.copies,
         time_zone="Europe/Paris",
         expires_at=story.deadline,
         remind_every_days=None,

@@ -118,6 +118,20 @@ class Oracle:
         story.last_act_at = self._now()
         self._acknowledged(story, loaded)
 
+    def hears(self, story: Story, what: str, person: str, address: str) -> None:
+        """A mail came. Of an end nobody hears before it stands there, an observer of nothing but completion."""
+        known = next((party for party in story.everybody if party.rid == person), None)
+        if known is not None and known.role == "observer" and what != "completed":
+            self._fails(f"{person} of {story.flow_id}, an observer, heard by {what}")
+        if known is not None and known.email != address:
+            self._fails(f"{what} for {person} of {story.flow_id} went to {address}")
+        if what in ENDS.values() and not self._may_have_ended(story, what):
+            self._fails(f"{person} of {story.flow_id} heard that it is {what}, which does not stand there")
+
+    def _may_have_ended(self, story: Story, what: str) -> bool:
+        seen = self.look(story)
+        return seen is None or any(ENDS.get(line["type"]) == what for line in seen.lines)
+
     def _acknowledged(self, story: Story, loaded: Loaded) -> None:
         """From now on this head stands in the state file for ever."""
         self.sees(story, loaded.flow)
@@ -191,20 +205,22 @@ class Oracle:
             self._judge_papers(story, chronicle, late)
             self._judge_mails(story, chronicle)
             for person in chronicle.erased:
-                self._judge_erased(story, person)
+                self._judge_erased(story, person, chronicle.erased)
             if verify:
                 self._verify(story)
         except Unlawful as unlawful:
             self._fails(f"{story.flow_id}: {unlawful}")
 
-    def _judge_erased(self, story: Story, person: str) -> None:
+    def _judge_erased(self, story: Story, person: str, erased: set[str]) -> None:
         """Nobody can read his values any more: his salt is nowhere, and nothing that was read with it."""
         node = self._host.node(story.creator, f"{story.path.rpartition('/')[0]}/salts.json")
         beside = node.data if node is not None and node.data is not None else b""
         if person in self._salts(str(story.flow_id)) or f'"{person}":'.encode() in beside:
             raise Unlawful(f"the salt of {person} is there after he was erased")
-        address = f"{story.creator}@example.org" if person == "creator" else story.party(person).email
-        if address in self._index(str(story.flow_id)):
+        held = {"creator": f"{story.creator}@example.org", **{party.rid: party.email for party in story.everybody}}
+        address = held[person]
+        is_elses = any(held[other] == address for other in held.keys() - erased)  # the creator, who looks on as well
+        if not is_elses and address in self._index(str(story.flow_id)):
             raise Unlawful(f"the index knows the address of {person}, who was erased")
 
     def _verify(self, story: Story) -> None:

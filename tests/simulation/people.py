@@ -20,6 +20,7 @@ from plugin.flow.model import RecipientState
 from plugin.flow.tokens import token_hash
 from plugin.ports import Mail
 from plugin.ports_state import Loaded
+from tests.simulation.bystanders import ACTS, act_of
 from tests.simulation.creators import AGAIN, Creators, Town, asked_as
 from tests.simulation.replica import EXPECTED
 from tests.simulation.scheduler import NEVER
@@ -35,7 +36,9 @@ class People(Creators):
 
     def is_launched(self, story: Story) -> None:
         for party in story.parties:
-            if (party.email.startswith("nobody") or party.user) and party.minds != "never comes":
+            if party.role == "observer":
+                self._looks_on(story, party.rid)
+            elif (party.email.startswith("nobody") or party.user) and party.minds != "never comes":
                 self._begins(story, party.rid, self._dice.uniform(60.0, 300.0))
 
     # ---- recipients -------------------------------------------------------------------------------------------------
@@ -43,10 +46,13 @@ class People(Creators):
         """An invitation came: whoever it is for acts, once he has read it."""
         what, flow_id, rid, round_ = mail.message_id[1:].split("@")[0].split(".")[:4]
         story = self._world.oracle.story_of(flow_id)
-        if what not in ("invitation", "reminder", "suspended"):
-            return
         if story is None:
             self._world.scheduler.spawn("reads later", lambda: self.hears(mail), after=5.0)
+            return
+        self._world.oracle.hears(story, what, rid, mail.to)
+        if what == "completed" and rid in story.observers:
+            self._spawns("follows", partial(self._reads_of_the_end, story, rid, mail), self._dice.uniform(0.5, 60.0))
+        if what not in ("invitation", "reminder", "suspended"):
             return
         if what == "suspended":
             self._spawns("goes on", partial(self.goes_on, story), self._dice.uniform(5.0, 60.0))
@@ -108,6 +114,29 @@ class People(Creators):
         else:
             self._world.oracle.acts(story, rid, "refuse", came.request, loaded)
 
+    # ---- observers --------------------------------------------------------------------------------------------------
+    def _looks_on(self, story: Story, rid: str) -> None:
+        for _ in range(self._dice.choice((0, 1, 2))):
+            act = self._dice.choice(ACTS)
+            job = partial(self._tries_in_vain, story, rid, act, None, "an observer")
+            self._spawns("observer", job, self._dice.uniform(1.0, 300.0))
+
+    def _reads_of_the_end(self, story: Story, rid: str, mail: Mail) -> None:
+        self._follows(story, rid, mail)
+        self._tries_in_vain(story, rid, self._dice.choice(ACTS), 1, "an observer")
+
+    def _tries_in_vain(self, story: Story, rid: str, act: str, link_round: int | None, why: str) -> None:
+        """Nothing may come of it. His consent is told, so that nothing but that makes it unlawful."""
+        request = f"in vain {rid} {self._dice.randrange(10**9)}"
+        self._world.oracle.sent(story, rid, request, self._world.wall, consents=True)
+        self._world.trace.count(f"in vain: {why}")
+        try:
+            self._world.ask("in vain", act_of(story, rid, act, request, link_round), NEVER)
+        except (*AGAIN, *EXPECTED):
+            return
+        self._world.fails(f"{rid} of {story.flow_id}, {why}, could {act}")
+
+    # ---- links ------------------------------------------------------------------------------------------------------
     def _follows(self, story: Story, rid: str, mail: Mail) -> None:
         """The link leads to this flow and person, and to nobody else."""
         found = _LINK.search(mail.text)

@@ -18,7 +18,10 @@ class Party:
     user: str | None
     email: str
     minds: str
-    """agrees, refuses, cannot decide: sends both; delegates, and agrees where that is refused; or never comes."""
+    """agrees, refuses, cannot decide: sends both; delegates, and agrees where that is refused; never comes; or looks
+    on: an observer."""
+    is_copy: bool = False
+    """An observer who was named as an address that gets copies."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class Story:
     """The latest that was asked for."""
     is_erased: bool = False
     """An administrator was told so."""
+    copies: tuple[str, ...] = ()
+    """Addresses that are to get copies, as they were asked for: some are those of people who take part."""
     last_act_at: float = 0.0
     ended_at: float | None = None
     settled_at: float | None = None
@@ -88,6 +93,10 @@ class Story:
     def everybody(self) -> list[Party]:
         """Newcomers as soon as it is known which place is theirs."""
         return [*self.parties, *(party for party in self.newcomers.values() if party.rid)]
+
+    @property
+    def observers(self) -> set[str]:
+        return {party.rid for party in self.everybody if party.role == "observer"}
 
     def party(self, rid: str) -> Party:
         return next(party for party in self.everybody if party.rid == rid)

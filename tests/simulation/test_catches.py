@@ -248,6 +248,10 @@ MUTATIONS = [
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_product_that_is_broken_there_is_caught(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_caught(mutation, monkeypatch)
+
+
+def check_caught(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     chances = quiet(**mutation.chances)
     assert World(SEEDS[0], FLOWS, chances, on_sql=mutation.on_sql).run().broken is None, "whole, it holds"
     mutation.breaks(monkeypatch)

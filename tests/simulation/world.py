@@ -15,6 +15,7 @@ import structlog
 
 from plugin.actions.context import Context
 from plugin.runtime import Runtime, running_on
+from tests.simulation.bystanders import with_observers
 from tests.simulation.chance import Chances, drawn
 from tests.simulation.database import Disk
 from tests.simulation.files import Weather
@@ -302,7 +303,8 @@ class World:
                 papers.append(Paper(node.file_id, folder, name, [data]))
                 shared[creator].append(papers[-1])
             at = dice.uniform(0.0, STORM_S)
-            stories.append(drawn_story(dice, number, USERS, papers, at, self.chances.mail_refused))
+            story = drawn_story(dice, number, USERS, papers, at, self.chances.mail_refused)
+            stories.append(with_observers(dice, story, USERS, self.chances.mail_refused))
         return stories
 
     def _loses_index(self) -> None:
