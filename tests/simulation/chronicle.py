@@ -53,6 +53,8 @@ class Chronicle:
         """Of all rounds: (person, act, request)."""
         self._asked: set[str] = set()
         self._invited: dict[str, int] = {}
+        self._rounds: dict[str, int] = {}
+        """Of the last invitation of each, also before everybody was asked anew."""
         self._renewed: set[str] = set()
         self._skipped: set[str] = set()
         self._left: dict[str, str] = {}
@@ -191,9 +193,11 @@ class Chronicle:
         if rid in self._invited and rid not in self._renewed:
             raise Unlawful(f"{rid} was invited twice")
         self._renewed.discard(rid)
+        if data["round"] <= self._rounds.get(rid, 0):
+            raise Unlawful(f"{rid} was invited in round {data['round']} again")
         if rid not in self._turn():
             raise Unlawful(f"{rid} was invited, it was the turn of {self._turn()}")
-        self._invited[rid] = data["round"]
+        self._invited[rid] = self._rounds[rid] = data["round"]
         self._asked.add(rid)
 
     def _is_skipped(self, data: Line) -> None:
@@ -225,6 +229,9 @@ class Chronicle:
             raise Unlawful(f"{rid} acted while the flow was suspended")
         if rid not in self._invited or rid not in self._turn():
             raise Unlawful(f"{rid} acted before his turn")
+        by_link = self._story.sent_by.get(line["data"].get("trace", {}).get("request"))
+        if by_link not in (None, self._invited[rid]):
+            raise Unlawful(f"{rid} acted by an old link, of round {by_link}; he was asked in {self._invited[rid]}")
         return rid
 
     def _decides(self, line: Line) -> None:

@@ -80,6 +80,10 @@ class Creators:
     def is_launched(self, story: Story) -> None:
         raise NotImplementedError
 
+    def holds_old_link(self, story: Story, rid: str, round_: int) -> None:
+        """By what somebody was told, the link of this round acts no more; 0: there never was one."""
+        raise NotImplementedError
+
     def _spawns(self, name: str, job: Callable[[], None], after: float) -> None:
         self.busy += 1
 
@@ -112,7 +116,12 @@ class Creators:
             case _:
                 job = self._extends(story, self._world.wall)
         try:
-            self._world.oracle.steers(story, act, self._insists(act, job))
+            loaded = self._insists(act, job)
+            self._world.oracle.steers(story, act, loaded)
+            if act in ("renew", "replace"):
+                rid = job.keywords["recipient"]
+                round_ = loaded.flow.recipient(rid).round
+                self.holds_old_link(story, rid, round_ if act == "replace" else round_ - 1)
         except Conflict as conflict:
             self._world.trace.count(f"not steered: {conflict.code}")
         except Invalid as refused:

@@ -67,8 +67,17 @@ class Oracle:
         story.path = loaded.place.path
         self._acknowledged(story, loaded)
 
-    def sent(self, story: Story, rid: str, request: str, at: datetime, *, consents: bool) -> None:
-        story.sent_at[request] = at
+    def sent(
+        self,
+        story: Story,
+        rid: str,
+        request: str,
+        at: datetime,
+        *,
+        consents: bool,
+        link_round: int | None = None,
+    ) -> None:
+        story.sent_at[request], story.sent_by[request] = at, link_round
         if consents:
             story.consented.setdefault(rid, set()).add(request)
 

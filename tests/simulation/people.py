@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,22 +13,19 @@ from plugin.actions.delegate import delegate
 from plugin.actions.refuse import refuse
 from plugin.actions.sign import Signing, sign
 from plugin.actions.view import view
-from plugin.flow.errors import Conflict, IndexMissing
+from plugin.flow.errors import Conflict
 from plugin.flow.events import Trace as Came
 from plugin.flow.model import RecipientState
-from plugin.flow.tokens import token_hash
 from plugin.ports import Mail
 from plugin.ports_state import Loaded
-from tests.simulation.bystanders import ACTS, act_of
-from tests.simulation.creators import AGAIN, Creators, Town, asked_as
+from tests.simulation.callers import Callers
+from tests.simulation.creators import AGAIN, Town, asked_as
 from tests.simulation.replica import EXPECTED
 from tests.simulation.scheduler import NEVER
 from tests.simulation.story import Story
 
-_LINK = re.compile(r"https://sign\.example/(s|f)/([A-Za-z0-9_-]+)")
 
-
-class People(Creators):
+class People(Callers):
     def __init__(self, world: Town) -> None:
         super().__init__(world)
         self._begun: set[tuple[str, str, int]] = set()
@@ -59,6 +55,8 @@ class People(Creators):
             return
         if mail.to in story.newcomers:
             self._world.oracle.is_in_place(story, rid, mail.to)
+        if what == "invitation":
+            self.holds_old_link(story, rid, int(round_) - 1)
         if story.party(rid).minds != "never comes":
             self._begins(story, rid, self._dice.uniform(0.5, 60.0), mail, int(round_) if what == "invitation" else 0)
 
@@ -81,8 +79,7 @@ class People(Creators):
             if mail is None:
                 self._comes_by(story, rid)
             else:
-                self._follows(story, rid, mail)
-                self._acts(story, rid)
+                self._acts(story, rid, self._follows(story, rid, mail))
         finally:
             self.busy -= 1
 
@@ -114,73 +111,35 @@ class People(Creators):
         else:
             self._world.oracle.acts(story, rid, "refuse", came.request, loaded)
 
-    # ---- observers --------------------------------------------------------------------------------------------------
-    def _looks_on(self, story: Story, rid: str) -> None:
-        for _ in range(self._dice.choice((0, 1, 2))):
-            act = self._dice.choice(ACTS)
-            job = partial(self._tries_in_vain, story, rid, act, None, "an observer")
-            self._spawns("observer", job, self._dice.uniform(1.0, 300.0))
-
-    def _reads_of_the_end(self, story: Story, rid: str, mail: Mail) -> None:
-        self._follows(story, rid, mail)
-        self._tries_in_vain(story, rid, self._dice.choice(ACTS), 1, "an observer")
-
-    def _tries_in_vain(self, story: Story, rid: str, act: str, link_round: int | None, why: str) -> None:
-        """Nothing may come of it. His consent is told, so that nothing but that makes it unlawful."""
-        request = f"in vain {rid} {self._dice.randrange(10**9)}"
-        self._world.oracle.sent(story, rid, request, self._world.wall, consents=True)
-        self._world.trace.count(f"in vain: {why}")
-        try:
-            self._world.ask("in vain", act_of(story, rid, act, request, link_round), NEVER)
-        except (*AGAIN, *EXPECTED):
-            return
-        self._world.fails(f"{rid} of {story.flow_id}, {why}, could {act}")
-
-    # ---- links ------------------------------------------------------------------------------------------------------
-    def _follows(self, story: Story, rid: str, mail: Mail) -> None:
-        """The link leads to this flow and person, and to nobody else."""
-        found = _LINK.search(mail.text)
-        if found is None:
-            self._world.fails(f"no link in {mail.message_id}")
-            return
-        where, token = found.groups()
-        if where == "f":
-            if token != story.flow_id:
-                self._world.fails(f"{mail.message_id} leads to {token}")
-            return
-        try:
-            row = self._world.ask("link", lambda ctx: ctx.index.link(token_hash(token)), NEVER)
-        except (IndexMissing, *AGAIN, *EXPECTED):
-            return
-        if row is None or (row.flow_id, row.recipient) != (story.flow_id, rid):
-            self._world.fails(f"the link in {mail.message_id} leads to {row}")
-
-    def _acts(self, story: Story, rid: str) -> None:
+    # ---- his turn ---------------------------------------------------------------------------------------------------
+    def _acts(self, story: Story, rid: str, link_round: int | None = None) -> None:
+        """``link_round``: of the link by which he came; None: in his session."""
         flow_id, party = str(story.flow_id), story.party(rid)
         if self._dice.random() < 0.7:
             documents = frozenset(range(len(story.papers)))
-            self._tries("view", lambda ctx: view(ctx, flow_id, rid, documents))
+            self._tries("view", lambda ctx: view(ctx, flow_id, rid, documents, link_round))
             self._world.scheduler.sleep(self._dice.uniform(0.5, 20.0))
         agrees = "approve" if party.role == "validator" else "sign"
         if self._dice.random() < 0.03 and agrees == "sign":
             self._without_consent(story, rid)
         match party.minds:
             case "agrees":
-                self._decides(story, rid, agrees)
+                self._decides(story, rid, agrees, link_round)
             case "refuses":
-                self._decides(story, rid, "refuse")
+                self._decides(story, rid, "refuse", link_round)
             case "delegates":
-                if not self._hands_over(story, rid):
-                    self._decides(story, rid, agrees)
+                if not self._hands_over(story, rid, link_round):
+                    self._decides(story, rid, agrees, link_round)
             case _:
                 scheduler = self._world.scheduler
-                other = scheduler.spawn("second tab", lambda: self._decides(story, rid, "refuse"), joined=True)
-                self._decides(story, rid, agrees)
+                refuses = partial(self._decides, story, rid, "refuse", link_round)
+                other = scheduler.spawn("second tab", refuses, joined=True)
+                self._decides(story, rid, agrees, link_round)
                 scheduler.join(other)
                 if other.error is not None:
                     raise other.error
 
-    def _decides(self, story: Story, rid: str, act: str) -> None:
+    def _decides(self, story: Story, rid: str, act: str, link_round: int | None) -> None:
         """Until somebody tells him that it is done, or why it cannot be."""
         flow_id = str(story.flow_id)
         while True:
@@ -189,8 +148,10 @@ class People(Creators):
             self._world.scheduler.sleep(self._dice.uniform(0.2, 30.0))
             request = f"{act} {rid} {self._dice.randrange(10**9)}"
             key = f"key {request}" if self._dice.random() < 0.3 else None
-            self._world.oracle.sent(story, rid, request, self._world.wall, consents=act == "sign")
-            submit = partial(_submitted, flow_id, rid, act, shown, Came(None, "proxy", None, request, key), True)
+            consents = act == "sign"
+            self._world.oracle.sent(story, rid, request, self._world.wall, consents=consents, link_round=link_round)
+            came = Came(None, "proxy", None, request, key)
+            submit = partial(_submitted, flow_id, rid, act, shown, came, True, link_round)
             try:
                 loaded = self._submits(story, rid, act, request, submit)
             except Conflict as conflict:
@@ -199,7 +160,7 @@ class People(Creators):
                     continue
                 if conflict.code in ("already-decided", "flow-ended", "not-needed"):
                     return
-                if conflict.code == "replaced" and rid in story.replaced:
+                if conflict.code == "replaced" and (rid in story.replaced or self._is_old_link(story, conflict)):
                     return
                 if conflict.code == "not-your-turn" and story.on_change == "restart":
                     return  # it began anew meanwhile: he will be asked again
@@ -208,11 +169,13 @@ class People(Creators):
             self._world.oracle.acts(story, rid, act, request, loaded)
             return
 
-    def _hands_over(self, story: Story, rid: str) -> bool:
+    def _hands_over(self, story: Story, rid: str, link_round: int | None) -> bool:
         """Returns: false where he may not. Afterwards he is asked nothing any more."""
         flow_id, came = str(story.flow_id), Came(None, "proxy", None, f"delegate {rid} {self._dice.randrange(10**9)}")
+        story.sent_by[came.request] = link_round
         newcomer = self.newcomer(story, rid, "himself")
-        job = partial(delegate, flow_id=flow_id, recipient=rid, asked=asked_as(newcomer, ""), trace=came)
+        asked = asked_as(newcomer, "")
+        job = partial(delegate, flow_id=flow_id, recipient=rid, asked=asked, trace=came, link_round=link_round)
         while True:
             try:
                 loaded = self._insists("delegate", job)
@@ -230,6 +193,7 @@ class People(Creators):
                 return True
             self._world.oracle.hands_over(story, rid, loaded)
             self._tries_early(story, rid)
+            self.holds_old_link(story, rid, loaded.flow.recipient(rid).round)
             return True
 
     def _submits(self, story: Story, rid: str, act: str, request: str, submit: Callable[[Context], Any]) -> Loaded:
@@ -261,7 +225,7 @@ class People(Creators):
         flow = self._insists("read", lambda ctx: load(ctx, flow_id)).flow
         shown = {d.n: d.current_sha256 for d in flow.documents}
         try:
-            self._world.ask("no consent", partial(_submitted, flow_id, rid, "sign", shown, came, False), NEVER)
+            self._world.ask("no consent", partial(_submitted, flow_id, rid, "sign", shown, came, False, None), NEVER)
         except (*AGAIN, *EXPECTED):
             return
         self._world.fails(f"{rid} of {flow_id} signed without consent")
@@ -272,15 +236,22 @@ class People(Creators):
 
 
 def _submitted(
-    flow_id: str, rid: str, act: str, shown: dict[int, str], came: Came, consents: bool, ctx: Context
+    flow_id: str,
+    rid: str,
+    act: str,
+    shown: dict[int, str],
+    came: Came,
+    consents: bool,
+    link_round: int | None,
+    ctx: Context,
 ) -> Loaded:
     """As `plugin.web.acts` does."""
     done = check_may_act(ctx, flow_id, rid, came)
     if done is not None:
         return done
     if act == "approve":
-        return approve(ctx, flow_id, rid, shown, None, came)
+        return approve(ctx, flow_id, rid, shown, None, came, link_round)
     if act == "refuse":
-        return refuse(ctx, flow_id, rid, "No", came)
+        return refuse(ctx, flow_id, rid, "No", came, link_round)
     signing = Signing("typed", f"Name of {rid}", "signature.text", shown, consents, "I agree", "en")
-    return sign(ctx, flow_id, rid, signing, came)
+    return sign(ctx, flow_id, rid, signing, came, link_round)

@@ -81,6 +81,8 @@ class Story:
     """An administrator was told so."""
     copies: tuple[str, ...] = ()
     """Addresses that are to get copies, as they were asked for: some are those of people who take part."""
+    sent_by: dict[str, int | None] = field(default_factory=dict)
+    """Request -> round of the link by which it came; None: in a session."""
     last_act_at: float = 0.0
     ended_at: float | None = None
     settled_at: float | None = None

@@ -57,6 +57,26 @@ def _forgets_observers(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Flow, "observers", ())
 
 
+def _lets_old_links_act(patch: pytest.MonkeyPatch) -> None:
+    """A link that was replaced, since it had gone astray, still opens and signs."""
+    patch.setattr("plugin.flow.turns.check_link", lambda *_: None)
+
+
+def _renews_no_round(patch: pytest.MonkeyPatch) -> None:
+    """A new link that is the old one."""
+    from dataclasses import replace
+
+    from plugin.flow import steering
+
+    real = steering.new_link
+
+    def new_link(flow: Flow, command: Any, now: Any) -> Any:
+        events = real(flow, command, now)
+        return [*events[:1], *(replace(event, round=event.round - 1) for event in events[1:])]
+
+    patch.setattr(steering, "new_link", new_link)
+
+
 MUTATIONS = [
     Mutation("lets observers act", _lets_observers_act, "an observer, could"),
     Mutation(
@@ -64,6 +84,8 @@ MUTATIONS = [
     ),
     Mutation("invites observers", _invites_observers, "an observer, heard by|an observer, was told"),
     Mutation("forgets observers", _forgets_observers, "never come to their end"),
+    Mutation("lets old links act", _lets_old_links_act, "by an old link"),
+    Mutation("renews no round", _renews_no_round, "in round 1 again"),
 ]
 
 
