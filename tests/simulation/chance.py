@@ -35,7 +35,8 @@ ETAGS = ("content", "counter", "second")
 class Chances:
     """``host``: fault -> probability a call. The others: probabilities of what their names say.
 
-    ``pause``: a replica stands still for longer than its leases last. ``lost_index``: once in a world.
+    ``pause``: a replica stands still for longer than its leases last. ``lost_index``: once in a world. ``rotations``:
+    how often a new chain key is made.
     """
 
     replicas: int
@@ -52,6 +53,7 @@ class Chances:
     pause: float = 0.0
     clock_jump: float = 0.0
     storage: float = 0.0
+    rotations: int = 0
     lost_index: float = 0.0
     job_dropped: float = 0.0
     job_doubled: float = 0.0
@@ -131,4 +133,5 @@ def drawn(dice: random.Random) -> Chances:
         cache_lost=rate(0.5, 0.4),
         double_click=rate(0.5, 0.6),
         impatient=rate(0.3, 0.4),
+        rotations=dice.choice((0, 0, 0, 1, 1, 2)),
     )

@@ -110,7 +110,7 @@ class Chronicle:
         kind, data = line["type"], line["data"]
         if is_first != (kind == "flow.launched"):
             raise Unlawful(f"{kind} where it cannot be")
-        if self.end is not None and not kind.startswith(("mail.", "evidence.", "person.")):
+        if self.end is not None and not kind.startswith(("mail.", "evidence.", "person.", "key.")):
             raise Unlawful(f"{kind} after the end")
         match kind:
             case "flow.launched":
@@ -152,7 +152,7 @@ class Chronicle:
                 self._is_suspended = kind == "flow.suspended"
             case "flow.restarted":
                 self._restarts(line)
-            case "source.changed":
+            case "source.changed" | "key.rotated":
                 pass
             case _:
                 raise Unlawful(f"{kind} is no kind of event")

@@ -12,6 +12,7 @@ from plugin.flow.errors import HostUnavailable
 from plugin.ports_files import FileInfo, PreconditionFailed
 
 WEAK_FOR_S = 1.0
+OURS = ".flows"
 MODIFIED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -30,6 +31,8 @@ class Node:
     """By a fault of the host: whoever asks for what is acknowledged has to wait until it is put right."""
     is_written_over: bool = False
     """By a write whose condition did not hold, and was not looked at: the same."""
+    earlier: list[bytes] = field(default_factory=list)
+    """What it held before, oldest first: the platform's versions. None are kept of what lies in ``.flows``."""
 
     @property
     def name(self) -> str:
@@ -117,6 +120,8 @@ class Host:
             raise HostUnavailable
         else:
             node.before = (node.data, node.etag)
+            if OURS not in path.split("/"):
+                node.earlier.append(node.data)
             node.data, node.etag, node.written_at = data, self._tag(data), self._now()
         node.is_damaged, node.is_written_over = is_damaged, is_written_over
         return node

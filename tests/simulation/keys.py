@@ -1,4 +1,4 @@
-"""Keys that are the same in every run, and randomness that follows from the seed."""
+"""A seal that is the same in every run, and randomness that follows from the seed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,10 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
-from plugin.adapters.keys import ChainKey, Keys, b64url, kid_of
-
 BEGINNING = dt.datetime(2026, 3, 1, 9, 0, 0, tzinfo=dt.UTC)
-_CHAIN_SECRET = bytes(range(32))
 _SEAL_NUMBER = 0x5EA1
 
 
@@ -61,28 +57,10 @@ def signer() -> SteadySigner:
     return SteadySigner()
 
 
-@cache
-def keys() -> Keys:
-    private = Ed25519PrivateKey.from_private_bytes(_CHAIN_SECRET)
-    raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    jwk = {"crv": "Ed25519", "kty": "OKP", "x": b64url(raw)}
-    key = ChainKey(kid_of(jwk), private, jwk)
-    return Keys(
-        folder=Path("/nonexistent"),
-        secret=b"simulated secret of an instance!",
-        chain_keys={key.kid: key},
-        active=key,
-        seal_key_pem=b"",
-        seal_cert_pem=signer().certificate_pem,
-        instance_id="simulated",
-        seal=signer(),
-    )
-
-
 @contextmanager
 def steady_secrets(seed: str) -> Iterator[None]:
-    """What ``secrets`` gives to this thread while this lasts follows from the seed: salts, nonces, ids of flows. For a
-    simulation alone: whoever knows the seed knows them all."""
+    """What ``secrets`` gives to this thread while this lasts follows from the seed: salts, nonces, ids of flows, and
+    so do the chain keys that are made. For a simulation alone: whoever knows the seed knows them all."""
     dice, mine = random.Random(seed), threading.get_ident()
     before = (secrets.token_bytes, secrets.token_hex, secrets.randbits)
 
@@ -92,7 +70,14 @@ def steady_secrets(seed: str) -> Iterator[None]:
     secrets.token_bytes = bytes_of
     secrets.token_hex = lambda nbytes=None: bytes_of(nbytes).hex()
     secrets.randbits = lambda k: dice.getrandbits(k) if threading.get_ident() == mine else before[2](k)
+    generate = Ed25519PrivateKey.generate
+
+    def made(cls: type[Ed25519PrivateKey]) -> Ed25519PrivateKey:
+        return cls.from_private_bytes(dice.randbytes(32)) if threading.get_ident() == mine else generate()
+
+    Ed25519PrivateKey.generate = classmethod(made)  # type: ignore[assignment, method-assign]  # put back below
     try:
         yield
     finally:
         secrets.token_bytes, secrets.token_hex, secrets.randbits = before
+        Ed25519PrivateKey.generate = generate  # type: ignore[method-assign]  # as it was

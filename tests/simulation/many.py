@@ -86,6 +86,8 @@ class Sum:
             "faults of the host": f"{sum(host.values()):,}",
             **{f"  {name}": f"{n:,}" for name, n in host.items()},
             "faults of the database": f"{counts['storage faults']:,}",
+            "keys rotated": f"{counts['keys rotated']:,}",
+            "  chains of several keys": f"{counts['chains of several keys']:,}",
             "indexes lost": f"{counts['indexes lost']:,}",
             "clock jumps": f"{counts['clock jumps']:,}",
             "jobs": f"{counts['jobs']:,}",

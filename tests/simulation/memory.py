@@ -87,6 +87,7 @@ class Tables:
     works: dict[str, tuple[str, ...]] = field(default_factory=dict)
     opened: dict[tuple[str, str, int], str] = field(default_factory=dict)
     troubles: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    kids: dict[str, bool] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
     flows: dict[str, dict[str, Any]] = field(default_factory=dict)
     others: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,6 +36,20 @@ class MemoryVault(SqlVault):
             with self._database.vault_writing() as change:
                 for key, claim in list(self._tables.claims.items()):
                     change.put(self._tables.claims, key, replace(claim, until="", holder=""))
+
+    # ---- keys -------------------------------------------------------------------------------------------------------
+    def knows_keys(self) -> bool:
+        with self._database.vault():
+            return bool(self._tables.kids or self._tables.heads)
+
+    def kids(self) -> set[str]:
+        with self._database.vault():
+            return set(self._tables.kids)
+
+    def remember_keys(self, kids: Iterable[str]) -> None:
+        with self._database.vault_writing() as change:
+            for kid in sorted(set(kids) - self._tables.kids.keys()):
+                change.put(self._tables.kids, kid, True)
 
     # ---- heads and salts --------------------------------------------------------------------------------------------
     def anchor(self, flow_id: str) -> Anchor | None:

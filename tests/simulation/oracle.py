@@ -15,10 +15,10 @@ from plugin.flow.model import Flow
 from plugin.ports_state import Loaded
 from tests.simulation.chronicle import ENDS, Chronicle, Unlawful
 from tests.simulation.host import Host, Node
+from tests.simulation.keyring import Keyring
 from tests.simulation.outside import Delivery, Post
 from tests.simulation.papers import prepared_fields, signed_fields
 from tests.simulation.story import Paper, Party, Story
-from tests.state import independent_verifier
 
 _RECORD = re.compile(r"\((dossier de preuves|evidence record)\)")
 """One that was cut off is not known again when it was forgotten meanwhile: it is made anew, with another time."""
@@ -44,13 +44,14 @@ class Oracle:
         *,
         is_tidy: bool,
         is_steady: bool,
+        keyring: Keyring,
         salts: Callable[[str], set[str]],
         index: Callable[[str], str],
     ) -> None:
         """``is_tidy``: what was made in vain must be gone. ``is_steady``: nobody sets the clock. ``salts``: whose
         there are in the vault, by flow; ``index``: all that it says of a flow."""
         self._is_tidy, self._is_steady, self._count = is_tidy, is_steady, count
-        self._salts, self._index = salts, index
+        self._keyring, self._salts, self._index = keyring, salts, index
         self._host, self._post, self._now, self._fails = host, post, now, fails
         self._by_id: dict[str, Story] = {}
         self._seen: dict[str, tuple[bytes, Seen]] = {}
@@ -210,13 +211,15 @@ class Oracle:
         chronicle = Chronicle(story, is_steady=self._is_steady)
         try:
             chronicle.tell(seen.lines)
+            if self._keyring.check(seen.lines) > 1:
+                self._count("chains of several keys")
             _check_told(chronicle)
             self._judge_papers(story, chronicle, late)
             self._judge_mails(story, chronicle)
             for person in chronicle.erased:
                 self._judge_erased(story, person, chronicle.erased)
             if verify:
-                self._verify(story)
+                self._verify(story, chronicle, seen)
         except Unlawful as unlawful:
             self._fails(f"{story.flow_id}: {unlawful}")
 
@@ -232,14 +235,14 @@ class Oracle:
         if not is_elses and address in self._index(str(story.flow_id)):
             raise Unlawful(f"the index knows the address of {person}, who was erased")
 
-    def _verify(self, story: Story) -> None:
+    def _verify(self, story: Story, chronicle: Chronicle, seen: Seen) -> None:
         node = self._host.node(story.creator, story.path)
         assert node is not None
         assert node.data is not None
-        try:
-            independent_verifier.verify(node.data, story.flow_id, anchor=(story.head, story.length))
-        except independent_verifier.Bad as bad:
-            raise Unlawful(f"the chain proves nothing: {bad}") from bad
+        self._keyring.verify(node.data, str(story.flow_id), (story.head, story.length))
+        record = self._host.by_id(story.creator, chronicle.evidence[0]) if chronicle.evidence is not None else None
+        if record is not None and record.data is not None:
+            self._keyring.verify_record(record.data, seen.heads)
 
     def _judge_papers(self, story: Story, chronicle: Chronicle, late: frozenset[str]) -> None:
         kept: dict[str, set[str]] = {}

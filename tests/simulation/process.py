@@ -37,6 +37,7 @@ class Process:
         self.world = world
         self.name = name
         self.is_dead = False
+        self.died_at: datetime | None = None
         self.stands_until = 0.0
         self.in_transaction = False
         self.stood_still = False
@@ -96,6 +97,7 @@ class Process:
     def end(self) -> None:
         if not self.is_dead:
             self.is_dead = True
+            self.died_at = self.clock()
             self.world.trace.count("crashes")
             self.world.scheduler.kill(self)
             self._on_death()

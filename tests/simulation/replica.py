@@ -27,7 +27,8 @@ from plugin.sweeper import Sweeper
 from tests.simulation.database import Disk, SimDatabase
 from tests.simulation.files import SimFiles, Weather
 from tests.simulation.host import Host
-from tests.simulation.keys import keys, signer
+from tests.simulation.keyring import Keyring
+from tests.simulation.keys import signer
 from tests.simulation.memory import MemoryDatabase, MemoryIndex, MemoryLeases, MemoryRefill, Tables
 from tests.simulation.memory_vault import MemoryVault
 from tests.simulation.outside import Post, SimAccounts, SimBell, SimBlobs, SimDirectory, SimJobs, SimMailer
@@ -51,6 +52,15 @@ class GaveUp(Exception):
     """The client waits no longer; it may be done yet."""
 
 
+def vault_on(disk: Disk | Tables, process: Process, *, only_instance: bool) -> tuple[Any, SqlVault]:
+    """The databases as this process sees them, and the vault in them."""
+    if isinstance(disk, Tables):
+        in_memory = MemoryDatabase(disk, process)
+        return in_memory, MemoryVault(in_memory, only_instance=only_instance)
+    database = SimDatabase(disk, process)
+    return database, SqlVault(database, only_instance=only_instance)
+
+
 class Replica:
     def __init__(
         self,
@@ -61,6 +71,7 @@ class Replica:
         weather: Weather,
         post: Post,
         users: tuple[str, ...],
+        keyring: Keyring,
         on_surprise: Callable[[BaseException], None],
     ) -> None:
         self.world = world
@@ -68,6 +79,7 @@ class Replica:
         self.ctx: Context | None = None
         self.rebuild: Callable[[], object] = lambda: None
         self._disk, self._host, self._weather, self._post, self._users = disk, host, weather, post, users
+        self._keyring = keyring
         self._on_surprise = on_surprise
         self._boots = 0
         self._cache: OrderedDict[str, bytes] = OrderedDict()
@@ -110,8 +122,8 @@ class Replica:
     def _wired(self, process: Process) -> tuple[Context, Leases, Sweeper]:
         world, only = self.world, self.world.chances.replicas == 1
         in_memory = isinstance(self._disk, Tables)
-        database: Any = MemoryDatabase(self._disk, process) if in_memory else SimDatabase(self._disk, process)
-        vault = (MemoryVault if in_memory else SqlVault)(database, only_instance=only)
+        database, vault = vault_on(self._disk, process, only_instance=only)
+        keys = self._keyring.started(process, vault)
         leases = (MemoryLeases if in_memory else Leases)(
             database,
             "simulated",
@@ -123,13 +135,13 @@ class Replica:
             lock=lambda: TurnLock(world.scheduler),
             renews=False,
         )
-        index = (MemoryIndex if in_memory else SqlIndex)(database, keys().link_key, vault.postponed)
+        index = (MemoryIndex if in_memory else SqlIndex)(database, keys.link_key, vault.postponed)
         files, directory = SimFiles(self._host, self._weather, process), SimDirectory(process, self._users)
         accounts = SimAccounts(process)
         refill = (MemoryRefill if in_memory else Refill)(database, only_instance=only, clock=process.unix_s)
-        store = Store(files, database, keys(), vault, index, leases, accounts, process.clock)
-        adoption = Adoption(files, database, keys(), vault, index, refill, store)
-        letters = Letters(PUBLIC_URL, "Simulated", keys().link_key, "en", "sign.example", process.clock)
+        store = Store(files, database, keys, vault, index, leases, accounts, process.clock)
+        adoption = Adoption(files, database, keys, vault, index, refill, store)
+        letters = Letters(PUBLIC_URL, "Simulated", keys.link_key, "en", "sign.example", process.clock)
         ctx = Context(
             files=files,
             directory=directory,
@@ -147,7 +159,7 @@ class Replica:
             signer=signer(),
             lasting=None,
             wording=StampWording(),
-            identity=Identity("Simulated", keys().active.kid, {}, keys().active.private.sign),
+            identity=Identity("Simulated", keys.active.kid, keys.entry(), keys.active.private.sign),
             limits=Limits(),
             clock=process.clock,
             default_language="en",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,8 +21,10 @@ from tests.simulation.chance import Chances, drawn
 from tests.simulation.database import Disk
 from tests.simulation.files import Weather
 from tests.simulation.host import Host
+from tests.simulation.keyring import Keyring
 from tests.simulation.keys import BEGINNING, steady_secrets
 from tests.simulation.memory import Tables
+from tests.simulation.operator import rotates
 from tests.simulation.oracle import Oracle
 from tests.simulation.outside import Post
 from tests.simulation.papers import undrawn_records
@@ -96,6 +99,7 @@ class World:
         one = chances_.one_database
         self.disk: Disk | Tables = Disk(one_database=one) if on_sql else Tables(one)
         self.post = Post()
+        self.keyring = Keyring(is_steady=not chances_.clock_jump)
         self.oracle = Oracle(
             self.host,
             self.post,
@@ -104,6 +108,7 @@ class World:
             self.trace.count,
             is_tidy=chances_.is_tidy,
             is_steady=not chances_.clock_jump,
+            keyring=self.keyring,
             salts=self.disk.salts_of,
             index=self.disk.said_of,
         )
@@ -112,7 +117,7 @@ class World:
         self.post.on_mail = self.people.hears
         names = "AB"[: chances_.replicas]
         self.replicas = [
-            Replica(self, name, self.disk, self.host, self.weather, self.post, USERS, self._surprised)
+            Replica(self, name, self.disk, self.host, self.weather, self.post, USERS, self.keyring, self._surprised)
             for name in names
         ]
 
@@ -173,12 +178,14 @@ class World:
             lambda jobs: side_by_side(self.scheduler, jobs),
         )
         with (
+            tempfile.TemporaryDirectory(prefix="simulation-") as folder,
             steady_secrets(f"secrets {self.seed}"),
             running_on(runtime),
             self._logs(),
             undrawn_records(),
             shortcuts(),
         ):
+            self.keyring.folder = Path(folder) / "keys"
             self.scheduler.takes_context()
             self._begins()
             self._storm()
@@ -205,6 +212,8 @@ class World:
             self.scheduler.spawn("index", self._loses_index, after=at)
         if self.chances.clock_jump:
             self.scheduler.spawn("clock", self._jumps)
+        for _ in range(self.chances.rotations):
+            self.scheduler.spawn("rotates", lambda: rotates(self), after=self.dice.uniform(20.0, STORM_S))
 
     def _storm(self) -> None:
         last = max(story.launched_at for story in self.stories)
