@@ -110,7 +110,8 @@ def _new_version(
 ) -> Stored | Instead:
     """Puts ``data`` over the original, where that holds exactly what was pinned; or half of ``data``, as a host leaves
     it that lost the connection while this was done before: that it was begun is noted. An emptied original, or one of
-    the revisions between, is what somebody else put there.
+    the revisions between, is what somebody else put there. Such a half is not left for a lock, nor because it is
+    refused for a moment: it waits.
 
     Raises: Unavailable.
     """
@@ -118,6 +119,7 @@ def _new_version(
     over = Laying(f"over:{document.n}", original.folder, original.name, document.current_sha256, loaded.head)
     if original.size_bytes > len(data):
         return Instead.CHANGED  # of any size: it is not read
+    is_half = False
     for _ in range(MAX_LOOKS):
         try:
             found = ctx.files.read_with_etag(owner, original.path)
@@ -128,9 +130,8 @@ def _new_version(
         content, etag = found
         if content == data:
             return Stored(original.path, original.file_id, document.current_sha256)
-        if hashlib.sha256(content).hexdigest() != document.sha256 and not (
-            _was_begun(ctx, loaded.flow.id, over) and _is_half(content, document, data)
-        ):
+        is_half = hashlib.sha256(content).hexdigest() != document.sha256
+        if is_half and not (_was_begun(ctx, loaded.flow.id, over) and _is_half(content, document, data)):
             return Instead.CHANGED
         ctx.vault.note_layings(loaded.flow.id, [over])
         try:
@@ -138,6 +139,8 @@ def _new_version(
         except PreconditionFailed:
             continue
         except HostBusy:
+            if is_half:
+                raise
             return Instead.LOCKED
         except OutOfReach as denied:
             if denied.code != READ_ONLY:
@@ -150,6 +153,8 @@ def _new_version(
         if stored != document.current_sha256:
             raise HostUnavailable("half-written")
         return Stored(original.path, original.file_id, document.current_sha256)
+    if is_half:
+        raise HostBusy
     return Instead.CHANGED
 
 

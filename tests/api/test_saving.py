@@ -12,7 +12,7 @@ import pytest
 
 from plugin.actions.sweep import look_at
 from plugin.flow.errors import FileTooLarge, HostUnavailable
-from plugin.ports_files import Files
+from plugin.ports_files import Files, PreconditionFailed
 from tests.api.saving import (
     HERE,
     RECORD,
@@ -163,6 +163,27 @@ def test_a_version_that_was_written_by_half_is_written_again(world: World, alice
     assert shown(world, folder) == [RECORD, "Bail.pdf"]
 
 
+@pytest.mark.parametrize("why", ["locked", "refused"])
+def test_a_version_that_was_written_by_half_is_not_left_like_that(world: World, alice: Browser, why: str) -> None:
+    """Somebody opens it, or the host refuses a tag that is still the current one: it waits, and lies nowhere else."""
+    folder = world.folder()
+    path = f"{folder}/Bail.pdf"
+    flow_id = saved(world, alice, VERSION, [world.put(path, pdf())])
+    with world.handed(files=HalfWriting(world.office.ctx.files, path)):
+        assert world.recipient("bob", flow_id).sign().json()["state"] == "running"
+    with contextlib.ExitStack() as hindrance:
+        if why == "locked":
+            hindrance.enter_context(held(world, path))
+        else:
+            hindrance.enter_context(world.handed(files=Refusing(world.office.ctx.files, path)))
+        look_at(in_hours(world, 1), flow_id)
+        assert read(alice, flow_id)["waiting"]["reason"] == "host-busy"
+    look_at(in_hours(world, 2), flow_id)
+    flow = ended(world, alice, flow_id)
+    assert sha(world.read(path)) == flow["documents"][0]["signed"]["sha256"]
+    assert shown(world, folder) == [RECORD, "Bail.pdf"]
+
+
 @pytest.mark.parametrize("what", ["emptied", "half", "older revision"])
 def test_an_original_that_its_owner_emptied_or_put_an_older_revision_into_is_left_as_it_is(
     world: World, alice: Browser, what: str
@@ -223,6 +244,21 @@ class HalfWriting:
         if path == self._path:
             self._files.write(user, path, data[: len(data) - 900], **more)
             raise HostUnavailable
+        return self._files.write(user, path, data, **more)
+
+
+class Refusing:
+    """As Apache does within a second of the last write."""
+
+    def __init__(self, files: Files, path: str) -> None:
+        self._files, self._path = files, path
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+    def write(self, user: str, path: str, data: bytes, **more: Any) -> Any:
+        if path == self._path and "if_match" in more:
+            raise PreconditionFailed
         return self._files.write(user, path, data, **more)
 
 
