@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -26,8 +25,8 @@ class Unlawful(Exception):
 
 class Chronicle:
     """``signed``: in their order, by those whose fields they are: newcomers sign in them. ``copies``: document ->
-    (file id, SHA-256); ``evidence`` likewise. ``end``:
-    type of the last act. ``erased``: of whom the chain says so.
+    (file id, SHA-256), ``instead``: why it is not where it was to be; ``evidence`` likewise. ``pins``: all that was
+    ever pinned, as (document, SHA-256). ``end``: type of the last act. ``erased``: of whom the chain says so.
 
     ``is_steady``: nobody set the server's clock, so that times can be compared.
     """
@@ -39,6 +38,8 @@ class Chronicle:
         self.at_home: dict[int, bool] = {}
         self.signed: list[str] = []
         self.copies: dict[int, tuple[str, str]] = {}
+        self.instead: dict[int, str] = {}
+        self.pins: set[tuple[int, str]] = set()
         self.end: str | None = None
         self.decided: dict[str, tuple[str, str]] = {}
         self.told: set[tuple[str, str, int]] = set()
@@ -164,6 +165,9 @@ class Chronicle:
             raise Unlawful(f"{asked} were asked")
         if [d["file_id"] for d in data["documents"]] != [paper.file_id for paper in story.papers]:
             raise Unlawful("other documents")
+        save = data.get("save", {"mode": "beside"})
+        if (save["mode"], save.get("folder_id")) != (story.save, story.folder_id):
+            raise Unlawful(f"its results are to be saved {save}")
         self._steps = [([*persons], rule, n) for persons, rule, n in story.steps]
         self._roles = dict(asked)
         self._expires_at = _time(data["expires_at"]) if "expires_at" in data else None
@@ -172,12 +176,10 @@ class Chronicle:
         self._pins(data)
 
     def _pins(self, data: Line) -> None:
-        for document, paper in zip(data["documents"], self._story.papers, strict=True):
-            if document["sha256"] not in map(_sha256, paper.contents):
-                raise Unlawful(f"pinned was what {paper.name} never held")
         self.at_home = {d["n"]: bool(d["kept_at_home"]) for d in data["documents"]}
         self.revisions = {d["n"]: [d.get("prepared_sha256") or d["sha256"]] for d in data["documents"]}
         self.pinned = {d["n"]: d["sha256"] for d in data["documents"]}
+        self.pins |= self.pinned.items()
 
     def _restarts(self, line: Line) -> None:
         """Everybody is asked again, about what the files hold now."""
@@ -269,6 +271,7 @@ class Chronicle:
         if self._turn():
             raise Unlawful(f"completed, without {self._turn()}")
         self.copies = {copy["n"]: (copy["file_id"], copy["sha256"]) for copy in data["copies"]}
+        self.instead = {copy["n"]: copy["instead"] for copy in data["copies"] if "instead" in copy}
         wanted = set(self.revisions) if self._story.kind == "signature" else set()
         if self.copies.keys() != wanted:
             raise Unlawful(f"completed with copies of {sorted(self.copies)}")
@@ -333,7 +336,3 @@ class Chronicle:
 
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -32,7 +32,7 @@ from tests.simulation.story import Party, Story, drawn_content
 
 AGAIN = (ConnectionLost, GaveUp)
 REFUSED = ("not-later", "in-the-past")
-FOR_A_MOMENT = ("no-such-file",)
+FOR_A_MOMENT = ("no-such-file", "no-such-folder")
 """What a host may say though it is not so."""
 
 
@@ -59,9 +59,8 @@ class Creators:
         self.busy += 1
         if story.deadline_s is not None:
             story.deadline = self._world.wall + timedelta(seconds=story.deadline_s)
-        order = order_of(story)
         try:
-            loaded = self._insists("launch", lambda ctx: launch(ctx, story.creator, order))
+            loaded = self._insists("launch", partial(self._launch, story))
         except Invalid:
             self.busy -= 1
             story.settled_at = self._world.now
@@ -76,6 +75,11 @@ class Creators:
         if story.erased is not None:
             self._spawns("erases", partial(self._erases, story, story.erased), self._dice.uniform(5.0, 200.0))
         self.busy -= 1
+
+    def _launch(self, story: Story, ctx: Context) -> Loaded:
+        """The folder for its results is named by where it is now."""
+        chosen = self._world.host.by_id(story.creator, story.folder_id) if story.folder_id is not None else None
+        return launch(ctx, story.creator, order_of(story, chosen.path if chosen is not None else None))
 
     def is_launched(self, story: Story) -> None:
         raise NotImplementedError
@@ -226,7 +230,7 @@ def asked_as(party: Party, path: str) -> Asked:
     )
 
 
-def order_of(story: Story) -> Order:
+def order_of(story: Story, folder: str | None = None) -> Order:
     signatories = [place for place, party in enumerate(story.parties) if party.role == "signatory"]
     return Order(
         kind=Kind(story.kind),
@@ -248,8 +252,8 @@ def order_of(story: Story) -> Order:
         expires_at=story.deadline,
         remind_every_days=None,
         allow_delegation=story.may_delegate,
-        save=SaveMode.BESIDE,
-        folder=None,
+        save=SaveMode(story.save),
+        folder=folder,
         request=f"launch {story.number}",
         request_key=story.request_key,
     )

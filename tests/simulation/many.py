@@ -74,6 +74,7 @@ class Sum:
     def show(self, first: int, took_s: float) -> None:
         counts = self.counts
         host = {name[6:]: n for name, n in sorted(counts.items()) if name.startswith("host: ")}
+        copies = {name[8:]: n for name, n in sorted(counts.items()) if name.startswith("copies: ")}
         rows = {
             "worlds": f"{self.worlds:,} (seeds {first} to {first + self.worlds - 1}), {self.sql:,} of them on SQL",
             "flows": f"{self.flows:,}",
@@ -94,6 +95,10 @@ class Sum:
             "  dropped": f"{counts['jobs dropped']:,}",
             "  doubled": f"{counts['jobs doubled']:,}",
             "  late": f"{counts['jobs late']:,}",
+            "signed copies": f"{sum(copies.values()):,}",
+            **{f"  {name}": f"{n:,}" for name, n in copies.items()},
+            "names taken by others, folders moved": f"{counts['names taken']:,}, {counts['folders moved']:,}",
+            "originals changed": f"{counts['originals changed']:,}",
             "double clicks": f"{counts['double clicks']:,}",
             "mails taken": f"{counts['mails']:,}",
             "  refused for now, reply lost": f"{counts['mail errors']:,}, {counts['mail replies lost']:,}",

@@ -18,7 +18,9 @@ from tests.simulation.host import Host, Node
 from tests.simulation.keyring import Keyring
 from tests.simulation.outside import Delivery, Post
 from tests.simulation.papers import prepared_fields, signed_fields
-from tests.simulation.story import Paper, Party, Story
+from tests.simulation.results import Results
+from tests.simulation.saving import Neighbours, strangers
+from tests.simulation.story import Party, Story
 
 _RECORD = re.compile(r"\((dossier de preuves|evidence record)\)")
 """One that was cut off is not known again when it was forgotten meanwhile: it is made anew, with another time."""
@@ -44,6 +46,8 @@ class Oracle:
         *,
         is_tidy: bool,
         is_steady: bool,
+        results: Results,
+        neighbours: Neighbours,
         keyring: Keyring,
         salts: Callable[[str], set[str]],
         index: Callable[[str], str],
@@ -52,6 +56,7 @@ class Oracle:
         there are in the vault, by flow; ``index``: all that it says of a flow."""
         self._is_tidy, self._is_steady, self._count = is_tidy, is_steady, count
         self._keyring, self._salts, self._index = keyring, salts, index
+        self._results, self._neighbours = results, neighbours
         self._host, self._post, self._now, self._fails = host, post, now, fails
         self._by_id: dict[str, Story] = {}
         self._seen: dict[str, tuple[bytes, Seen]] = {}
@@ -247,16 +252,19 @@ class Oracle:
     def _judge_papers(self, story: Story, chronicle: Chronicle, late: frozenset[str]) -> None:
         kept: dict[str, set[str]] = {}
         for n, paper in enumerate(story.papers):
-            self._judge_original(story, paper)
+            held = self._results.held(story.creator, paper.file_id)
+            if not {sha256 for at, sha256 in chronicle.pins if at == n} <= set(map(_sha256, held)):
+                raise Unlawful(f"pinned was what {paper.name} never held")
             revisions = chronicle.revisions[n]
             folder = f"{'' if chronicle.at_home[n] else paper.folder}/.flows/{story.flow_id}".lstrip("/")
             kept.setdefault(folder, set()).update(revisions[-2:])
             last = self._host.node(story.creator, f"{folder}/{revisions[-1]}")
             if last is None or last.data is None or _sha256(last.data) != revisions[-1]:
                 raise Unlawful(f"the last revision of document {n} is not there")
-            self._judge_signatures(chronicle, n, paper, last.data)
+            self._judge_signatures(chronicle, n, held, last.data)
             if chronicle.end == "flow.completed" and story.kind == "signature":
-                self._judge_copy(story, chronicle, n, revisions[-1])
+                self._results.judge_copy(story, chronicle, n, last.data)
+        self._results.judge_record(story, chronicle)
         for folder, wanted in kept.items():
             node = self._host.node(story.creator, folder)
             names = set(node.children) if node is not None else set()
@@ -264,24 +272,15 @@ class Oracle:
             if (strays and self._is_tidy) or wanted - names:
                 raise Unlawful(f"in {folder}: {sorted(strays)} too many, {sorted(wanted - names)} missing")
 
-    def _judge_original(self, story: Story, paper: Paper) -> None:
-        node = self._host.by_id(story.creator, paper.file_id)
-        if node is None or node.data != paper.contents[-1]:
-            raise Unlawful(f"the original {paper.name} was altered")
-
-    def _judge_signatures(self, chronicle: Chronicle, n: int, paper: Paper, data: bytes) -> None:
-        if not any(data.startswith(old) and _sha256(old) == chronicle.pinned[n] for old in paper.contents):
+    def _judge_signatures(self, chronicle: Chronicle, n: int, held: list[bytes], data: bytes) -> None:
+        """The original may be what an earlier flow signed."""
+        pinned = next((old for old in held if data.startswith(old) and _sha256(old) == chronicle.pinned[n]), None)
+        if pinned is None:
             raise Unlawful("a revision does not begin with the original")
-        whose = prepared_fields(data)
-        signed = [whose[field] for field in signed_fields(data)]
+        whose, added = prepared_fields(data), data[len(pinned) :]
+        signed = [whose[field] for field in signed_fields(added)]
         if signed != chronicle.signed:
-            raise Unlawful(f"{paper.name} is signed by {signed}, the chain says {chronicle.signed}")
-
-    def _judge_copy(self, story: Story, chronicle: Chronicle, n: int, sha256: str) -> None:
-        copy = chronicle.copies.get(n)
-        node = self._host.by_id(story.creator, copy[0]) if copy is not None else None
-        if copy is None or node is None or node.data is None or {_sha256(node.data), copy[1]} != {sha256}:
-            raise Unlawful(f"the signed copy of document {n} is not what was signed")
+            raise Unlawful(f"document {n} is signed by {signed}, the chain says {chronicle.signed}")
 
     def _judge_mails(self, story: Story, chronicle: Chronicle) -> None:
         """Handed over once; again only where nobody could know that it had been."""
@@ -300,10 +299,13 @@ class Oracle:
 
     # ---- the end of a world -----------------------------------------------------------------------------------------
     def judge_area(self, user: str, stories: list[Story], late: frozenset[str]) -> None:
-        """Beside the originals lies one signed copy of each document, and nothing else."""
+        """Beside the originals, and in folders for results, lies one signed copy of each document that was not laid
+        over its original, and nothing else but what other people keep."""
         self.checks += 1
         mine = [story for story in stories if story.creator == user and story.flow_id is not None]
-        originals = {paper.file_id for story in stories if story.creator == user for paper in story.papers}
+        papers = {paper.file_id: paper for story in stories if story.creator == user for paper in story.papers}
+        passed_over = papers.keys() | strangers(self._neighbours.keepsakes)
+        told: list[tuple[Story, Chronicle]] = []
         wanted: dict[str, int] = {}
         earlier: set[str] = set()
         unnamed: list[bytes] = []
@@ -316,12 +318,18 @@ class Oracle:
                 chronicle.tell(seen.lines)
             except Unlawful:
                 continue  # told of already
+            told.append((story, chronicle))
             evidence = [chronicle.evidence] if chronicle.evidence is not None else []
-            for copy in [*chronicle.copies.values(), *evidence]:
+            for copy in (one for one in [*chronicle.copies.values(), *evidence] if one[0] not in papers):
                 wanted[copy[1]] = wanted.get(copy[1], 0) + 1
             if chronicle.evidence is None and "creator" in chronicle.erased:
                 unnamed.append(str(story.flow_id).encode())
             earlier.update(sha256 for known in chronicle.revisions.values() for sha256 in known)
+        try:
+            self._results.judge_originals(user, list(papers.values()), told, late)
+            self._results.judge_keepsakes(user, self._neighbours.keepsakes)
+        except Unlawful as unlawful:
+            self._fails(f"{user}: {unlawful}")
         flows = {story.flow_id for story in mine}
         untold = [story for story in stories if story.creator == user and story.flow_id is None and story.deadline]
         for node in self._host.below(user, ""):
@@ -333,7 +341,7 @@ class Oracle:
                         untold.pop()
                         continue
                     self._fails(f"{node.path} belongs to no flow")
-            elif node.data is not None and node.file_id not in originals:
+            elif node.data is not None and node.file_id not in passed_over:
                 is_left = _RECORD.search(node.name) and any(flow_id in node.data for flow_id in unnamed)
                 if not is_left:
                     self._judge_stray(node, wanted, earlier, late)

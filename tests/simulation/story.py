@@ -26,7 +26,7 @@ class Party:
 
 @dataclass(frozen=True)
 class Paper:
-    """``contents``: all that it ever held, newest last."""
+    """``contents``: all that people ever put there, newest last."""
 
     file_id: str
     folder: str
@@ -54,11 +54,15 @@ class Story:
     """After the launch."""
     may_delegate: bool = False
     changed_after_s: float | None = None
-    """When somebody writes to a file of a validation that is on its way."""
+    """When somebody writes to a file of a flow that is on its way."""
     on_change: str = "continue"
     """What its creator chooses when his flow stands still: continue or restart."""
     erased: str | None = None
     """Whom an administrator erases once it is over."""
+    save: str = "beside"
+    """Its results: beside the originals, as their version, or in a folder."""
+    folder_id: str | None = None
+    """Of that folder, wherever it is moved to."""
     flow_id: str | None = None
     path: str = ""
     length: int = 0

@@ -8,7 +8,7 @@ import pytest
 
 from plugin.flow.errors import Conflict
 from plugin.flow.model import Flow, Role
-from tests.simulation.test_catches import Mutation, check_caught
+from tests.simulation.test_catches import Mutation, assert_caught
 
 
 def _lets_observers_act(patch: pytest.MonkeyPatch) -> None:
@@ -91,4 +91,4 @@ MUTATIONS = [
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_product_that_is_broken_there_is_caught(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
-    check_caught(mutation, monkeypatch)
+    assert_caught(mutation, monkeypatch)

@@ -54,6 +54,17 @@ def test_a_copy_that_was_cut_off_where_a_revision_ends_is_nobodys_to_overwrite(
     pytest.fail("no copy was cut off there")
 
 
+def test_a_version_that_was_cut_off_there_is_somebodys_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole one lies beside, and the original is among the platform's versions."""
+    monkeypatch.setattr(SimFiles, "_half", lambda _self, data: data[: data.rfind(b"signed ")])
+    for seed in range(1, 31):
+        result = World(seed, FLOWS, quiet(host={"half-written": 0.1}, honours_conditions=False), on_sql=False).run()
+        assert result.broken is None, result.broken
+        if result.counts.get("copies: beside for changed", 0) > 0:  # nobody else changes anything there
+            return
+    pytest.fail("no version was cut off there")
+
+
 @pytest.mark.parametrize("seed", [2, 3, 4])
 def test_what_was_made_on_the_way_is_removed_also_where_the_creator_is_erased_at_once(
     seed: int, monkeypatch: pytest.MonkeyPatch

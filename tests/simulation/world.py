@@ -30,6 +30,8 @@ from tests.simulation.outside import Post
 from tests.simulation.papers import undrawn_records
 from tests.simulation.people import People
 from tests.simulation.replica import Replica
+from tests.simulation.results import Results
+from tests.simulation.saving import Neighbours, choose
 from tests.simulation.scheduler import Scheduler, side_by_side
 from tests.simulation.shortcuts import shortcuts
 from tests.simulation.story import Paper, Story, drawn_content, drawn_story
@@ -100,6 +102,8 @@ class World:
         self.disk: Disk | Tables = Disk(one_database=one) if on_sql else Tables(one)
         self.post = Post()
         self.keyring = Keyring(is_steady=not chances_.clock_jump)
+        self.stories = self._stories(flows)
+        self.neighbours = Neighbours(self)
         self.oracle = Oracle(
             self.host,
             self.post,
@@ -108,11 +112,12 @@ class World:
             self.trace.count,
             is_tidy=chances_.is_tidy,
             is_steady=not chances_.clock_jump,
+            results=Results(self.host, chances_, self.trace.count),
+            neighbours=self.neighbours,
             keyring=self.keyring,
             salts=self.disk.salts_of,
             index=self.disk.said_of,
         )
-        self.stories = self._stories(flows)
         self.people = People(self)
         self.post.on_mail = self.people.hears
         names = "AB"[: chances_.replicas]
@@ -212,6 +217,8 @@ class World:
             self.scheduler.spawn("index", self._loses_index, after=at)
         if self.chances.clock_jump:
             self.scheduler.spawn("clock", self._jumps)
+        is_late = "late" in self.chances.host
+        self.neighbours.begin(STORM_S, puts=self.chances.keeps_names_apart, moves=not is_late)
         for _ in range(self.chances.rotations):
             self.scheduler.spawn("rotates", lambda: rotates(self), after=self.dice.uniform(20.0, STORM_S))
 
@@ -314,6 +321,7 @@ class World:
             at = dice.uniform(0.0, STORM_S)
             story = drawn_story(dice, number, USERS, papers, at, self.chances.mail_refused)
             stories.append(with_observers(dice, story, USERS, self.chances.mail_refused))
+            choose(dice, self.host, stories[-1], may_change=self.chances.keeps_names_apart)
         return stories
 
     def _loses_index(self) -> None:
