@@ -12,11 +12,12 @@ from plugin.flow.model import Instead
 
 @dataclass(frozen=True, slots=True)
 class LaunchAttempt:
-    """A launch on its way, and the folders that it makes in its owner's area."""
+    """A launch on its way. ``folders``: that it makes in its owner's area -> the id of the one that each is made in,
+    by which it is found when somebody moves that; "": not known, or the owner's root, which nobody moves."""
 
     flow_id: str
     owner: str
-    folders: tuple[str, ...]
+    folders: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from plugin.actions.order import Asked, Order, Spot
 from plugin.actions.people import Found, display_name, find, text, text_of
 from plugin.actions.pinning import Pins, field_prefix, papers, pin, to_pin
 from plugin.actions.progress import CLAIM_TTL_S, Telling, claim_of
-from plugin.actions.revisions import kept_at_home, revision_folder
+from plugin.actions.revisions import revision_folder, writable_folders
 from plugin.actions.save_to import save_to
 from plugin.failpoints import reach
 from plugin.flow.commands import Launch
@@ -81,7 +81,8 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
     flow_id = new_flow_id(ctx.clock())
     chosen = [_choose(ctx, user, number, file_id) for number, file_id in enumerate(order.file_ids)]
     found = papers(ctx, user, order.kind, chosen)
-    homes = kept_at_home(ctx, user, chosen)
+    inside = writable_folders(ctx, user, chosen)
+    homes = [folder is None for folder in inside]
     documents = tuple(
         to_pin(n, paper.info.file_id, paper, home) for n, (paper, home) in enumerate(zip(found, homes, strict=True))
     )
@@ -90,7 +91,7 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
         check_launch(plan, ctx.clock())
     _check_glyphs(ctx, plan)
     folders = [revision_folder("" if home else info.folder, flow_id) for info, home in zip(chosen, homes, strict=True)]
-    attempt = LaunchAttempt(flow_id, user, tuple(dict.fromkeys(folders)))
+    attempt = LaunchAttempt(flow_id, user, {made: above or "" for made, above in zip(folders, inside, strict=True)})
     ctx.vault.begin_launch(attempt, ctx.clock())
     reach("launch-noted")
     try:
@@ -257,11 +258,15 @@ def forget(ctx: Context, attempt: LaunchAttempt) -> None:
 
 
 def _remove(ctx: Context, attempt: LaunchAttempt) -> None:
-    """What stayed would be taken for a flow when the index is made again, so "gone already" alone is not believed."""
-    for folder in attempt.folders:
-        ctx.files.delete(attempt.owner, folder)
-        if ctx.files.stat(attempt.owner, folder) is not None:
-            raise HostUnavailable
+    """Also from folders that were moved or renamed since. What stayed would be taken for a flow when the index is made
+    again, so "gone already" alone is not believed."""
+    for folder, inside in attempt.folders.items():
+        above = ctx.files.by_id(attempt.owner, inside) if inside else None
+        now = revision_folder(above.path, attempt.flow_id) if above is not None else folder
+        for path in dict.fromkeys((folder, now)):
+            ctx.files.delete(attempt.owner, path)
+            if ctx.files.stat(attempt.owner, path) is not None:
+                raise HostUnavailable
 
 
 def _check_glyphs(ctx: Context, plan: Launch) -> None:

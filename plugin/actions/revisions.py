@@ -36,12 +36,17 @@ def revision_folder(document_folder: str, flow_id: str) -> str:
 
 def kept_at_home(ctx: Context, user: str, chosen: Sequence[FileInfo]) -> list[bool]:
     """Whether each document's revisions must lie in the creator's home: its own folder takes no new files."""
-    writable = {"": True}
+    return [folder is None for folder in writable_folders(ctx, user, chosen)]
+
+
+def writable_folders(ctx: Context, user: str, chosen: Sequence[FileInfo]) -> list[str | None]:
+    """Of each document the id of its folder, "" for the user's root; None where it takes no new files."""
+    found: dict[str, str | None] = {"": ""}
     for info in chosen:
-        if info.folder not in writable:
+        if info.folder not in found:
             there = ctx.files.stat(user, info.folder)
-            writable[info.folder] = there is not None and there.can_write
-    return [not writable[info.folder] for info in chosen]
+            found[info.folder] = there.file_id if there is not None and there.can_write else None
+    return [found[info.folder] for info in chosen]
 
 
 def may_write(ctx: Context, loaded: Loaded) -> bool:

@@ -148,7 +148,7 @@ class SqlClaims:
                     work=_LAUNCH,
                     until=instant(self._moment(connection, now) + _LAUNCH_WITHIN),
                     attempts=0,
-                    reason=json.dumps([attempt.owner, *attempt.folders]),
+                    reason=json.dumps([attempt.owner, dict(attempt.folders)]),
                     not_before="",
                 )
             )
@@ -181,9 +181,11 @@ class SqlClaims:
         with self._database.vault() as connection:
             rows = connection.execute(wanted).all()
         return [
-            LaunchAttempt(row.flow_id, owner, tuple(folders))
+            LaunchAttempt(
+                row.flow_id, owner, folders[0] if isinstance(folders[0], dict) else dict.fromkeys(folders, "")
+            )
             for row in rows
-            for owner, *folders in (json.loads(row.reason),)
+            for owner, *folders in (json.loads(row.reason),)  # an older version noted the folders alone
         ]
 
     # ---- originals: claims that nobody holds, with what was seen as their reason ------------------------------------

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
 
+from plugin.actions.sweep import clear_launches
 from plugin.adapters.dav import DavFiles
 from plugin.ports_files import Written
+from plugin.ports_vault import LaunchAttempt
 from tests.world import Browser, World, pdf, until
 
 
@@ -135,6 +138,24 @@ def test_two_folders_each_renamed_keep_their_own_revisions(world: World, alice: 
     assert f".flows/{flow_id}/{second.current_sha256}" in world.names(f"{two} (2)")
     assert f".flows/{flow_id}/{second.current_sha256}" not in world.names(f"{one} (2)")
     assert not {d.sha256 for d in (first, second)} & {name[-64:] for name in world.names(f"{two} (2)")}
+
+
+def test_what_a_launch_that_was_cut_off_left_is_removed_also_from_a_folder_that_was_renamed(
+    world: World, alice: Browser
+) -> None:
+    """Its state file, without anybody's knowledge, would have become a flow when the index was made again."""
+    folder, flow_id = launched(world, alice)
+    ctx, cut_off = world.office.ctx, "019ca8a1-25b9-738a-ac47-5935bad384b1"
+    above = ctx.files.stat("alice", folder)
+    assert above is not None
+    ctx.vault.begin_launch(LaunchAttempt(cut_off, "alice", {f"{folder}/.flows/{cut_off}": above.file_id}), ctx.clock())
+    assert world.dav("alice", "MKCOL", f"{folder}/.flows/{cut_off}").status_code == 201
+    world.put(f"{folder}/.flows/{cut_off}/flow.jsonl", b"{}")
+    move(world, folder, f"{folder} (2)")
+    ctx.vault.give_up_launch(cut_off, ctx.clock(), timedelta())
+    clear_launches(ctx)
+    assert hidden(world, f"{folder} (2)", cut_off) == set()
+    assert len(hidden(world, f"{folder} (2)", flow_id)) == 3  # the state file, its salts, a revision
 
 
 class _NoFoldersByTheWay:

@@ -138,7 +138,7 @@ class MemoryVault(SqlVault):
 
     # ---- launches ---------------------------------------------------------------------------------------------------
     def begin_launch(self, attempt: LaunchAttempt, now: datetime) -> None:
-        reason = json.dumps([attempt.owner, *attempt.folders])
+        reason = json.dumps([attempt.owner, dict(attempt.folders)])
         with self._database.vault_writing() as change:
             assert (attempt.flow_id, _LAUNCH) not in self._tables.claims
             self._put_claim(change, attempt.flow_id, _LAUNCH, Claim(instant(now + _LAUNCH_WITHIN), 0, reason, ""))
@@ -168,7 +168,7 @@ class MemoryVault(SqlVault):
                 key=lambda one: one[0],
             )
             reasons = [(flow_id, json.loads(claim.reason)) for flow_id, claim in mine]
-        return [LaunchAttempt(flow_id, owner, tuple(folders)) for flow_id, (owner, *folders) in reasons]
+        return [LaunchAttempt(flow_id, owner, folders) for flow_id, (owner, folders) in reasons]
 
     # ---- opened, troubles -------------------------------------------------------------------------------------------
     def mark_opened(self, flow_id: str, recipient: str, round_: int, now: datetime) -> None:

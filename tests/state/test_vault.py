@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import threading
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from plugin.adapters.chain import instant
-from plugin.adapters.sql import Database
+from plugin.adapters.sql import Database, claims
 from plugin.adapters.vault import SqlVault
 from plugin.flow.model import Instead
 from plugin.ports_vault import LaunchAttempt, Laying, Seen
@@ -73,7 +75,9 @@ def test_a_restart_of_the_only_instance_frees_claims(world: World, only_instance
 
 
 def test_a_launch_counts_as_cut_off_once_it_failed_or_took_an_hour_or_was_of_an_earlier_boot(world: World) -> None:
-    attempts = [LaunchAttempt(name, "alice", (f"Contracts/.flows/{name}", f".flows/{name}")) for name in "abc"]
+    attempts = [
+        LaunchAttempt(name, "alice", {f"Contracts/.flows/{name}": "7", f".flows/{name}": ""}) for name in "abc"
+    ]
     for attempt in attempts:
         world.vault.begin_launch(attempt, NOW)
     assert world.vault.cut_off_launches(NOW) == []
@@ -85,22 +89,34 @@ def test_a_launch_counts_as_cut_off_once_it_failed_or_took_an_hour_or_was_of_an_
 
 
 def test_what_a_failed_launch_may_still_get_is_looked_for_later(world: World) -> None:
-    attempt = LaunchAttempt("a", "alice", (".flows/a",))
+    attempt = LaunchAttempt("a", "alice", {".flows/a": ""})
     world.vault.begin_launch(attempt, NOW)
     world.vault.give_up_launch("a", NOW, 45 * SECOND)
     assert world.vault.cut_off_launches(NOW + 44 * SECOND) == []
     assert world.vault.cut_off_launches(NOW + 45 * SECOND) == [attempt]
 
 
+def test_a_launch_that_an_older_version_noted_is_cut_off_like_others(world: World) -> None:
+    """It knew the folders by their paths alone."""
+    world.vault.begin_launch(LaunchAttempt("a", "alice", {}), NOW)
+    with world.database.vault_writing() as connection:
+        noted = json.dumps(["alice", "Contracts/.flows/a", ".flows/a"])
+        connection.execute(sa.update(claims).where(claims.c.flow_id == "a").values(reason=noted))
+    world.vault.give_up_launch("a", NOW, 0 * SECOND)
+    assert world.vault.cut_off_launches(NOW) == [
+        LaunchAttempt("a", "alice", {"Contracts/.flows/a": "", ".flows/a": ""})
+    ]
+
+
 def test_a_launch_whose_first_line_was_acknowledged_is_never_cut_off(world: World) -> None:
     world.launch()
-    world.vault.begin_launch(LaunchAttempt(FLOW_ID, "alice", (FOLDER,)), NOW)
+    world.vault.begin_launch(LaunchAttempt(FLOW_ID, "alice", {FOLDER: ""}), NOW)
     assert world.vault.cut_off_launches(NOW + 3600 * SECOND) == []
 
 
 def test_a_launch_of_which_was_heard_is_not_cut_off(world: World) -> None:
     for name in "ab":
-        world.vault.begin_launch(LaunchAttempt(name, "alice", (f".flows/{name}",)), NOW)
+        world.vault.begin_launch(LaunchAttempt(name, "alice", {f".flows/{name}": ""}), NOW)
     world.vault.give_up_launch("b", NOW, 0 * SECOND)
     for name in "ab":
         world.vault.prolong_launch(name, NOW + 3000 * SECOND)
@@ -179,7 +195,7 @@ def test_a_machine_whose_clock_is_an_hour_ahead_takes_no_claim_of_another(postgr
     mine, its = Database(url), Database(url)
     one, other = (SqlVault(database, only_instance=False, asks_time=True) for database in (mine, its))
     now, hour = dt.datetime.now(dt.UTC), dt.timedelta(hours=1)
-    attempt = LaunchAttempt("g", "alice", ("folder",))
+    attempt = LaunchAttempt("g", "alice", {"folder": ""})
     assert one.claim("f", "mail", now, 30)
     one.begin_launch(attempt, now)
     assert not other.claim("f", "mail", now + hour, 30)
