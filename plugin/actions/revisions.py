@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -14,7 +14,9 @@ from plugin.actions.accounts import check_creators_account
 from plugin.actions.context import Context
 from plugin.actions.together import together
 from plugin.failpoints import reach
+from plugin.flow.codec import from_data
 from plugin.flow.errors import FileTooLarge, HostUnavailable, OutOfReach, ParapheurError
+from plugin.flow.events import Launched, Restarted
 from plugin.flow.model import Document
 from plugin.ports_files import READ_ONLY, FileInfo, PreconditionFailed
 from plugin.ports_state import ChainBroken, Loaded
@@ -269,22 +271,42 @@ def tidy(ctx: Context, loaded: Loaded) -> None:
     """
     owner, documents = loaded.place.owner, loaded.flow.documents
     wanted = {sha256 for d in documents for sha256 in (d.revisions[-2:] or (d.sha256,))}
-    done: set[str] = set()
+    laid = _laid_in(loaded)
+    found = {
+        folder: _tidied(ctx, owner, folder, wanted)
+        for folder in dict.fromkeys((loaded.place.folder, *laid))
+        if folder is not None
+    }
+    if None not in laid and all(found.values()):
+        return  # none is missing: where folders took each other's names, all of them were tidied all the same
     for document in documents:
-        is_known = document.kept_at_home or document.folder.value is not None  # else its creator was erased
-        if is_known and folder_of(loaded, document) in done:
-            continue
         for folder in _places(ctx, loaded, document):
-            entries = ctx.files.list(owner, folder) if folder not in done else ()
-            done.add(folder)
-            for entry in entries:
-                is_stray = _REVISION.fullmatch(entry.name) and not entry.is_folder and entry.name not in wanted
-                if entry.name.startswith(UNNAMED) or is_stray:
-                    _delete(ctx, owner, f"{folder}/{entry.name}")
-                    reach("tidying")
-            if entries and is_known:
-                break
-        done.add(folder_of(loaded, document))
+            if folder not in found:
+                found[folder] = _tidied(ctx, owner, folder, wanted)
+
+
+def _laid_in(loaded: Loaded) -> list[str | None]:
+    """Where revisions were laid at launch and at each restart; None for a folder of which nothing is known any more,
+    since the creator was erased."""
+    events = (from_data(r.type, r.data) for r in loaded.records if r.type in (Launched.type, Restarted.type))
+    pinned = (document for event in events for document in getattr(event, "documents", ()))
+    return [
+        revision_folder("" if one.kept_at_home else one.folder.value, loaded.flow.id)
+        if one.kept_at_home or one.folder.value is not None
+        else None
+        for one in pinned
+    ]
+
+
+def _tidied(ctx: Context, owner: str, folder: str, wanted: Collection[str]) -> bool:
+    """Returns: whether there was anything in it."""
+    entries = ctx.files.list(owner, folder)
+    for entry in entries:
+        is_stray = _REVISION.fullmatch(entry.name) and not entry.is_folder and entry.name not in wanted
+        if entry.name.startswith(UNNAMED) or is_stray:
+            _delete(ctx, owner, f"{folder}/{entry.name}")
+            reach("tidying")
+    return bool(entries)
 
 
 def _delete(ctx: Context, owner: str, path: str) -> None:

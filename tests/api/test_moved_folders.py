@@ -140,6 +140,24 @@ def test_two_folders_each_renamed_keep_their_own_revisions(world: World, alice: 
     assert not {d.sha256 for d in (first, second)} & {name[-64:] for name in world.names(f"{two} (2)")}
 
 
+def test_nothing_that_was_made_on_the_way_stays_where_folders_took_each_others_names(
+    world: World, alice: Browser
+) -> None:
+    one, two = world.folder(), world.folder()
+    ids = [world.put(f"{one}/a.pdf", pdf()), world.put(f"{two}/b.pdf", pdf(2))]
+    flow_id = world.signature(alice, ids, [{"user": "bob"}, {"user": "carol"}])["id"]
+    world.settled(flow_id)
+    move(world, two, f"{two} (2)")
+    move(world, one, two)
+    assert world.recipient("bob", flow_id).sign().status_code == 200
+    assert world.recipient("carol", flow_id).sign().json()["state"] == "completed"
+    world.settled(flow_id)
+    kept = {d.current_sha256 for d in world.office.ctx.flows.load(flow_id).flow.documents}
+    kept |= {d.revisions[-2] for d in world.office.ctx.flows.load(flow_id).flow.documents}
+    left = {name[-64:] for folder in (two, f"{two} (2)") for name in hidden(world, folder, flow_id)}
+    assert {name for name in left if "/" not in name} == kept
+
+
 def test_what_a_launch_that_was_cut_off_left_is_removed_also_from_a_folder_that_was_renamed(
     world: World, alice: Browser
 ) -> None:
