@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 
 from plugin.actions.context import Limits
 from plugin.app import demo_sidecar
@@ -40,6 +40,9 @@ SWITCHES: Final = [
 ]
 DESKTOP: Final = (1440, 900)
 PHONE: Final = (390, 844)
+PATIENCE_MS: Final = 60_000
+"""Longer than anything takes where several suites share two cores; what comes does not wait for it."""
+
 _CSP_TO_CONSOLE: Final = (
     "addEventListener('securitypolicyviolation', e => console.error('CSP', e.violatedDirective, e.blockedURI))"
 )
@@ -50,7 +53,7 @@ _AXE_ASK: Final = """async () => (await axe.run(document, {resultTypes: ['violat
 T = TypeVar("T")
 
 
-def until(what: Callable[[], T], *, within_s: float = 20.0) -> T:
+def until(what: Callable[[], T], *, within_s: float = 60.0) -> T:
     """Asks until the answer is true, and gives it."""
     end, never = time.monotonic() + within_s, threading.Event()
     while True:
@@ -88,7 +91,8 @@ class People:
             has_touch=touch, is_mobile=touch, locale={"fr": "fr-FR", "en": "en-GB"}[lang],
             timezone_id=zone, reduced_motion="reduce", **more,
         )  # fmt: skip
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         context.add_init_script(_CSP_TO_CONSOLE)
         self.contexts.append(context)
         if user:
