@@ -170,23 +170,11 @@ class SqlClaims:
 
     def cut_off_launches(self, now: datetime) -> list[LaunchAttempt]:
         with self._database.vault() as connection:
-            at = instant(self._moment(connection, now))
-        return self._launches(claims.c.until <= at, ~_COUNTS)
+            return _launches(connection, claims.c.until <= instant(self._moment(connection, now)), ~_COUNTS)
 
     def counted_launches(self) -> list[LaunchAttempt]:
-        return self._launches(_COUNTS)
-
-    def _launches(self, *which: sa.ColumnElement[bool]) -> list[LaunchAttempt]:
-        wanted = sa.select(claims).where(claims.c.work == _LAUNCH, *which).order_by(claims.c.flow_id)
         with self._database.vault() as connection:
-            rows = connection.execute(wanted).all()
-        return [
-            LaunchAttempt(
-                row.flow_id, owner, folders[0] if isinstance(folders[0], dict) else dict.fromkeys(folders, "")
-            )
-            for row in rows
-            for owner, *folders in (json.loads(row.reason),)  # an older version noted the folders alone
-        ]
+            return _launches(connection, _COUNTS)
 
     # ---- originals: claims that nobody holds, with what was seen as their reason ------------------------------------
     def seen(self, flow_id: str) -> Mapping[int, Seen]:
@@ -231,6 +219,15 @@ class SqlClaims:
                 return
         with self._database.vault_writing() as connection:
             connection.execute(sa.delete(claims).where(*mine))
+
+
+def _launches(connection: Connection, *which: sa.ColumnElement[bool]) -> list[LaunchAttempt]:
+    wanted = sa.select(claims).where(claims.c.work == _LAUNCH, *which).order_by(claims.c.flow_id)
+    return [
+        LaunchAttempt(row.flow_id, owner, folders[0] if isinstance(folders[0], dict) else dict.fromkeys(folders, ""))
+        for row in connection.execute(wanted).all()
+        for owner, *folders in (json.loads(row.reason),)  # an older version noted the folders alone
+    ]
 
 
 def _written(one: Laying) -> str:
