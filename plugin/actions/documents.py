@@ -19,7 +19,7 @@ from plugin.ports_files import FileInfo, PreconditionFailed
 
 MAX_RECORD_BYTES = 64_000_000
 """What is larger is no evidence record."""
-PDF_START = b"%PDF-"
+PDF_START, PDF_END = b"%PDF-", b"%%EOF"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +196,14 @@ def find_put(ctx: Context, user: str, folder: str, name: str, sha256: str, size_
 
 def _is_cut_off(ctx: Context, user: str, there: FileInfo, data: bytes, versions: Collection[str]) -> bool:
     """A host without part files keeps what came before the connection broke; whoever did not see it break would lay
-    the whole one beside it, under another name."""
+    the whole one beside it, under another name. What ends as a PDF does was not cut off: an earlier version of
+    the same document, that somebody keeps under that name, begins the signed copy as well."""
     if there.is_folder or there.size_bytes >= len(data):
         return False
     start = ctx.files.read(user, there.path)
-    return start is not None and data.startswith(start) and hashlib.sha256(start).hexdigest() not in versions
+    if start is None or start.rstrip().endswith(PDF_END):
+        return False
+    return data.startswith(start) and hashlib.sha256(start).hexdigest() not in versions
 
 
 def _put(ctx: Context, user: str, path: str, data: bytes, wanted: str, instead_of: FileInfo | None = None) -> Stored:

@@ -330,6 +330,22 @@ def test_documents_of_one_name_from_two_folders_meet_under_two_names(world: Worl
 
 
 # ---- names ----------------------------------------------------------------------------------------------------------
+def test_an_older_version_that_somebody_keeps_under_that_name_is_not_taken_for_half_a_copy(
+    world: World, alice: Browser
+) -> None:
+    """It begins the copy, as half of one does, and is none of this flow's revisions."""
+    folder = world.folder()
+    file_id = world.put(f"{folder}/Bail.pdf", pdf())
+    first = saved(world, alice, VERSION, [file_id])
+    assert world.recipient("bob", first).sign().json()["state"] == "completed"
+    ended(world, alice, first)
+    world.put(f"{folder}/Bail (signé).pdf", pdf())
+    second = saved(world, alice, HERE, [file_id])
+    assert world.recipient("bob", second).sign().json()["state"] == "completed"
+    assert ended(world, alice, second)["documents"][0]["signed"]["path"] == f"{folder}/Bail (signé) 2.pdf"
+    assert world.read(f"{folder}/Bail (signé).pdf") == pdf()
+
+
 def test_a_file_of_that_name_that_holds_an_earlier_content_is_not_taken_for_the_signed_copy(
     world: World, alice: Browser
 ) -> None:

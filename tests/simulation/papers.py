@@ -18,12 +18,13 @@ from plugin.actions import store_evidence
 from tests.simulation.process import Process
 
 START = b"%PDF-simulated\n"
+END = b"%%EOF\n"
 PAGE = (595.0, 842.0)
 _PDF_S = 0.08
 
 
 def original(text: str) -> bytes:
-    return START + text.encode() + b"\n"
+    return START + text.encode() + b"\n" + END
 
 
 def signed_fields(data: bytes) -> list[str]:
@@ -67,7 +68,8 @@ class Papers:
 
     def prepare(self, data: bytes, places: Sequence[Place], certification: str | None = None) -> bytes:
         self._works()
-        return data + b"".join(f"field {place.field} {place.recipient}\n".encode() for place in places)
+        fields = b"".join(f"field {place.field} {place.recipient}\n".encode() for place in places)
+        return data + fields + END if fields else data
 
     def sign(self, data: bytes, order: SealOrder, signer: Signer, lasting: Lasting | None = None) -> Signed:
         self._works()
@@ -80,7 +82,7 @@ class Papers:
                 raise PdfError("already-signed")
         stamps = ((name, order.name.replace(" ", "_"), order.signing_time.isoformat()) for name in order.fields)
         lines = "".join(f"signed {' '.join(stamp)}\n" for stamp in stamps)
-        new = data + lines.encode()
+        new = data + lines.encode() + END
         return Signed(new, _sha256(new), order.fields, len(done))
 
     def check(self, data: bytes, signed: Signed) -> None:
