@@ -356,7 +356,8 @@ class Oracle:
         there, and is left to him."""
         assert node.data is not None
         sha256 = _sha256(node.data)
-        may_stay = node.is_damaged and (_RECORD.search(node.name) is not None or sha256 in earlier)
+        ends = {sha256, _sha256(node.data + b"\n")}
+        may_stay = node.is_damaged and (_RECORD.search(node.name) is not None or bool(ends & earlier))
         if wanted.get(sha256, 0) > 0:
             wanted[sha256] -= 1
         elif node.path not in late and self._is_tidy and not may_stay:
