@@ -67,6 +67,8 @@ class Chances:
     double_click: float = 0.0
     impatient: float = 0.0
     """A client gives up waiting and asks again while it is still being served."""
+    moves: float = 0.0
+    """That a creator moves and renames folders and files while his flows are on their way."""
 
     @property
     def is_tidy(self) -> bool:
@@ -134,4 +136,5 @@ def drawn(dice: random.Random) -> Chances:
         double_click=rate(0.5, 0.6),
         impatient=rate(0.3, 0.4),
         rotations=dice.choice((0, 0, 0, 1, 1, 2)),
+        moves=dice.choice((0.5, 1.0)) if dice.random() < 0.4 else 0.0,
     )

@@ -33,6 +33,9 @@ class Node:
     """By a write whose condition did not hold, and was not looked at: the same."""
     earlier: list[bytes] = field(default_factory=list)
     """What it held before, oldest first: the platform's versions. None are kept of what lies in ``.flows``."""
+    made_at: float = 0.0
+    made_in: str = ""
+    """The id of the folder in which it was made, wherever it was moved to since."""
 
     @property
     def name(self) -> str:
@@ -58,6 +61,8 @@ class Host:
         self._weak = weak_for_a_second
         self._makes_folders = makes_folders
         self._numbers = 0
+        self.moves = 0
+        """Of people, in all areas."""
         self._paths: dict[str, dict[str, Node]] = {}
         self._ids: dict[str, dict[str, Node]] = {}
         for user in users:
@@ -74,6 +79,10 @@ class Host:
     def named(self, user: str, name: str) -> list[Node]:
         nodes = self._paths.get(user, {})
         return [nodes[path] for path in sorted(nodes) if nodes[path].name == name and nodes[path].data is not None]
+
+    def folders(self, user: str) -> list[Node]:
+        nodes = self._paths.get(user, {})
+        return [nodes[path] for path in sorted(nodes) if nodes[path].data is None]
 
     def below(self, user: str, folder: str) -> Iterator[Node]:
         """Every file and folder in it, at any depth."""
@@ -186,7 +195,9 @@ class Host:
         node.etag = self._tag(data) if data is not None else f"folder-{node.file_id}"
         self._paths[user][path] = self._ids[user][node.file_id] = node
         if path:
-            self._paths[user][path.rpartition("/")[0]].children[node.name] = node
+            above = self._paths[user][path.rpartition("/")[0]]
+            above.children[node.name] = node
+            node.made_at, node.made_in = self._now(), above.file_id
         return node
 
     def _tag(self, data: bytes) -> str:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tests.simulation.callers import OBSERVES, OLD
 from tests.simulation.world import Result, World
 
 FLOWS = 100_000
@@ -75,11 +76,14 @@ class Sum:
         counts = self.counts
         host = {name[6:]: n for name, n in sorted(counts.items()) if name.startswith("host: ")}
         copies = {name[8:]: n for name, n in sorted(counts.items()) if name.startswith("copies: ")}
+        vain = [counts[f"in vain: {why}"] for why in (OBSERVES, OLD)]
         rows = {
             "worlds": f"{self.worlds:,} (seeds {first} to {first + self.worlds - 1}), {self.sql:,} of them on SQL",
             "flows": f"{self.flows:,}",
             "acts acknowledged": f"{counts['acts']:,}",
             "  of creators on the way": f"{counts['steered']:,}",
+            "  by observers, by old links, in vain": f"{vain[0]:,}, {vain[1]:,}",
+            "folders moved, files moved": f"{counts['folders moved']:,}, {counts['files moved']:,}",
             "events in the traces": f"{self.events:,}",
             "simulated time": f"{self.simulated_s / 86_400:,.1f} days",
             "crashes": f"{counts['crashes']:,}",

@@ -21,6 +21,7 @@ from tests.simulation.papers import prepared_fields, signed_fields
 from tests.simulation.results import Results
 from tests.simulation.saving import Neighbours, strangers
 from tests.simulation.story import Party, Story
+from tests.simulation.whereabouts import Whereabouts, kept_in
 
 _RECORD = re.compile(r"\((dossier de preuves|evidence record)\)")
 """One that was cut off is not known again when it was forgotten meanwhile: it is made anew, with another time."""
@@ -58,6 +59,7 @@ class Oracle:
         self._keyring, self._salts, self._index = keyring, salts, index
         self._results, self._neighbours = results, neighbours
         self._host, self._post, self._now, self._fails = host, post, now, fails
+        self._where = Whereabouts(host, lies=not is_tidy)
         self._by_id: dict[str, Story] = {}
         self._seen: dict[str, tuple[bytes, Seen]] = {}
         self.checks = 0
@@ -71,6 +73,7 @@ class Oracle:
             self._fails(f"{loaded.flow.id} was given to two launches")
         self._by_id[loaded.flow.id] = story
         story.path = loaded.place.path
+        self._where.note(story)
         self._acknowledged(story, loaded)
 
     def sent(
@@ -130,6 +133,7 @@ class Oracle:
         self._count("steered")
         self._count(f"steered: {act}")
         story.is_cancelled = story.is_cancelled or act == "cancel"
+        self._where.note(story)
         story.last_act_at = self._now()
         self._acknowledged(story, loaded)
 
@@ -158,7 +162,7 @@ class Oracle:
     def look(self, story: Story, *, must_be_whole: bool = False) -> Seen | None:
         """The state file as it is; None while a fault of the host is to be put right."""
         self.checks += 1
-        node = self._host.node(story.creator, story.path)
+        node = self._state(story)
         if node is None or node.data is None:
             self._fails(f"{story.path} is gone")
             return None
@@ -174,6 +178,13 @@ class Oracle:
                 f"{story.flow_id}: an acknowledged line was lost ({story.length} told, {len(seen.heads)} there)"
             )
         return seen
+
+    def _state(self, story: Story) -> Node | None:
+        try:
+            return self._where.state(story)
+        except Unlawful as unlawful:
+            self._fails(f"{story.flow_id}: {unlawful}")
+            return None
 
     def _read(self, flow_id: str, data: bytes) -> Seen:
         known = self._seen.get(flow_id)
@@ -219,6 +230,7 @@ class Oracle:
             if self._keyring.check(seen.lines) > 1:
                 self._count("chains of several keys")
             _check_told(chronicle)
+            self._where.check_sources(story, seen.lines)
             self._judge_papers(story, chronicle, late)
             self._judge_mails(story, chronicle)
             for person in chronicle.erased:
@@ -230,7 +242,9 @@ class Oracle:
 
     def _judge_erased(self, story: Story, person: str, erased: set[str]) -> None:
         """Nobody can read his values any more: his salt is nowhere, and nothing that was read with it."""
-        node = self._host.node(story.creator, f"{story.path.rpartition('/')[0]}/salts.json")
+        state = self._state(story)
+        assert state is not None
+        node = self._host.node(story.creator, f"{state.path.rpartition('/')[0]}/salts.json")
         beside = node.data if node is not None and node.data is not None else b""
         if person in self._salts(str(story.flow_id)) or f'"{person}":'.encode() in beside:
             raise Unlawful(f"the salt of {person} is there after he was erased")
@@ -241,7 +255,7 @@ class Oracle:
             raise Unlawful(f"the index knows the address of {person}, who was erased")
 
     def _verify(self, story: Story, chronicle: Chronicle, seen: Seen) -> None:
-        node = self._host.node(story.creator, story.path)
+        node = self._state(story)
         assert node is not None
         assert node.data is not None
         self._keyring.verify(node.data, str(story.flow_id), (story.head, story.length))
@@ -250,27 +264,31 @@ class Oracle:
             self._keyring.verify_record(record.data, seen.heads)
 
     def _judge_papers(self, story: Story, chronicle: Chronicle, late: frozenset[str]) -> None:
-        kept: dict[str, set[str]] = {}
         for n, paper in enumerate(story.papers):
+            self._where.check_original(story, paper)
             held = self._results.held(story.creator, paper.file_id)
             if not {sha256 for at, sha256 in chronicle.pins if at == n} <= set(map(_sha256, held)):
                 raise Unlawful(f"pinned was what {paper.name} never held")
             revisions = chronicle.revisions[n]
-            folder = f"{'' if chronicle.at_home[n] else paper.folder}/.flows/{story.flow_id}".lstrip("/")
-            kept.setdefault(folder, set()).update(revisions[-2:])
-            last = self._host.node(story.creator, f"{folder}/{revisions[-1]}")
-            if last is None or last.data is None or _sha256(last.data) != revisions[-1]:
+            folders = self._where.of_document(story, paper, at_home=chronicle.at_home[n])
+            missing = set(revisions[-2:]) - {name for folder in folders for name in folder.children}
+            if missing:
+                raise Unlawful(f"of {paper.name} {sorted(missing)} are missing")
+            last = next(f.children[revisions[-1]] for f in folders if revisions[-1] in f.children)
+            if last.data is None or _sha256(last.data) != revisions[-1]:
                 raise Unlawful(f"the last revision of document {n} is not there")
             self._judge_signatures(chronicle, n, held, last.data)
             if chronicle.end == "flow.completed" and story.kind == "signature":
                 self._results.judge_copy(story, chronicle, n, last.data)
+                copy = self._host.by_id(story.creator, chronicle.copies[n][0])
+                if story.save == "beside" and copy is not None and not chronicle.at_home[n]:
+                    self._where.check_laid(paper, copy)
         self._results.judge_record(story, chronicle)
-        for folder, wanted in kept.items():
-            node = self._host.node(story.creator, folder)
-            names = set(node.children) if node is not None else set()
-            strays = {name for name in names - wanted if not _KEPT.fullmatch(name) and f"{folder}/{name}" not in late}
-            if (strays and self._is_tidy) or wanted - names:
-                raise Unlawful(f"in {folder}: {sorted(strays)} too many, {sorted(wanted - names)} missing")
+        for path, (folder, wanted) in kept_in(chronicle, story, self._where).items():
+            names = set(folder.children) - wanted
+            strays = {name for name in names if not _KEPT.fullmatch(name) and f"{path}/{name}" not in late}
+            if strays and self._is_tidy:
+                raise Unlawful(f"in {path}: {sorted(strays)} too many")
 
     def _judge_signatures(self, chronicle: Chronicle, n: int, held: list[bytes], data: bytes) -> None:
         """The original may be what an earlier flow signed."""

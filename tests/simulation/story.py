@@ -26,12 +26,16 @@ class Party:
 
 @dataclass(frozen=True)
 class Paper:
-    """``contents``: all that people ever put there, newest last."""
+    """``folder``, ``name``: before anything was moved. ``contents``: all that people ever put there, newest last."""
 
     file_id: str
     folder: str
     name: str
     contents: list[bytes]
+    homes: list[tuple[float, str]] = field(default_factory=list)
+    """(since when, id) of the folders that it was in, newest last."""
+    names: list[str] = field(default_factory=list)
+    """All that it ever had, newest last."""
 
 
 @dataclass
@@ -87,6 +91,10 @@ class Story:
     """Addresses that are to get copies, as they were asked for: some are those of people who take part."""
     sent_by: dict[str, int | None] = field(default_factory=dict)
     """Request -> round of the link by which it came; None: in a session."""
+    moves_seen: int = 0
+    """Of the host's, when ``path`` was found."""
+    laid_in: set[str] = field(default_factory=set)
+    """The ids of the folders that its revisions were laid in when it began, or began anew."""
     last_act_at: float = 0.0
     ended_at: float | None = None
     settled_at: float | None = None

@@ -26,6 +26,7 @@ class Mutation:
     seen: str
     chances: dict[str, Any] = field(default_factory=dict)
     on_sql: bool = False
+    flows: int = FLOWS
 
 
 def quiet(**differing: Any) -> Chances:
@@ -248,10 +249,10 @@ MUTATIONS = [
 
 def assert_caught(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     chances = quiet(**mutation.chances)
-    assert World(SEEDS[0], FLOWS, chances, on_sql=mutation.on_sql).run().broken is None, "whole, it holds"
+    assert World(SEEDS[0], mutation.flows, chances, on_sql=mutation.on_sql).run().broken is None, "whole, it holds"
     mutation.breaks(monkeypatch)
     for seed in SEEDS:
-        broken = World(seed, FLOWS, chances, on_sql=mutation.on_sql).run().broken
+        broken = World(seed, mutation.flows, chances, on_sql=mutation.on_sql).run().broken
         if broken is not None:
             assert any(word in broken for word in mutation.seen.split("|")), broken
             return

@@ -24,6 +24,7 @@ from tests.simulation.host import Host
 from tests.simulation.keyring import Keyring
 from tests.simulation.keys import BEGINNING, steady_secrets
 from tests.simulation.memory import Tables
+from tests.simulation.movers import Movers
 from tests.simulation.operator import rotates
 from tests.simulation.oracle import Oracle
 from tests.simulation.outside import Post
@@ -118,6 +119,7 @@ class World:
             salts=self.disk.salts_of,
             index=self.disk.said_of,
         )
+        self.movers = Movers(self)
         self.people = People(self)
         self.post.on_mail = self.people.hears
         names = "AB"[: chances_.replicas]
@@ -158,6 +160,11 @@ class World:
         """What the host does when nobody waits any more."""
         self._late.add(path)
         self.scheduler.spawn("late", job, after=self.dice.uniform(0.1, 60.0))
+
+    def has_moved(self, before: str, after: str) -> None:
+        """What arrived late in there moved along."""
+        self.host.moves += 1
+        self._late |= {after + path[len(before) :] for path in self._late if f"{path}/".startswith(f"{before}/")}
 
     def ask(self, name: str, job: Callable[[Context], Any], timeout: float) -> Any:
         return self.dice.choice(self.replicas).request(name, job, timeout)
@@ -218,9 +225,11 @@ class World:
         if self.chances.clock_jump:
             self.scheduler.spawn("clock", self._jumps)
         is_late = "late" in self.chances.host
-        self.neighbours.begin(STORM_S, puts=self.chances.keeps_names_apart, moves=not is_late)
+        if not self.chances.moves:
+            self.neighbours.begin(STORM_S, puts=self.chances.keeps_names_apart, moves=not is_late)
         for _ in range(self.chances.rotations):
             self.scheduler.spawn("rotates", lambda: rotates(self), after=self.dice.uniform(20.0, STORM_S))
+        self.movers.begin(dict.fromkeys(story.creator for story in self.stories), STORM_S)
 
     def _storm(self) -> None:
         last = max(story.launched_at for story in self.stories)
@@ -316,12 +325,14 @@ class World:
                 self.host.make_folder(creator, folder)
                 data = drawn_content(dice, number * 10 + place)
                 node = self.host.put(creator, f"{folder}/{name}", data)
-                papers.append(Paper(node.file_id, folder, name, [data]))
+                homes = [(0.0, node.made_in)]
+                papers.append(Paper(node.file_id, folder, name, [data], homes, [name]))
                 shared[creator].append(papers[-1])
             at = dice.uniform(0.0, STORM_S)
             story = drawn_story(dice, number, USERS, papers, at, self.chances.mail_refused)
             stories.append(with_observers(dice, story, USERS, self.chances.mail_refused))
-            choose(dice, self.host, stories[-1], may_change=self.chances.keeps_names_apart)
+            if not self.chances.moves:
+                choose(dice, self.host, stories[-1], may_change=self.chances.keeps_names_apart)
         return stories
 
     def _loses_index(self) -> None:
