@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from functools import partial
 
+from plugin.actions.acting import load
 from plugin.flow.errors import Conflict
+from plugin.flow.model import FlowState
 from plugin.flow.tokens import token_hash
 from plugin.ports import Mail
 from tests.simulation.bystanders import ACTS, act_of
@@ -39,6 +41,23 @@ class Callers(Creators):
             self._world.fails(f"the link in {mail.message_id} leads to {row}")
             return None
         return int(row.round)
+
+    def _meets_closed_door(self, story: Story, rid: str) -> None:
+        """The flow stands still, and says why. He tries again, or waits for the mail that calls him back, as long as
+        one is owed to him."""
+        away = story.creator in self._world.host.out
+        flow = self._insists("look", lambda ctx: load(ctx, str(story.flow_id))).flow
+        why = flow.suspension.reason if flow.suspension is not None else "nothing"
+        if flow.state is FlowState.SUSPENDED:
+            self._world.oracle.is_told_why(story, str(why), is_away=away and story.creator in self._world.host.out)
+        self._world.trace.count(f"closed doors: {why}")
+        if self._dice.random() < 0.5:
+            self._world.scheduler.sleep(self._dice.uniform(1.0, 10.0))
+            return
+        while True:
+            self._world.scheduler.sleep(self._dice.uniform(2.0, 15.0))
+            if not self._world.oracle.is_to_be_called_back(story, rid):
+                return
 
     # ---- in vain ----------------------------------------------------------------------------------------------------
     def holds_old_link(self, story: Story, rid: str, round_: int) -> None:

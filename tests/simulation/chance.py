@@ -69,6 +69,8 @@ class Chances:
     """A client gives up waiting and asks again while it is still being served."""
     moves: float = 0.0
     """That a creator moves and renames folders and files while his flows are on their way."""
+    absences: float = 0.0
+    """That a user's account is out of service for a while."""
 
     @property
     def is_tidy(self) -> bool:
@@ -136,5 +138,6 @@ def drawn(dice: random.Random) -> Chances:
         double_click=rate(0.5, 0.6),
         impatient=rate(0.3, 0.4),
         rotations=dice.choice((0, 0, 0, 1, 1, 2)),
+        absences=dice.choice((0.3, 1.0)) if dice.random() < 0.35 else 0.0,
         moves=dice.choice((0.5, 1.0)) if dice.random() < 0.4 else 0.0,
     )

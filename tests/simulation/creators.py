@@ -57,6 +57,7 @@ class Creators:
 
     def launches(self, story: Story) -> None:
         self.busy += 1
+        self._signs_in(story.creator)
         if story.deadline_s is not None:
             story.deadline = self._world.wall + timedelta(seconds=story.deadline_s)
         try:
@@ -102,6 +103,7 @@ class Creators:
     def _steers(self, story: Story, act: str) -> None:
         """As long as there is something to do it to."""
         flow_id = str(story.flow_id)
+        self._signs_in(story.creator)
         flow = self._insists("look", lambda ctx: load(ctx, flow_id)).flow
         self._world.oracle.sees(story, flow)
         asked = [r.id for r in flow.recipients if r.state.is_open]
@@ -157,7 +159,7 @@ class Creators:
             try:
                 done = self._insists("erase", lambda c: erase(c.flows, c.accounts, c.clock, flow_id, person))
             except Conflict as conflict:
-                if conflict.code not in ("flow-running", "state-changed", "no-access"):
+                if conflict.code not in ("flow-running", "state-changed", "no-access", "account-out"):
                     self._world.fails(f"{person} of {flow_id} cannot be erased: {conflict.code}")
                     return
                 self._world.scheduler.sleep(self._dice.uniform(10.0, 60.0))
@@ -179,6 +181,7 @@ class Creators:
         """The creator hears that his flow stands still, and lets it go on, or begin anew."""
         flow_id, choice = str(story.flow_id), story.on_change
         while True:
+            self._signs_in(story.creator)
             try:
                 loaded = self._insists("resume", lambda ctx: resume(ctx, flow_id, choice, By.CREATOR))
             except Conflict as conflict:
@@ -190,6 +193,11 @@ class Creators:
                 break
         if choice == "restart":
             self.is_launched(story)
+
+    def _signs_in(self, user: str | None) -> None:
+        """As soon as his account is in service."""
+        while user in self._world.host.out:
+            self._world.scheduler.sleep(self._dice.uniform(1.0, 20.0))
 
     # ---- asking -----------------------------------------------------------------------------------------------------
     def _insists(self, name: str, job: Callable[[Context], Any]) -> Any:

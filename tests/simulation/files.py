@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from typing import TypeVar
 
-from plugin.flow.errors import HostBusy, HostFull, HostSlow, HostUnavailable
+from plugin.flow.errors import AccountOut, HostBusy, HostFull, HostSlow, HostUnavailable
 from plugin.patience import left_s
 from plugin.ports_files import (
     FileInfo,
@@ -60,10 +60,10 @@ class SimFiles:
 
     # ---- reading ----------------------------------------------------------------------------------------------------
     def stat(self, user: str, path: str) -> FileInfo | None:
-        return self._read("STAT", path, lambda: _told(self._host.node(user, path)))
+        return self._read("STAT", user, path, lambda: _told(self._host.node(user, path)))
 
     def by_id(self, user: str, file_id: str) -> FileInfo | None:
-        return self._read("FIND", file_id, lambda: _told(self._host.by_id(user, file_id)))
+        return self._read("FIND", user, file_id, lambda: _told(self._host.by_id(user, file_id)))
 
     def by_ids(self, user: str, file_ids: Collection[str]) -> Mapping[str, FileInfo] | None:
         if not self._world.chances.searches:
@@ -73,7 +73,7 @@ class SimFiles:
             nodes = ((file_id, self._host.by_id(user, file_id)) for file_id in sorted(file_ids))
             return {file_id: info_of(node) for file_id, node in nodes if node is not None}
 
-        return self._read("SEARCH", "by ids", found) or {}
+        return self._read("SEARCH", user, "by ids", found) or {}
 
     def list(self, user: str, path: str) -> Sequence[FileInfo]:
         def children() -> list[FileInfo]:
@@ -81,19 +81,19 @@ class SimFiles:
             there = folder.children if folder is not None else {}
             return [info_of(there[name]) for name in sorted(there)]
 
-        return self._read("LIST", path, children) or []
+        return self._read("LIST", user, path, children) or []
 
     def find_by_name(self, user: str, name: str) -> Sequence[FileInfo] | None:
         if not self._world.chances.searches:
             return None
-        return self._read("SEARCH", name, lambda: [info_of(node) for node in self._host.named(user, name)]) or []
+        return self._read("SEARCH", user, name, lambda: [info_of(node) for node in self._host.named(user, name)]) or []
 
     def read(self, user: str, path: str) -> bytes | None:
         found = self.read_with_etag(user, path)
         return found[0] if found is not None else None
 
     def read_with_etag(self, user: str, path: str) -> tuple[bytes, str] | None:
-        fault = self._begun("GET", path, READS | {"stale-read"})
+        fault = self._begun("GET", user, path, READS | {"stale-read"})
         if fault == "error":
             raise HostUnavailable
         node = self._host.node(user, path)
@@ -122,7 +122,7 @@ class SimFiles:
         make_folders: bool = False,
     ) -> Written:
         conditions = (if_match, only_new, make_folders)
-        fault = self._begun("PUT", path, WRITES)
+        fault = self._begun("PUT", user, path, WRITES)
         match fault:
             case "error":
                 raise HostUnavailable
@@ -149,10 +149,10 @@ class SimFiles:
         return answer
 
     def make_folder(self, user: str, path: str) -> None:
-        self._changed("MKCOL", path, lambda: self._host.make_folder(user, path))
+        self._changed("MKCOL", user, path, lambda: self._host.make_folder(user, path))
 
     def delete(self, user: str, path: str) -> None:
-        self._changed("DELETE", path, lambda: self._host.delete(user, path))
+        self._changed("DELETE", user, path, lambda: self._host.delete(user, path))
 
     def write_stream(self, user: str, path: str, pieces: Iterable[bytes], size_bytes: int) -> Written:
         data = b"".join(pieces)
@@ -168,15 +168,15 @@ class SimFiles:
     def copy(self, user: str, source: str, target: str, size_bytes: int) -> bool:
         if not self._world.chances.copies:
             return False
-        self._changed("COPY", target, lambda: self._host.copy(user, source, target))
+        self._changed("COPY", user, target, lambda: self._host.copy(user, source, target))
         return True
 
     def move(self, user: str, source: str, target: str) -> None:
-        self._changed("MOVE", target, lambda: self._host.move(user, source, target))
+        self._changed("MOVE", user, target, lambda: self._host.move(user, source, target))
 
     # ---- inside -----------------------------------------------------------------------------------------------------
-    def _read(self, what: str, path: str, job: Callable[[], T]) -> T | None:
-        fault = self._begun(what, path, READS)
+    def _read(self, what: str, user: str, path: str, job: Callable[[], T]) -> T | None:
+        fault = self._begun(what, user, path, READS)
         if fault == "error":
             raise HostUnavailable
         if fault == "gone-for-a-moment":
@@ -185,8 +185,8 @@ class SimFiles:
         self._ended()
         return found
 
-    def _changed(self, what: str, path: str, job: Callable[[], None]) -> None:
-        fault = self._begun(what, path, frozenset({"error", "lost-reply", "locked", "full", "slow"}))
+    def _changed(self, what: str, user: str, path: str, job: Callable[[], None]) -> None:
+        fault = self._begun(what, user, path, frozenset({"error", "lost-reply", "locked", "full", "slow"}))
         if fault == "error":
             raise HostUnavailable
         job()
@@ -194,13 +194,18 @@ class SimFiles:
         if fault == "lost-reply":
             raise HostUnavailable
 
-    def _begun(self, what: str, path: str, possible: frozenset[str]) -> str | None:
-        """The request is on its way. Returns: what goes wrong with it. Raises: HostSlow, HostBusy, HostFull, Crash."""
+    def _begun(self, what: str, user: str, path: str, possible: frozenset[str]) -> str | None:
+        """The request is on its way. Returns: what goes wrong with it.
+
+        Raises: AccountOut, HostSlow, HostBusy, HostFull, Crash."""
         world, process = self._world, self._process
         if left_s(READ_TIMEOUT_S) <= 0:
             raise HostSlow
         process.waits(world.latency())
         process.at_boundary(f"{what} {path}")
+        if user in self._host.out:
+            self._say(what, path, f"{user} is out")
+            raise AccountOut
         fault = world.fault_of(possible)
         self._say(what, path, fault or "")
         if fault == "slow":

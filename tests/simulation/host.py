@@ -61,6 +61,9 @@ class Host:
         self._weak = weak_for_a_second
         self._makes_folders = makes_folders
         self._numbers = 0
+        self.out: set[str] = set()
+        """Users whose accounts are out of service."""
+        self.were_out: set[str] = set()
         self.moves = 0
         """Of people, in all areas."""
         self._paths: dict[str, dict[str, Node]] = {}

@@ -84,6 +84,8 @@ class Sum:
             "  of creators on the way": f"{counts['steered']:,}",
             "  by observers, by old links, in vain": f"{vain[0]:,}, {vain[1]:,}",
             "folders moved, files moved": f"{counts['folders moved']:,}, {counts['files moved']:,}",
+            "accounts out": f"{counts['accounts out']:,}",
+            "  met a closed door by that": f"{counts['closed doors: creator-out']:,}",
             "events in the traces": f"{self.events:,}",
             "simulated time": f"{self.simulated_s / 86_400:,.1f} days",
             "crashes": f"{counts['crashes']:,}",

@@ -20,6 +20,7 @@ from tests.simulation.outside import Delivery, Post
 from tests.simulation.papers import prepared_fields, signed_fields
 from tests.simulation.results import Results
 from tests.simulation.saving import Neighbours, strangers
+from tests.simulation.standstill import Standstill, is_owed_resumption
 from tests.simulation.story import Party, Story
 from tests.simulation.whereabouts import Whereabouts, kept_in
 
@@ -60,6 +61,7 @@ class Oracle:
         self._results, self._neighbours = results, neighbours
         self._host, self._post, self._now, self._fails = host, post, now, fails
         self._where = Whereabouts(host, lies=not is_tidy)
+        self._standstill = Standstill(host, lies=not is_tidy)
         self._by_id: dict[str, Story] = {}
         self._seen: dict[str, tuple[bytes, Seen]] = {}
         self.checks = 0
@@ -147,6 +149,16 @@ class Oracle:
         if what in ENDS.values() and not self._may_have_ended(story, what):
             self._fails(f"{person} of {story.flow_id} heard that it is {what}, which does not stand there")
 
+    def is_told_why(self, story: Story, why: str, *, is_away: bool) -> None:
+        """``is_away``: the creator's account has been out for longer than the question took."""
+        is_other = is_away and self._is_tidy and story.kind == "signature" and why != "creator-out"
+        if is_other or not self._standstill.can_be(story, why):
+            self._fails(f"{story.flow_id} stands still for {why}")
+
+    def is_to_be_called_back(self, story: Story, rid: str) -> bool:
+        seen = self.look(story)
+        return seen is None or is_owed_resumption(seen.lines, rid)
+
     def _may_have_ended(self, story: Story, what: str) -> bool:
         seen = self.look(story)
         return seen is None or any(ENDS.get(line["type"]) == what for line in seen.lines)
@@ -231,6 +243,7 @@ class Oracle:
                 self._count("chains of several keys")
             _check_told(chronicle)
             self._where.check_sources(story, seen.lines)
+            self._standstill.check(story, seen.lines)
             self._judge_papers(story, chronicle, late)
             self._judge_mails(story, chronicle)
             for person in chronicle.erased:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from plugin.flow.errors import HostUnavailable
 from plugin.ports import (
-    Account,
     Mail,
     MailRefused,
     Person,
@@ -43,21 +42,6 @@ class SimDirectory:
     def users(self) -> Sequence[str]:
         self._process.waits(self._process.world.latency())
         return self._users
-
-
-class SimAccounts:
-    """``plugin.ports.Accounts``, where nobody is ever deleted."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-
-    def id(self, uid: str, *, fresh: bool = False) -> str | None:
-        if fresh:
-            self._process.waits(self._process.world.latency())
-        return f"home of {uid}"
-
-    def state(self, uid: str, known_id: str | None) -> Account:
-        return Account.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)

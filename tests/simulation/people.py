@@ -115,6 +115,7 @@ class People(Callers):
     def _acts(self, story: Story, rid: str, link_round: int | None = None) -> None:
         """``link_round``: of the link by which he came; None: in his session."""
         flow_id, party = str(story.flow_id), story.party(rid)
+        self._signs_in(party.user)
         if self._dice.random() < 0.7:
             documents = frozenset(range(len(story.papers)))
             self._tries("view", lambda ctx: view(ctx, flow_id, rid, documents, link_round))
@@ -143,6 +144,7 @@ class People(Callers):
         """Until somebody tells him that it is done, or why it cannot be."""
         flow_id = str(story.flow_id)
         while True:
+            self._signs_in(story.party(rid).user)
             flow = self._insists("read", lambda ctx: self._shown(ctx, story, rid)).flow
             shown = {d.n: d.current_sha256 for d in flow.documents}
             self._world.scheduler.sleep(self._dice.uniform(0.2, 30.0))
@@ -155,7 +157,10 @@ class People(Callers):
             try:
                 loaded = self._submits(story, rid, act, request, submit)
             except Conflict as conflict:
-                if conflict.code in ("documents-changed", "flow-suspended", "state-changed"):
+                if conflict.code == "flow-suspended":
+                    self._meets_closed_door(story, rid)
+                    continue
+                if conflict.code in ("documents-changed", "state-changed"):
                     self._world.scheduler.sleep(1.0)
                     continue
                 if conflict.code in ("already-decided", "flow-ended", "not-needed"):
@@ -180,7 +185,10 @@ class People(Callers):
             try:
                 loaded = self._insists("delegate", job)
             except Conflict as conflict:
-                if conflict.code in ("flow-suspended", "state-changed"):
+                if conflict.code == "flow-suspended":
+                    self._meets_closed_door(story, rid)
+                    continue
+                if conflict.code in ("creator-out", "state-changed"):
                     self._world.scheduler.sleep(1.0)
                     continue
                 if conflict.code == "delegation-not-allowed":

@@ -24,6 +24,7 @@ from plugin.flow.errors import ParapheurError
 from plugin.patience import at_most, waits_at_most
 from plugin.ports_state import ChainBroken
 from plugin.sweeper import Sweeper
+from tests.simulation.absences import accounts as accounts_of
 from tests.simulation.database import Disk, SimDatabase
 from tests.simulation.files import SimFiles, Weather
 from tests.simulation.host import Host
@@ -31,7 +32,7 @@ from tests.simulation.keyring import Keyring
 from tests.simulation.keys import signer
 from tests.simulation.memory import MemoryDatabase, MemoryIndex, MemoryLeases, MemoryRefill, Tables
 from tests.simulation.memory_vault import MemoryVault
-from tests.simulation.outside import Post, SimAccounts, SimBell, SimBlobs, SimDirectory, SimJobs, SimMailer
+from tests.simulation.outside import Post, SimBell, SimBlobs, SimDirectory, SimJobs, SimMailer
 from tests.simulation.papers import Papers
 from tests.simulation.process import Process, Surroundings
 from tests.simulation.scheduler import NEVER, TurnLock
@@ -137,7 +138,7 @@ class Replica:
         )
         index = (MemoryIndex if in_memory else SqlIndex)(database, keys.link_key, vault.postponed)
         files, directory = SimFiles(self._host, self._weather, process), SimDirectory(process, self._users)
-        accounts = SimAccounts(process)
+        accounts = accounts_of(self._host, files, process)
         refill = (MemoryRefill if in_memory else Refill)(database, only_instance=only, clock=process.unix_s)
         store = Store(files, database, keys, vault, index, leases, accounts, process.clock)
         adoption = Adoption(files, database, keys, vault, index, refill, store)

@@ -16,6 +16,7 @@ import structlog
 
 from plugin.actions.context import Context
 from plugin.runtime import Runtime, running_on
+from tests.simulation.absences import Absences
 from tests.simulation.bystanders import with_observers
 from tests.simulation.chance import Chances, drawn
 from tests.simulation.database import Disk
@@ -120,6 +121,7 @@ class World:
             index=self.disk.said_of,
         )
         self.movers = Movers(self)
+        self.absences = Absences(self, self.host)
         self.people = People(self)
         self.post.on_mail = self.people.hears
         names = "AB"[: chances_.replicas]
@@ -229,6 +231,7 @@ class World:
             self.neighbours.begin(STORM_S, puts=self.chances.keeps_names_apart, moves=not is_late)
         for _ in range(self.chances.rotations):
             self.scheduler.spawn("rotates", lambda: rotates(self), after=self.dice.uniform(20.0, STORM_S))
+        self.absences.begin(USERS, STORM_S)
         self.movers.begin(dict.fromkeys(story.creator for story in self.stories), STORM_S)
 
     def _storm(self) -> None:
@@ -239,6 +242,7 @@ class World:
     def _calm(self) -> None:
         self.calm_since = self.now
         self.weather.clear()
+        self.absences.end()
         self.trace.say(self.now, "WORLD", "calm")
         end = self.now + TOLD_WITHIN_S + 600.0
         while self.broken is None and self.now < end and not self._all_settled():
