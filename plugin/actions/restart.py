@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from plugin.actions.acting import MAX_TRIES, check_known, load
 from plugin.actions.context import Context
 from plugin.actions.pinning import Pinned, Pins, papers, pin, to_pin
@@ -12,7 +14,7 @@ from plugin.flow.commands import Restart
 from plugin.flow.decide import decide
 from plugin.flow.errors import AccountOut, Conflict, HostUnavailable, OutOfReach, UnusableDocument
 from plugin.flow.events import PinnedDocument
-from plugin.flow.model import By, Document, SuspendReason
+from plugin.flow.model import By, Document, Flow, SuspendReason
 from plugin.ports_files import FileInfo
 from plugin.ports_state import ChainMoved, Loaded
 
@@ -26,13 +28,14 @@ def restart(ctx: Context, flow_id: str, by: By) -> Loaded:
     known = load(ctx, flow_id)
     check_known(known)
     flow = known.flow
-    decide(flow, Restart(tuple(_as_it_is(document) for document in flow.documents), by), ctx.clock())
+    _check(flow, by, ctx.clock())
     try:
         check_reach(ctx, flow_id)
         with ctx.flows.lease(flow_id) as lease:
             for _ in range(MAX_TRIES):
                 loaded = load(ctx, flow_id)
                 check_known(loaded)
+                _check(loaded.flow, by, ctx.clock())  # nothing is pinned for a flow that has ended meanwhile
                 pinned = _pinned(ctx, loaded)
                 now = ctx.clock()
                 events = decide(loaded.flow, Restart(tuple(one.document for one in pinned), by), now)
@@ -50,6 +53,11 @@ def restart(ctx: Context, flow_id: str, by: By) -> Loaded:
         ctx.vault.end_trouble(flow_id, str(kind), "")
     ctx.jobs.look_at(flow_id)
     return loaded
+
+
+def _check(flow: Flow, by: By, now: datetime) -> None:
+    """Raises: as ``decide``."""
+    decide(flow, Restart(tuple(_as_it_is(document) for document in flow.documents), by), now)
 
 
 def _pinned(ctx: Context, loaded: Loaded) -> list[Pinned]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from plugin.actions.suspend import look_after
 from tests.world import Actor, Browser, Json, World, pdf, signing, stamps
 
 
@@ -72,3 +73,22 @@ def test_a_link_that_is_renewed_while_its_holder_sends_acts_no_more(world: World
     types = [line["type"] for line in world.lines(flow_id) if not line["type"].startswith("mail.")]
     assert types == ["flow.launched", "recipient.invited", "link.renewed", "recipient.invited"]
     world.settled(flow_id)
+
+
+def test_a_restart_that_is_overtaken_by_a_cancellation_pins_nothing(world: World, alice: Browser) -> None:
+    """What it pinned for a flow that had ended, and had been tidied, stayed there for good."""
+    folder = world.folder()
+    flow_id = world.validation(alice, [world.put(f"{folder}/Note.txt", b"Oui")], [{"user": "bob"}])["id"]
+    world.settled(flow_id)
+    world.dav("alice", "PUT", f"{folder}/Note.txt", data=b"Non")
+    look_after(world.office.ctx, flow_id)
+    before = world.names(f"{folder}/.flows/{flow_id}")
+
+    def cancels() -> None:
+        assert alice.post(f"flows/{flow_id}/resume", {"choice": "cancel"}).json()["state"] == "cancelled"
+        world.settled(flow_id)
+
+    with overtaken(world, cancels):
+        answer = alice.post(f"flows/{flow_id}/resume", {"choice": "restart"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "flow-ended")
+    assert world.names(f"{folder}/.flows/{flow_id}") == before
