@@ -5,8 +5,8 @@ The PUT of the state file is the commit. The vault remembers which head was ackn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -32,13 +32,7 @@ from plugin.flow.events import Event, Launched
 from plugin.flow.model import Flow
 from plugin.ports import Accounts
 from plugin.ports_files import Files
-from plugin.ports_state import (
-    ChainBroken,
-    ChainMoved,
-    Lease,
-    Loaded,
-    StatePlace,
-)
+from plugin.ports_state import ChainBroken, ChainMoved, Lease, Loaded, StatePlace
 
 _log = structlog.get_logger()
 
@@ -76,6 +70,15 @@ class Store:
     def lease(self, flow_id: str) -> AbstractContextManager[Lease]:
         return self._leases.hold(flow_id)
 
+    @contextmanager
+    def _looking(self, flow_id: str) -> Iterator[None]:
+        """Raises: HostBusy, where somebody else came first, since this lease had run out."""
+        try:
+            with self._leases.hold(flow_id):
+                yield
+        except ChainMoved as error:
+            raise HostBusy("flow-busy") from error
+
     # ---- reading ----------------------------------------------------------------------------------------------------
     def load(self, flow_id: str) -> Loaded | None:
         found = self._current(flow_id)
@@ -83,14 +86,14 @@ class Store:
             return found.loaded
         if self._index.copy(flow_id) is None and self._vault.anchor(flow_id) is None:
             return None
-        with self._leases.hold(flow_id):
+        with self._looking(flow_id):
             found = self._current(flow_id) or self._refreshed(flow_id)
         return found.loaded if found else None
 
     def refresh(self, flow_id: str) -> Loaded | None:
         """Also restores what the vault's head proves, with an event in the log; anything else raises ChainBroken."""
         self._index.check()
-        with self._leases.hold(flow_id):
+        with self._looking(flow_id):
             found = self._refreshed(flow_id)
         return found.loaded if found else None
 
@@ -339,7 +342,7 @@ class Store:
 
     # ---- erasing ----------------------------------------------------------------------------------------------------
     def forget(self, flow_id: str) -> None:
-        with self._leases.hold(flow_id):
+        with self._looking(flow_id):
             read = self._refreshed(flow_id)
             if read is not None:
                 self._salts.finish_erasing(read)
