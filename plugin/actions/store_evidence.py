@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Sequence
 
 from plugin.actions.acting import MAX_TRIES, load
 from plugin.actions.context import Context
@@ -33,12 +34,43 @@ WHAT = "evidence"
 
 def store_evidence(ctx: Context, flow_id: str) -> Loaded:
     """Raises: NotFound, AccountOut, Unavailable; PdfError, NotARecord, where it cannot be made."""
+    tried: list[Laying] = []
+    try:
+        return _stored(ctx, flow_id, tried)
+    except Unavailable:
+        done = _done_by_another(ctx, flow_id, tried)
+        if done is None:
+            raise
+        return done
+
+
+def _done_by_another(ctx: Context, flow_id: str, tried: list[Laying]) -> Loaded | None:
+    """Whoever stood still for longer than his lease lasts was not the only one at it: what he put, or may have put, is
+    taken away once another one's counts."""
+    with contextlib.suppress(Unavailable), ctx.flows.lease(flow_id):
+        loaded = load(ctx, flow_id)
+        if tried and loaded.flow.evidence is not None:
+            _take_away_others(ctx, loaded, tried)
+            return loaded
+    return None
+
+
+def _take_away_others(ctx: Context, loaded: Loaded, noted: Sequence[Laying]) -> None:
+    """Raises: Unavailable."""
+    for one in noted:
+        if one.what == WHAT and loaded.flow.evidence is not None and one.sha256 != loaded.flow.evidence.sha256:
+            there = find_put(ctx, loaded.place.owner, one.folder, one.name, one.sha256, None)
+            if there is not None:
+                ctx.files.delete(loaded.place.owner, there.path)
+
+
+def _stored(ctx: Context, flow_id: str, tried: list[Laying]) -> Loaded:
     with ctx.flows.lease(flow_id) as lease:
         for _ in range(MAX_TRIES):
             loaded = load(ctx, flow_id)
             if EvidenceWork() not in owed(loaded.flow, ctx.clock()):
                 return loaded
-            command, now = StoreEvidence(_there_already(ctx, loaded) or _put(ctx, loaded)), ctx.clock()
+            command, now = StoreEvidence(_there_already(ctx, loaded) or _put(ctx, loaded, tried)), ctx.clock()
             reach("evidence-laid")
             try:
                 loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, command, now), "system", now)
@@ -47,9 +79,12 @@ def store_evidence(ctx: Context, flow_id: str) -> Loaded:
                 if isinstance(error, HostBusy):
                     raise
                 continue
-            for one in ctx.vault.layings(flow_id):
+            noted = ctx.vault.layings(flow_id)
+            for one in noted:
                 if one.what == WHAT:  # a cache is no place for names once it is laid down
                     ctx.blobs.drop(one.sha256)
+            with contextlib.suppress(Unavailable):  # of somebody who stands still, or fell
+                _take_away_others(ctx, loaded, noted)
             ctx.vault.forget_layings(flow_id)
             return loaded
     raise Conflict("state-changed")
@@ -76,10 +111,11 @@ def _there_already(ctx: Context, loaded: Loaded) -> StoredEvidence | None:
     return None
 
 
-def _put(ctx: Context, loaded: Loaded) -> StoredEvidence:
+def _put(ctx: Context, loaded: Loaded, tried: list[Laying]) -> StoredEvidence:
+    """``tried``: is told of each before it is put."""
     folder = folder_for_evidence(ctx, loaded)
     try:
-        return _put_into(ctx, loaded, folder)
+        return _put_into(ctx, loaded, folder, tried)
     except HostUnavailable as error:
         there = ctx.files.stat(loaded.place.owner, folder)
         if there is not None and there.can_write:
@@ -87,14 +123,15 @@ def _put(ctx: Context, loaded: Loaded) -> StoredEvidence:
         other = would_be_folder(ctx, loaded)  # that of the copy is not there any more, or not to write in
         if other == folder:
             raise error from None
-    return _put_into(ctx, loaded, other)
+    return _put_into(ctx, loaded, other, tried)
 
 
-def _put_into(ctx: Context, loaded: Loaded, folder: str) -> StoredEvidence:
+def _put_into(ctx: Context, loaded: Loaded, folder: str, tried: list[Laying]) -> StoredEvidence:
     data, sha256 = _made(ctx, loaded)
     name = evidence_name(loaded.flow.title.value or loaded.flow.id, loaded.flow.language)
     earlier = [one.sha256 for one in ctx.vault.layings(loaded.flow.id) if one.what == WHAT]
-    ctx.vault.note_layings(loaded.flow.id, [Laying(WHAT, folder, name, sha256, loaded.head)])
+    tried.append(Laying(WHAT, folder, name, sha256, loaded.head))
+    ctx.vault.note_layings(loaded.flow.id, tried[-1:])
     reach("evidence-noted")
     return _told(put_new(ctx, loaded.place.owner, folder, name, data, sha256, or_any=earlier, versions=()))
 
