@@ -87,6 +87,10 @@ def _hand_over_all(ctx: Context, flow_id: str, outcomes: dict[str, RecordMail]) 
 
 def _hand_over(ctx: Context, loaded: Loaded, work: MailWork, key: str) -> RecordMail | None:
     flow_id = loaded.flow.id
+    attempts = ctx.vault.attempts(flow_id)
+    if key in attempts and attempts[key][1] == HANDED_OVER:  # whatever became of his account since
+        letter = ctx.compose(loaded, work)
+        return RecordMail(work.mail, work.person, work.round, letter.message_id if letter is not None else "")
     try:
         is_meant = is_account_meant(ctx, loaded, work.person)
     except Unavailable as error:
@@ -94,14 +98,11 @@ def _hand_over(ctx: Context, loaded: Loaded, work: MailWork, key: str) -> Record
         return None
     if not is_meant:
         return RecordMail(work.mail, work.person, work.round, "", "account-gone")
-    attempts = ctx.vault.attempts(flow_id)
     if key not in attempts:  # with the first try only
         ring(ctx, loaded, work)
     letter = ctx.compose(loaded, work)
     if letter is None:
         return RecordMail(work.mail, work.person, work.round, "", "no-address")
-    if key in attempts and attempts[key][1] == HANDED_OVER:
-        return RecordMail(work.mail, work.person, work.round, letter.message_id)
     try:
         ctx.mailer.send(letter)
     except MailRefused as refusal:

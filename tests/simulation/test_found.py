@@ -99,3 +99,12 @@ def test_two_who_stand_still_and_lose_answers_leave_one_record_and_no_revision(s
     while it stood still, and tidied (71)."""
     result = World(seed, FLOWS, quiet(pause=0.03, host={"lost-reply": 0.15}), on_sql=False).run()
     assert result.broken is None, result.broken
+
+
+@pytest.mark.parametrize("seed", [2, 29, 58])
+def test_a_mail_that_was_handed_over_is_not_sent_again_where_its_persons_account_is_out_before_it_is_recorded(
+    seed: int,
+) -> None:
+    """While the quota was full it lacked its line; that nobody could ask for the account overwrote why it waited."""
+    result = World(seed, FLOWS, quiet(absences=1.0, host={"full": 0.03}), on_sql=False).run()
+    assert result.broken is None, result.broken
