@@ -29,7 +29,7 @@ def with_observers(dice: random.Random, story: Story, users: tuple[str, ...], re
     parties, copies = [*story.parties], list[str]()
     taken = {party.user for party in parties}
     for number in range(dice.choice((1, 1, 2, 3))):
-        address = f"{'nobody' if dice.random() < refused else 'o'}{story.number}-{number}@elsewhere.example"
+        address = f"{'nobody-' if dice.random() < refused else ''}o{story.number}-{number}@elsewhere.example"
         free = [user for user in users if user not in taken]
         if dice.random() < 0.4:
             copies.append(address)
