@@ -181,18 +181,23 @@ def tidy_late(ctx: Context) -> None:
     """Flows that have ended and in which a revision may have come late are tidied again, for a minute."""
     for flow_id in ctx.vault.put_off(LATE, ctx.clock()):
         try:
-            with ctx.flows.lease(flow_id):
-                loaded = ctx.flows.load(flow_id)
-                if loaded is not None and not loaded.flow.state.is_ended:
-                    continue
-                if loaded is not None and not loaded.is_newer:
-                    tidy(ctx, loaded)
+            if not tidy_ended(ctx, flow_id):
+                continue
         except (ParapheurError, ChainBroken) as error:
             log.warning("tidy.later", flow=flow_id, reason=str(error))
         if ctx.vault.attempts(flow_id).get(LATE, (LATE_LOOKS, ""))[0] < LATE_LOOKS:
             ctx.vault.postpone(flow_id, LATE, ctx.clock(), LATE)
         else:
             ctx.vault.release(flow_id, LATE)
+
+
+def tidy_ended(ctx: Context, flow_id: str) -> bool:
+    """Returns: false where it has not ended yet. Raises: as what reads and writes in its folders."""
+    with ctx.flows.lease(flow_id):
+        loaded = ctx.flows.load(flow_id)
+        if loaded is not None and not loaded.is_newer and loaded.flow.state.is_ended:
+            tidy(ctx, loaded)
+        return loaded is None or loaded.flow.state.is_ended
 
 
 def _add(ctx: Context, loaded: Loaded, document: Document, data: bytes, sha256: str) -> None:

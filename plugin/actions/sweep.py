@@ -17,11 +17,11 @@ from plugin.actions.finish import finish
 from plugin.actions.heed import heed_later
 from plugin.actions.launch import forget, take_in
 from plugin.actions.remind import remind
-from plugin.actions.revisions import tidy, tidy_late
+from plugin.actions.revisions import may_come_late, tidy, tidy_ended, tidy_late
 from plugin.actions.store_evidence import store_evidence
 from plugin.actions.suspend import look_after
 from plugin.actions.waiting import COPIES, EVIDENCE, try_to, wait_no_more
-from plugin.flow.errors import AccountOut, HostBusy, HostUnavailable, OutOfReach, ParapheurError
+from plugin.flow.errors import AccountOut, HostBusy, HostUnavailable, OutOfReach, ParapheurError, Unavailable
 from plugin.flow.model import By
 from plugin.flow.owed import EvidenceWork, ExpireWork, FinishWork, RemindWork, TidyWork, due_at, owed
 from plugin.patience import at_most
@@ -120,10 +120,12 @@ def finish_erasing(ctx: Context) -> None:
 
 class Forgotten:
     """Whoever was erased stays so: what lies beside such a flow, ended or not, is looked at about every
-    ``FORGOTTEN_EVERY``, the one longest unchecked first, ``CHECK_LIMIT`` of them a call."""
+    ``FORGOTTEN_EVERY``, the one longest unchecked first, ``CHECK_LIMIT`` of them a call. The first time it is tidied
+    as well: where nobody is left who could be told of its end, nothing else would do that."""
 
     def __init__(self) -> None:
         self._checked: dict[str, datetime] = {}
+        self._tidied: set[str] = set()
 
     def __call__(self, ctx: Context) -> int:
         """Raises: Unavailable, when the host does not answer. Returns: how many were checked."""
@@ -136,9 +138,20 @@ class Forgotten:
             try:
                 with at_most(FLOW_WAIT_S):
                     ctx.flows.keep_forgotten(flow_id)
+                    self._tidy(ctx, flow_id)
             except (AccountOut, HostBusy, OutOfReach, ChainBroken) as error:
                 log.warning("forgotten.later", flow=flow_id, reason=str(error))
         return len(stale[:CHECK_LIMIT])
+
+    def _tidy(self, ctx: Context, flow_id: str) -> None:
+        if flow_id in self._tidied:
+            return
+        try:
+            if tidy_ended(ctx, flow_id):
+                self._tidied.add(flow_id)
+        except Unavailable:
+            may_come_late(ctx, flow_id)
+            raise
 
 
 class CatchUp:

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from plugin.actions.suspend import look_after
+from plugin.actions.sweep import Forgotten
 from tests.world import Actor, Browser, Json, World, pdf, signing, stamps
 
 
@@ -73,6 +74,21 @@ def test_a_link_that_is_renewed_while_its_holder_sends_acts_no_more(world: World
     types = [line["type"] for line in world.lines(flow_id) if not line["type"].startswith("mail.")]
     assert types == ["flow.launched", "recipient.invited", "link.renewed", "recipient.invited"]
     world.settled(flow_id)
+
+
+def test_what_comes_late_is_removed_though_the_only_one_to_be_told_was_erased(world: World, alice: Browser) -> None:
+    """Nothing was owed any more, so nobody looked."""
+    folder = world.folder()
+    flow_id = world.signature(alice, [world.put(f"{folder}/Bail.pdf", pdf())], [{"user": "bob"}])["id"]
+    world.settled(flow_id)
+    assert alice.post(f"flows/{flow_id}/cancel", {"reason": "Non"}).status_code == 200
+    world.settled(flow_id)
+    own = f"{folder}/.flows/{flow_id}"
+    before = world.names(own)
+    world.put(f"{own}/{'a' * 64}", b"late")
+    assert alice.post(f"flows/{flow_id}/recipients/r1/erase").status_code == 200
+    Forgotten()(world.office.ctx)
+    assert world.names(own) == before
 
 
 def test_a_restart_that_is_overtaken_by_a_cancellation_pins_nothing(world: World, alice: Browser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -368,7 +369,7 @@ def test_what_lies_beside_ended_flows_is_looked_at_every_hour_a_few_at_a_time(wo
             if flow_id == "03":
                 raise OutOfReach
 
-        state = SimpleNamespace(keep_forgotten=keep)
+        state = SimpleNamespace(keep_forgotten=keep, load=lambda _: None, lease=lambda _: nullcontext())
         index = SimpleNamespace(with_erased=lambda: flows)
         return SimpleNamespace(clock=lambda: NOW + timedelta(minutes=minutes), flows=state, index=index)
 
