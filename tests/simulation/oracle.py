@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,9 +13,10 @@ from typing import Any
 from plugin.flow.model import Flow
 from plugin.ports_state import Loaded
 from tests.simulation.chronicle import ENDS, Chronicle, Unlawful
+from tests.simulation.handed import check_told, judge_mails
 from tests.simulation.host import Host, Node
 from tests.simulation.keyring import Keyring
-from tests.simulation.outside import Delivery, Post
+from tests.simulation.outside import Post
 from tests.simulation.papers import prepared_fields, signed_fields
 from tests.simulation.results import Results
 from tests.simulation.saving import Neighbours, strangers
@@ -241,11 +241,11 @@ class Oracle:
             chronicle.tell(seen.lines)
             if self._keyring.check(seen.lines) > 1:
                 self._count("chains of several keys")
-            _check_told(chronicle)
+            check_told(chronicle)
             self._where.check_sources(story, seen.lines)
             self._standstill.check(story, seen.lines)
             self._judge_papers(story, chronicle, late)
-            self._judge_mails(story, chronicle)
+            judge_mails(self._post, str(story.flow_id))
             for person in chronicle.erased:
                 self._judge_erased(story, person, chronicle.erased)
             if verify:
@@ -313,21 +313,6 @@ class Oracle:
         if signed != chronicle.signed:
             raise Unlawful(f"document {n} is signed by {signed}, the chain says {chronicle.signed}")
 
-    def _judge_mails(self, story: Story, chronicle: Chronicle) -> None:
-        """Handed over once; again only where nobody could know that it had been."""
-        ids = sorted(m for m in self._post.taken if f".{story.flow_id}." in m)
-        works = Counter(".".join(message_id.split("@")[0].split(".")[:4]) for message_id in ids)
-        for work, count in works.items():
-            if count > 1:
-                raise Unlawful(f"{work} was sent under {count} ids")
-        for message_id in ids:
-            taken = self._post.taken[message_id]
-            for first in taken[:-1]:
-                if not may_come_again(first):
-                    raise Unlawful(f"{message_id} was sent {len(taken)} times")
-            if {delivery.mail.to for delivery in taken} != {taken[0].mail.to}:
-                raise Unlawful(f"{message_id} went to several people")
-
     # ---- the end of a world -----------------------------------------------------------------------------------------
     def judge_area(self, user: str, stories: list[Story], late: frozenset[str]) -> None:
         """Beside the originals, and in folders for results, lies one signed copy of each document that was not laid
@@ -393,19 +378,6 @@ class Oracle:
             wanted[sha256] -= 1
         elif node.path not in late and self._is_tidy and not may_stay:
             self._fails(f"{node.path} is no signed copy, or one too many")
-
-
-def _check_told(chronicle: Chronicle) -> None:
-    """Raises: Unlawful."""
-    untold = chronicle.untold()
-    if untold:
-        raise Unlawful(f"nobody told {untold}")
-
-
-def may_come_again(first: Delivery) -> bool:
-    """Its reply was lost, or whoever handed it over died or stood still before it was recorded."""
-    process = first.process
-    return first.reply_lost or process.is_dead or process.stood_still or process.storage_failed_at >= first.at
 
 
 def _sha256(data: bytes) -> str:

@@ -22,7 +22,8 @@ class Standstill:
     def can_be(self, story: Story, why: str) -> bool:
         match why:
             case "source-changed":
-                return story.kind == "validation" and any(len(paper.contents) > 1 for paper in story.papers)
+                nodes = [self._host.by_id(story.creator, paper.file_id) for paper in story.papers]
+                return story.kind == "validation" and any(node is not None and node.earlier for node in nodes)
             case "creator-out":
                 return story.creator in self._host.were_out
             case _:

@@ -225,7 +225,7 @@ MUTATIONS = [
     Mutation(
         "holds no lease",
         _holds_no_lease,
-        "lost|knows|told|was sent|too many",
+        "lost|knows|told|was sent|too many|may not",
         {"honours_conditions": False, "double_click": 0.9, "pause": 0.02},
     ),
     Mutation("claims nothing", _claims_nothing, "was sent|twice", {"job_doubled": 0.5}, on_sql=True),

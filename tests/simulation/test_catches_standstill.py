@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.test_catches import Mutation, check_caught
+from tests.simulation.test_catches import Mutation, assert_caught
 
 OUT = {"absences": 1.0}
 
@@ -68,4 +68,4 @@ MUTATIONS = [
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_product_that_is_broken_there_is_caught(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
-    check_caught(mutation, monkeypatch)
+    assert_caught(mutation, monkeypatch)
