@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 import structlog
 
 from plugin.adapters.personal import unwrap_salts
-from plugin.adapters.sql import salts
+from plugin.adapters.sql import leases, salts
 from plugin.flow.decide import decide
-from plugin.flow.errors import Conflict
+from plugin.flow.errors import Conflict, HostBusy
 from plugin.flow.events import MailFailed, RefusedByRecipient
 from plugin.flow.model import MailKind, Personal
 from plugin.ports_state import ChainBroken, ChainMoved
@@ -18,6 +20,7 @@ from tests.state.world import (
     MAIL,
     NOW,
     STATE,
+    FaultyFiles,
     World,
     agrees,
     append,
@@ -228,6 +231,41 @@ def _other_flow(world: World) -> bytes:
     other = "01957c1e-7a00-7000-8000-000000000002"
     world.launch(other)
     return world.state(other)
+
+
+def test_whoever_looks_with_a_lease_that_has_run_out_finds_the_flow_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = FaultyFiles()
+    slow, quick = (World(tmp_path, files, only_instance=False) for _ in range(2))
+    slow.launch()
+    with monkeypatch.context() as patched:
+        patched.setattr(type(slow.store), "_commit", dies)
+        with pytest.raises(KeyboardInterrupt):
+            append(slow)
+    real, overtaken = files.read_with_etag, []
+
+    def stands_still(user: str, path: str) -> tuple[bytes, str] | None:
+        found = real(user, path)
+        if path == STATE and not overtaken:
+            overtaken.append(path)
+            with quick.database.vault_writing() as vault:
+                vault.execute(sa.update(leases).values(expires_at_ms=0))
+            quick.store.refresh(FLOW_ID)
+            append(quick)
+        return found
+
+    monkeypatch.setattr(files, "read_with_etag", stands_still)
+    with pytest.raises(HostBusy):
+        slow.store.refresh(FLOW_ID)
+    assert types(slow.store.refresh(FLOW_ID)).count("mail.accepted") == 2
+    for world in (slow, quick):
+        agrees(world)
+        world.close()
+
+
+def dies(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_decide_is_asked_again_after_an_adoption(world: World) -> None:
