@@ -196,14 +196,17 @@ def find_put(ctx: Context, user: str, folder: str, name: str, sha256: str, size_
 
 def _is_cut_off(ctx: Context, user: str, there: FileInfo, data: bytes, versions: Collection[str]) -> bool:
     """A host without part files keeps what came before the connection broke; whoever did not see it break would lay
-    the whole one beside it, under another name. What ends as a PDF does was not cut off: an earlier version of
-    the same document, that somebody keeps under that name, begins the signed copy as well."""
+    the whole one beside it, under another name."""
     if there.is_folder or there.size_bytes >= len(data):
         return False
     start = ctx.files.read(user, there.path)
-    if start is None or start.rstrip().endswith(PDF_END):
-        return False
-    return data.startswith(start) and hashlib.sha256(start).hexdigest() not in versions
+    return start is not None and _is_half(start, data) and hashlib.sha256(start).hexdigest() not in versions
+
+
+def _is_half(start: bytes, data: bytes) -> bool:
+    """What ends as a PDF does was not cut off: an earlier version of the same document, that somebody keeps under that
+    name, begins the signed copy as well."""
+    return len(start) < len(data) and data.startswith(start) and not start.rstrip().endswith(PDF_END)
 
 
 def _put(ctx: Context, user: str, path: str, data: bytes, wanted: str, instead_of: FileInfo | None = None) -> Stored:
@@ -227,7 +230,7 @@ def _take_away(ctx: Context, user: str, path: str, data: bytes) -> None:
     """The half of it that was just stored, as far as that can be done now."""
     with contextlib.suppress(Unavailable):
         there = ctx.files.read(user, path)
-        if there is not None and len(there) < len(data) and data.startswith(there):
+        if there is not None and _is_half(there, data):
             ctx.files.delete(user, path)
 
 

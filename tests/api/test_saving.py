@@ -12,7 +12,7 @@ import pytest
 
 from plugin.actions.sweep import look_at
 from plugin.flow.errors import FileTooLarge, HostUnavailable
-from plugin.ports_files import Files, PreconditionFailed
+from plugin.ports_files import Files, PreconditionFailed, Written
 from tests.api.saving import (
     HERE,
     RECORD,
@@ -247,6 +247,19 @@ class HalfWriting:
         return self._files.write(user, path, data, **more)
 
 
+class Pretending:
+    """Says that it stored what it did not."""
+
+    def __init__(self, files: Files, path: str) -> None:
+        self._files, self._path = files, path
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+    def write(self, user: str, path: str, data: bytes, **more: Any) -> Any:
+        return Written("e", None, None) if path == self._path else self._files.write(user, path, data, **more)
+
+
 class Refusing:
     """As Apache does within a second of the last write."""
 
@@ -344,6 +357,22 @@ def test_an_older_version_that_somebody_keeps_under_that_name_is_not_taken_for_h
     assert world.recipient("bob", second).sign().json()["state"] == "completed"
     assert ended(world, alice, second)["documents"][0]["signed"]["path"] == f"{folder}/Bail (signé) 2.pdf"
     assert world.read(f"{folder}/Bail (signé).pdf") == pdf()
+
+
+def test_what_somebody_keeps_is_not_taken_away_where_the_host_only_says_that_it_stored_the_copy(
+    world: World, alice: Browser
+) -> None:
+    """What then lies there is no half of it, though it begins like it."""
+    folder = world.folder()
+    flow_id = saved(world, alice, HERE, [world.put(f"{folder}/Bail.pdf", pdf())])
+    path = f"{folder}/Bail (signé).pdf"
+    world.put(path, pdf())
+    with world.handed(files=Pretending(world.office.ctx.files, path)):
+        assert world.recipient("bob", flow_id).sign().status_code == 200
+        assert world.read(path) == pdf()
+    flow = ended(world, alice, flow_id)
+    assert flow["documents"][0]["signed"]["path"] == f"{folder}/Bail (signé) 2.pdf"
+    assert world.read(path) == pdf()
 
 
 def test_a_file_of_that_name_that_holds_an_earlier_content_is_not_taken_for_the_signed_copy(
