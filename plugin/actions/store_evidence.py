@@ -8,7 +8,6 @@ between the two may leave a second one, under the next name.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Sequence
 
@@ -30,6 +29,8 @@ from plugin.ports_state import ChainMoved, Loaded
 from plugin.ports_vault import Laying
 
 WHAT = "evidence"
+LEFT = "record-left"
+"""The piece of work, and its reason: a record that does not count is still to be taken away."""
 
 
 def store_evidence(ctx: Context, flow_id: str) -> Loaded:
@@ -38,30 +39,35 @@ def store_evidence(ctx: Context, flow_id: str) -> Loaded:
     try:
         return _stored(ctx, flow_id, tried)
     except Unavailable:
-        done = _done_by_another(ctx, flow_id, tried)
-        if done is None:
-            raise
-        return done
-
-
-def _done_by_another(ctx: Context, flow_id: str, tried: list[Laying]) -> Loaded | None:
-    """Whoever stood still for longer than his lease lasts was not the only one at it: what he put, or may have put, is
-    taken away once another one's counts."""
-    with contextlib.suppress(Unavailable), ctx.flows.lease(flow_id):
         loaded = load(ctx, flow_id)
-        if tried and loaded.flow.evidence is not None:
-            _take_away_others(ctx, loaded, tried)
-            return loaded
-    return None
+        if not tried or loaded.flow.evidence is None:
+            raise
+        keep_one(ctx, loaded, tried)  # another one was at it, since this one stood still: his counts
+        return loaded
 
 
-def _take_away_others(ctx: Context, loaded: Loaded, noted: Sequence[Laying]) -> None:
-    """Raises: Unavailable."""
-    for one in noted:
-        if one.what == WHAT and loaded.flow.evidence is not None and one.sha256 != loaded.flow.evidence.sha256:
+def keep_one(ctx: Context, loaded: Loaded, tried: Sequence[Laying] = ()) -> None:
+    """What was noted to be put, and may have been, is taken away where another record counts: of whoever stood still
+    for longer than his lease lasts, or fell. Where that cannot be done now the sweep does it. ``tried``: what another
+    one may have struck from the notes before it was put."""
+    flow_id, counts = loaded.flow.id, loaded.flow.evidence
+    noted = {one for one in (*tried, *ctx.vault.layings(flow_id)) if one.what == WHAT}
+    for one in noted:  # a cache is no place for names once it is laid down
+        ctx.blobs.drop(one.sha256)
+    others = [one for one in noted if counts is not None and one.sha256 != counts.sha256]
+    others.sort(key=lambda one: one.sha256)
+    try:
+        for one in others:
             there = find_put(ctx, loaded.place.owner, one.folder, one.name, one.sha256, None)
             if there is not None:
                 ctx.files.delete(loaded.place.owner, there.path)
+    except Unavailable:
+        ctx.vault.note_layings(flow_id, others)
+        ctx.vault.postpone(flow_id, LEFT, ctx.clock(), LEFT)
+    else:
+        ctx.vault.forget_layings(flow_id)
+        if LEFT in ctx.vault.attempts(flow_id):
+            ctx.vault.release(flow_id, LEFT)
 
 
 def _stored(ctx: Context, flow_id: str, tried: list[Laying]) -> Loaded:
@@ -69,37 +75,20 @@ def _stored(ctx: Context, flow_id: str, tried: list[Laying]) -> Loaded:
         for _ in range(MAX_TRIES):
             loaded = load(ctx, flow_id)
             if EvidenceWork() not in owed(loaded.flow, ctx.clock()):
+                if tried:
+                    keep_one(ctx, loaded, tried)
                 return loaded
             command, now = StoreEvidence(_there_already(ctx, loaded) or _put(ctx, loaded, tried)), ctx.clock()
             reach("evidence-laid")
             try:
                 loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, command, now), "system", now)
             except (ChainMoved, HostBusy) as error:
-                _take_away_second(ctx, flow_id, command.evidence)
                 if isinstance(error, HostBusy):
                     raise
                 continue
-            noted = ctx.vault.layings(flow_id)
-            for one in noted:
-                if one.what == WHAT:  # a cache is no place for names once it is laid down
-                    ctx.blobs.drop(one.sha256)
-            with contextlib.suppress(Unavailable):  # of somebody who stands still, or fell
-                _take_away_others(ctx, loaded, noted)
-            ctx.vault.forget_layings(flow_id)
+            keep_one(ctx, loaded)
             return loaded
     raise Conflict("state-changed")
-
-
-def _take_away_second(ctx: Context, flow_id: str, mine: StoredEvidence) -> None:
-    """Whoever stood still for longer than his lease lasts finds that somebody else has laid one down meanwhile."""
-    loaded = load(ctx, flow_id)
-    counts, owner, path = loaded.flow.evidence, loaded.place.owner, mine.path.value
-    if counts is None or path is None or (counts.path.value, counts.sha256) == (path, mine.sha256):
-        return
-    with contextlib.suppress(Unavailable):
-        there = ctx.files.read(owner, path)
-        if there is not None and hashlib.sha256(there).hexdigest() == mine.sha256 != counts.sha256:
-            ctx.files.delete(owner, path)
 
 
 def _there_already(ctx: Context, loaded: Loaded) -> StoredEvidence | None:

@@ -18,7 +18,7 @@ from plugin.actions.heed import heed_later
 from plugin.actions.launch import forget, take_in
 from plugin.actions.remind import remind
 from plugin.actions.revisions import may_come_late, tidy, tidy_ended, tidy_late
-from plugin.actions.store_evidence import store_evidence
+from plugin.actions.store_evidence import LEFT, keep_one, store_evidence
 from plugin.actions.suspend import look_after
 from plugin.actions.waiting import COPIES, EVIDENCE, try_to, wait_no_more
 from plugin.flow.errors import AccountOut, HostBusy, HostUnavailable, OutOfReach, ParapheurError, Unavailable
@@ -84,7 +84,7 @@ def _serve(ctx: Context, flow_id: str) -> None:
     if EvidenceWork() in owed(loaded.flow, ctx.clock()):  # the mails of the end do not wait for it, but may name it
         loaded = try_to(ctx, flow_id, EVIDENCE, store_evidence) or loaded
     elif loaded.flow.state.is_ended:  # where a crash came between the line and this
-        ctx.vault.forget_layings(flow_id)
+        keep_one(ctx, loaded)
     wait_no_more(ctx, loaded.flow, owed(loaded.flow, ctx.clock()))
     hush(ctx, loaded)
     deliver(ctx, flow_id)
@@ -257,7 +257,8 @@ def sweep(ctx: Context, first: Callable[[Context, str], None] = lambda *_: None)
     Returns: how many were served.
     """
     served, now = 0, ctx.clock()
-    for flow_id in dict.fromkeys([*ctx.index.due(now, SWEEP_LIMIT), *ctx.vault.put_off(HANDED_OVER, now)]):
+    put_off = [flow_id for reason in (HANDED_OVER, LEFT) for flow_id in ctx.vault.put_off(reason, now)]
+    for flow_id in dict.fromkeys([*ctx.index.due(now, SWEEP_LIMIT), *put_off]):
         try:
             first(ctx, flow_id)
             look_at(ctx, flow_id)

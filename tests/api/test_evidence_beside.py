@@ -10,9 +10,13 @@ import pytest
 
 from pdfops.verify import verify
 from plugin.actions.acting import load
+from plugin.actions.store_evidence import keep_one
+from plugin.actions.sweep import sweep
 from plugin.flow.model import CREATOR, MailKind
 from plugin.flow.owed import MailWork
+from plugin.ports_vault import Laying
 from tests.api.saving import HERE, RECORD, attached, ended, saved, sha, shown, told
+from tests.api.test_kinds import held, in_hours
 from tests.world import Browser, World, pdf
 
 
@@ -78,6 +82,29 @@ def test_an_approval_leaves_a_record_as_well_and_so_does_a_refusal(
     assert "no signature was put" in record["claim"]
     assert flow["evidence"]["sha256"] == sha(world.read(f"{folder}/{RECORD}"))
     assert RECORD in told(world, flow_id, "completed" if decision == "approved" else "refused")
+
+
+def test_a_second_record_of_one_who_stood_still_is_taken_away_as_soon_as_the_host_lets_it(
+    world: World, alice: Browser
+) -> None:
+    """He could not tell that his counts no more; what another person keeps under the next name stays."""
+    folder = world.folder()
+    flow_id = saved(world, alice, HERE, [world.put(f"{folder}/Bail.pdf", pdf())])
+    assert world.recipient("bob", flow_id).sign().json()["state"] == "completed"
+    ended(world, alice, flow_id)
+    ctx, late = world.office.ctx, b"the second one"
+    loaded = load(ctx, flow_id)
+    files = []
+    for number, content in ((2, late), (3, b"mine")):
+        files.append(f"{folder}/Bail (dossier de preuves) {number}.pdf")
+        world.put(files[-1], content)
+    tried = Laying("evidence", folder, RECORD, sha(late), loaded.head)
+    with held(world, files[0]):
+        keep_one(ctx, loaded, [tried])
+        assert world.read(files[0]) == late
+    sweep(in_hours(world, 1))
+    assert [name for name in shown(world, folder) if "preuves" in name] == ["Bail (dossier de preuves) 3.pdf", RECORD]
+    assert (ctx.vault.layings(flow_id), ctx.vault.attempts(flow_id)) == ([], {})
 
 
 def test_a_record_of_that_name_is_never_overwritten(world: World, alice: Browser) -> None:
