@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 
 import structlog
 
@@ -83,6 +84,14 @@ def _places(ctx: Context, loaded: Loaded, document: Document) -> Iterator[str]:
             yield beside
 
 
+def _elsewhere(ctx: Context, loaded: Loaded, sha256: str) -> Iterator[str]:
+    """The last resort: a document was moved out of its folder, and that folder was moved as well. Searched for by
+    name, on a host that can."""
+    for info in ctx.files.find_by_name(loaded.place.owner, sha256) or ():
+        if f"/{info.folder}".endswith(f"/{revision_folder('', loaded.flow.id)}"):
+            yield info.folder
+
+
 def fetch(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> bytes:
     """The revision of that hash: from the local cache, else from beside the document, wherever that was moved to.
 
@@ -92,7 +101,7 @@ def fetch(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> byte
     cached = ctx.blobs.get(sha256)
     if cached is not None:
         return cached
-    for folder in _places(ctx, loaded, document):
+    for folder in chain(_places(ctx, loaded, document), _elsewhere(ctx, loaded, sha256)):
         data = _read(ctx, loaded.place.owner, f"{folder}/{sha256}")
         reach("document-read")
         if data is not None and hashlib.sha256(data).hexdigest() == sha256:
@@ -118,7 +127,7 @@ def opened(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> Ite
 
     Raises: as ``fetch``.
     """
-    for folder in _places(ctx, loaded, document):
+    for folder in chain(_places(ctx, loaded, document), _elsewhere(ctx, loaded, sha256)):
         with ctx.files.open_stream(loaded.place.owner, f"{folder}/{sha256}") as stream:
             if stream is not None:
                 yield _checked(stream.pieces, document, sha256)

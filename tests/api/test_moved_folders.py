@@ -140,6 +140,22 @@ def test_two_folders_each_renamed_keep_their_own_revisions(world: World, alice: 
     assert not {d.sha256 for d in (first, second)} & {name[-64:] for name in world.names(f"{two} (2)")}
 
 
+def test_a_document_that_was_moved_out_of_a_folder_that_was_renamed_then_is_signed_all_the_same(
+    world: World, alice: Browser
+) -> None:
+    """Its revisions lie neither where they did nor beside it."""
+    one, two, three = world.folder(), world.folder(), world.folder()
+    ids = [world.put(f"{one}/a.pdf", pdf()), world.put(f"{two}/b.pdf", pdf(2))]
+    flow_id = world.signature(alice, ids, [{"user": "bob"}])["id"]
+    world.settled(flow_id)
+    move(world, f"{two}/b.pdf", f"{three}/b.pdf")
+    move(world, two, f"{two} (2)")
+    forget_cache(world, flow_id)
+    assert world.recipient("bob", flow_id).sign().json()["state"] == "completed"
+    world.settled(flow_id)
+    assert "b (signé).pdf" in world.names(three)
+
+
 def test_nothing_that_was_made_on_the_way_stays_where_folders_took_each_others_names(
     world: World, alice: Browser
 ) -> None:
