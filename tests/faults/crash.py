@@ -23,6 +23,7 @@ from tests.faults.cases import Act, Case, NotNow
 from tests.faults.sidecar import Died, Reply, Sidecar, settings_for
 
 STUCK_AFTER_S = 60.0
+STORED_WITHIN_S = 10.0
 _MAILS = ("mail-claimed", "mail-handed-over", "mails-recorded")
 _AFTER = ("lease-taken", "state-put", "state-sent", "vault-updated", "index-updated", "effects-queued", *_MAILS)
 _ANY = ("request-received", "lease-taken", "state-read", "state-put", "state-sent", "vault-updated", "index-updated")
@@ -132,8 +133,22 @@ class _Run:
                 self.case.kills[point] += 1
                 self.tally.kills[point, act.kind] += 1
                 self.tally.hosts[self.case.host.kind] += 1
-                oracle.check(self.case)
+                self._check_soon()
         return deaths
+
+    def _check_soon(self) -> None:
+        """What a host had got when the process died it may still be storing: rclone writes in place."""
+        deadline, pause = time.monotonic() + STORED_WITHIN_S, threading.Event()
+        while True:
+            oracle.check_originals(self.case)
+            try:
+                oracle.check(self.case)
+            except oracle.Violation:
+                if time.monotonic() > deadline:
+                    raise
+                pause.wait(0.05)
+            else:
+                return
 
     def _is_in_chain(self, act: Act) -> bool:
         lines = oracle.chain(self.case)

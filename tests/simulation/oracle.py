@@ -341,6 +341,7 @@ class Oracle:
             if chronicle.evidence is None and "creator" in chronicle.erased:
                 unnamed.append(str(story.flow_id).encode())
             earlier.update(sha256 for known in chronicle.revisions.values() for sha256 in known)
+            earlier.update(sha256 for _, sha256 in chronicle.pins)
         try:
             self._results.judge_originals(user, list(papers.values()), told, late)
             self._results.judge_keepsakes(user, self._neighbours.keepsakes)
