@@ -225,7 +225,7 @@ MUTATIONS = [
     Mutation(
         "holds no lease",
         _holds_no_lease,
-        "lost|knows|told|was sent|too many|may not",
+        "lost|knows|told|was sent|too many|may not|lies elsewhere",
         {"honours_conditions": False, "double_click": 0.9, "pause": 0.02},
     ),
     Mutation("claims nothing", _claims_nothing, "was sent|twice", {"job_doubled": 0.5}, on_sql=True),
@@ -240,7 +240,7 @@ MUTATIONS = [
     Mutation("asks for no consent", _asks_for_no_consent, "without consent"),
     Mutation("tidies nothing", _tidies_nothing, "too many"),
     Mutation("never sweeps", _never_sweeps, "never come to their end", {"job_dropped": 0.3}),
-    Mutation("lets the replaced act", _lets_the_replaced_act, "somebody else is in his place"),
+    Mutation("lets the replaced act", _lets_the_replaced_act, "somebody else is in his place|by an old link"),
     Mutation("forgets deadlines", _forgets_deadlines, "the deadline was|never come to their end"),
     Mutation("keeps the salts of the erased", _keeps_the_salts_of_the_erased, "after he was erased"),
     Mutation("tells another id each time", _tells_another_id_each_time, "ids", {"mail_lost_reply": 0.3}),
