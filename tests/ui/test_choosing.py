@@ -87,6 +87,20 @@ def test_what_an_administrator_does_not_allow_is_shown_with_the_reason(people: P
         assert acts.recipients(alice) == ["carol"]
 
 
+def test_a_type_that_is_chosen_before_the_types_have_come_is_chosen(people: People) -> None:
+    alice = people.sit_down("alice")
+    held: list[Route] = []
+    alice.route("**/api/v1/types?*", lambda route: held.append(route))
+    with alice.expect_request("**/api/v1/types?*"):
+        alice.goto(asking(people, CONTRACT, PLAN))
+    by(alice, "type-signature").check(force=True)
+    held.pop().continue_()
+    expect(by(alice, "document")).to_have_count(2)
+    expect(by(alice, "type-signature")).to_be_checked()
+    by(alice, "next").click()
+    acts.add_person(alice, "bob", option="Bob Leroy")
+
+
 def test_no_picture_of_another_document_stays_on_the_desk(people: People) -> None:
     alice = people.sit_down("alice")
     alice.goto(asking(people, CONTRACT, PLAN))

@@ -31,9 +31,10 @@ function choice(view: DocumentsView, o: { kinds: Kind[]; group: string; title: s
   const found = view.types.filter((one) => o.kinds.includes(one.kind));
   const type = found.find((one) => one.available) ?? found[0];
   const blocked = type && !type.available;
+  const kind = type?.kind ?? o.kinds[0]; // chosen before the types have come, it is chosen all the same
   return html`<label class="pf-choice ${o.on ? "on" : ""} ${blocked ? "off" : ""}">
     <input type="radio" name=${o.group} .checked=${o.on} aria-disabled=${Boolean(blocked)} data-test=${o.test}
-      @change=${(event: Event) => { if (blocked) (event.target as HTMLInputElement).checked = o.on; else if (type) view.choose(type.kind); }}
+      @change=${(event: Event) => { if (blocked) (event.target as HTMLInputElement).checked = o.on; else if (kind) view.choose(kind); }}
       @click=${(event: Event) => blocked && event.preventDefault()} />
     <span class="pic">${icon(o.pic)}</span>
     <span class="col tight"><span class="b">${o.title}</span><span class="sm mute">${o.about}</span>
