@@ -34,7 +34,7 @@ _never = threading.Event()
 _numbers = itertools.count(1)
 
 
-def until(what: Callable[[], T], *, within_s: float = 60.0) -> T:
+def until(what: Callable[[], T], *, within_s: float = 15.0) -> T:
     """Asks until the answer is true, and gives it; fails when time is up. The one place where a test waits."""
     end = time.monotonic() + within_s
     while True:

@@ -233,13 +233,17 @@ def test_an_original_that_grows_beyond_all_measure_is_left_and_the_copy_lies_bes
     assert f"{folder}/Bail (signé).pdf" == read(alice, flow_id)["documents"][0]["signed"]["path"]
 
 
-class HalfWriting:
+class HostWith:
+    """A host that does something else for one path."""
+
     def __init__(self, files: Files, path: str) -> None:
         self._files, self._path = files, path
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._files, name)
 
+
+class HalfWriting(HostWith):
     def write(self, user: str, path: str, data: bytes, **more: Any) -> Any:
         if path == self._path:
             self._files.write(user, path, data[: len(data) - 900], **more)
@@ -247,27 +251,15 @@ class HalfWriting:
         return self._files.write(user, path, data, **more)
 
 
-class Pretending:
+class Pretending(HostWith):
     """Says that it stored what it did not."""
-
-    def __init__(self, files: Files, path: str) -> None:
-        self._files, self._path = files, path
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._files, name)
 
     def write(self, user: str, path: str, data: bytes, **more: Any) -> Any:
         return Written("e", None, None) if path == self._path else self._files.write(user, path, data, **more)
 
 
-class Refusing:
+class Refusing(HostWith):
     """As Apache does within a second of the last write."""
-
-    def __init__(self, files: Files, path: str) -> None:
-        self._files, self._path = files, path
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._files, name)
 
     def write(self, user: str, path: str, data: bytes, **more: Any) -> Any:
         if path == self._path and "if_match" in more:

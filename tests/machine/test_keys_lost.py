@@ -33,7 +33,7 @@ def is_said(run: subprocess.CompletedProcess[str], code: int, *words: str) -> bo
 
 def test_lost_keys_refuse_the_start_until_the_backup_is_put_back(server: Server, tmp_path: Path) -> None:
     backup = tmp_path / "keys.backup"
-    server.start(within_s=60)
+    server.start(within_s=30)
     with people(server, "alice", "bob", None) as (alice, bob, outside):
         one = case(alice, 1).launched(alice)
         assert one.sign_as_bob(bob).status_code == 200
@@ -69,7 +69,7 @@ def test_a_backup_is_never_put_over_other_keys(tmp_path: Path) -> None:
     backup = tmp_path / "keys.backup"
     with Server(tmp_path / "one") as one, Server(tmp_path / "other") as other:
         for server in (one, other):
-            server.start(within_s=60)
+            server.start(within_s=30)
             server.end()
         assert export(one.data, backup).returncode == 0
         keys = other.data / "parapheur" / "keys"
@@ -87,7 +87,7 @@ def test_a_worker_says_what_is_wrong_with_its_settings(tmp_path: Path) -> None:
 
 
 def test_keys_rotate_beside_a_running_server_counts_from_its_next_start(server: Server, tmp_path: Path) -> None:
-    server.start(within_s=60)
+    server.start(within_s=30)
     with people(server, "alice", "bob", None) as (alice, bob, outside):
         one = case(alice, 1).launched(alice)
         assert export(server.data, tmp_path / "before").returncode == 0

@@ -40,7 +40,7 @@ SWITCHES: Final = [
 ]
 DESKTOP: Final = (1440, 900)
 PHONE: Final = (390, 844)
-PATIENCE_MS: Final = 60_000
+PATIENCE_MS: Final = 20_000
 """Longer than anything takes where several suites share two cores; what comes does not wait for it."""
 
 _CSP_TO_CONSOLE: Final = (
@@ -53,7 +53,7 @@ _AXE_ASK: Final = """async () => (await axe.run(document, {resultTypes: ['violat
 T = TypeVar("T")
 
 
-def until(what: Callable[[], T], *, within_s: float = 60.0) -> T:
+def until(what: Callable[[], T], *, within_s: float = 20.0) -> T:
     """Asks until the answer is true, and gives it."""
     end, never = time.monotonic() + within_s, threading.Event()
     while True:
