@@ -120,21 +120,21 @@ def test_a_name_is_typed_with_the_keyboard_alone(people: People, look: Look) -> 
 
 
 def test_what_is_signed_with_is_what_stands_in_the_field_though_its_picture_is_not_there_yet(people: People) -> None:
-    signature(people, outside("quentin"))
-    quentin = people.sit_down()
-    quentin.goto(people.link_for("quentin@example.com"))
-    by(quentin, "sign-open").click()
-    by(quentin, "tab-type").click()
-    expect(quentin.get_by_alt_text("Votre signature, d’après votre nom")).to_be_visible()
-    quentin.evaluate("() => { document.fonts.load = () => new Promise((done) => { window.loaded = done; }); }")
-    by(quentin, "type-name").fill("Quentin Martin")
-    by(quentin, "consent").check()
-    by(quentin, "sign-confirm").click()
-    with quentin.expect_request(re.compile("/sign$")) as sending:
-        quentin.evaluate("() => window.loaded([])")
+    signature(people, outside("romane"))
+    romane = people.sit_down()
+    romane.goto(people.link_for("romane@example.com"))
+    by(romane, "sign-open").click()
+    by(romane, "tab-type").click()
+    expect(romane.get_by_alt_text("Votre signature, d’après votre nom")).to_be_visible()
+    romane.evaluate("() => { document.fonts.load = () => new Promise((done) => { window.loaded = done; }); }")
+    by(romane, "type-name").fill("Romane Martin")
+    by(romane, "consent").check()
+    by(romane, "sign-confirm").click()
+    with romane.expect_request(re.compile("/sign$")) as sending:
+        romane.evaluate("() => window.loaded([])")
     request: Request = sending.value
-    assert (request.post_data_json or {})["signature"] == {"kind": "typed", "text": "Quentin Martin"}
-    expect(by(quentin, "done")).to_be_visible(timeout=60_000)
+    assert (request.post_data_json or {})["signature"] == {"kind": "typed", "text": "Romane Martin"}
+    expect(by(romane, "done")).to_be_visible(timeout=60_000)
 
 
 def test_a_letter_that_no_font_has_is_refused_and_can_be_changed(people: People) -> None:
