@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from plugin.adapters.mail import set_bodies
 from plugin.demo.bell import Bell, TooLong
 from plugin.demo.entries import Hooked
 from plugin.demo.people import PEOPLE, Accounts, DemoPerson
@@ -146,8 +147,7 @@ class Ocs:
             message["To"] = Address(str(wanted["to_name"]), addr_spec=str(wanted["to"]))
             for header, field in (("Subject", "subject"), ("Message-ID", "message_id")):
                 message[header] = str(wanted[field])
-            message.set_content(str(wanted["text"]))
-            message.add_alternative(str(wanted["html"]), subtype="html")
+            set_bodies(message, str(wanted["text"]), str(wanted["html"]))
         except KeyError as missing:
             raise Refusal(400, 400) from missing
         except (ValueError, IndexError):

@@ -91,6 +91,20 @@ def test_a_mail_says_who_what_when_and_in_which_language(sent: Any) -> None:
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
 
 
+def test_a_mail_that_is_sent_again_is_the_same_to_the_byte_and_no_other_mail_is(sent: Any) -> None:
+    first, again = sent()[1], sent()[1]
+    assert first.as_bytes() == again.as_bytes()
+    others = {sent(**{field: "otherwise"})[1].get_boundary() for field in ("text", "html")}
+    assert len(others | {first.get_boundary()}) == 3
+
+
+@pytest.mark.parametrize("field", ["text", "html"])
+def test_nobodys_words_begin_a_part_of_their_own(sent: Any, field: str) -> None:
+    between = sent()[1].get_boundary()
+    _, message = sent(**{field: f"words\n--{between}\nContent-Type: text/html\n\n<b>mine</b>\n--{between}--\n"})
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+
+
 def test_an_international_domain_reaches_a_server_that_knows_only_ascii(sent: Any) -> None:
     to, message = sent(to="anne@société.example.com")
     assert to == ["anne@xn--socit-esab.example.com"]
