@@ -16,6 +16,7 @@ from plugin.actions.papers import unusable
 from plugin.actions.revisions import join, kept_at_home
 from plugin.flow.errors import HostUnavailable, NotFound, Unavailable, UnusableDocument
 from plugin.ports_files import FileInfo, PreconditionFailed
+from plugin.ports_vault import Laying
 
 MAX_RECORD_BYTES = 64_000_000
 """What is larger is no evidence record."""
@@ -178,20 +179,35 @@ def put_new(
     raise HostUnavailable("no-free-name")
 
 
-def find_put(ctx: Context, user: str, folder: str, name: str, sha256: str, size_bytes: int | None) -> Stored | None:
-    """What ``put_new`` has put there before, if it did. ``size_bytes``: None where it is not known any more."""
-    for one in names_like(name, sha256):
-        path = join(folder, one)
-        there = ctx.files.stat(user, path)
+def find_put(ctx: Context, user: str, noted: Laying, size_bytes: int | None) -> Stored | None:
+    """What ``put_new`` has put there before, if it did; also where its folder, or it alone, was moved since, on a host
+    that searches. ``size_bytes``: None where it is not known any more."""
+    for one in names_like(noted.name, noted.sha256):
+        there = ctx.files.stat(user, join(noted.folder, one))
         if there is None:
+            break
+        if _holds(ctx, user, there, noted.sha256, size_bytes):
+            return Stored(there.path, there.file_id, noted.sha256)
+    for one in names_like(noted.name, noted.sha256):
+        elsewhere = ctx.files.find_by_name(user, one)
+        if not elsewhere:
             return None
-        fits = there.size_bytes == size_bytes if size_bytes is not None else there.size_bytes <= MAX_RECORD_BYTES
-        found = _hash_of(ctx, user, path) if fits and not there.is_folder else ""
-        if found is None:  # there, says the host, and not to be read: who believes the latter makes a second copy
-            raise HostUnavailable
-        if found == sha256:
-            return Stored(path, there.file_id, found)
+        for there in elsewhere:
+            if there.folder != noted.folder and _holds(ctx, user, there, noted.sha256, size_bytes):
+                return Stored(there.path, there.file_id, noted.sha256)
     return None
+
+
+def _holds(ctx: Context, user: str, there: FileInfo, sha256: str, size_bytes: int | None) -> bool:
+    """Raises: HostUnavailable, where it is there, says the host, and not to be read: who believes the latter makes a
+    second copy."""
+    fits = there.size_bytes == size_bytes if size_bytes is not None else there.size_bytes <= MAX_RECORD_BYTES
+    if there.is_folder or not fits:
+        return False
+    found = _hash_of(ctx, user, there.path)
+    if found is None:
+        raise HostUnavailable
+    return found == sha256
 
 
 def _is_cut_off(ctx: Context, user: str, there: FileInfo, data: bytes, versions: Collection[str]) -> bool:

@@ -88,7 +88,7 @@ def _copy(ctx: Context, loaded: Loaded, document: Document, target: Target, earl
     for one in earlier:
         if (one.what, one.sha256) != (_what(document), document.current_sha256):
             continue
-        there = find_put(ctx, owner, one.folder, one.name, one.sha256, len(data))
+        there = find_put(ctx, owner, one, len(data))
         if there is not None:
             return _told(document, there, one.instead)
     if target.over is not None:

@@ -58,7 +58,7 @@ def keep_one(ctx: Context, loaded: Loaded, tried: Sequence[Laying] = ()) -> None
     others.sort(key=lambda one: one.sha256)
     try:
         for one in others:
-            there = find_put(ctx, loaded.place.owner, one.folder, one.name, one.sha256, None)
+            there = find_put(ctx, loaded.place.owner, one, None)
             if there is not None:
                 ctx.files.delete(loaded.place.owner, there.path)
     except Unavailable:
@@ -94,7 +94,7 @@ def _stored(ctx: Context, flow_id: str, tried: list[Laying]) -> Loaded:
 def _there_already(ctx: Context, loaded: Loaded) -> StoredEvidence | None:
     for one in ctx.vault.layings(loaded.flow.id):
         if one.what == WHAT:
-            found = find_put(ctx, loaded.place.owner, one.folder, one.name, one.sha256, None)
+            found = find_put(ctx, loaded.place.owner, one, None)
             if found is not None:
                 return _told(found)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -62,11 +63,14 @@ class HostCopy:
             if not self.put_salts(place, salts):
                 raise ChainBroken("exists") from None
 
-    def replace(self, place: StatePlace, before: bytes, log: bytes, etag: str) -> Stored | Found:
+    def replace(
+        self, place: StatePlace, before: bytes, log: bytes, etag: str, check_held: Callable[[], None]
+    ) -> Stored | Found:
         """PUT of ``log`` where ``before`` lies. Returns what is there instead, where it is something else.
+        ``check_held``: that the lease is still held; the caller did so just now.
 
         A lost answer is resolved by reading back; so is a host that stored half of it, or nothing.
-        Raises: Unavailable: nothing was written, or nobody knows.
+        Raises: Unavailable: nothing was written, or nobody knows; what ``check_held`` raises.
         """
         wanted = _sha256(log)
         failure: Unavailable | None = None
@@ -96,10 +100,14 @@ class HostCopy:
             # A tag that is refused and still the current one (Apache's are weak for a second, and match nothing):
             # the lease, and having read the parent just now, must do.
             condition = None if found[1] == condition else found[1]
+            check_held()
         raise HostUnavailable("host-unavailable") from failure
 
-    def restore(self, place: StatePlace, log: bytes, etag: str | None) -> Stored:
-        """Puts a verified copy where none (``etag`` None) or a broken one lies."""
+    def restore(self, place: StatePlace, log: bytes, etag: str | None, check_held: Callable[[], None]) -> Stored:
+        """Puts a verified copy where none (``etag`` None) or a broken one lies. ``check_held``: asked before
+        anything is put: whoever stood still while he read, for longer than his lease lasts, would put an older state
+        over what others were told meanwhile."""
+        check_held()
         if etag is None:
             self._files.make_folder(place.owner, place.folder)
             return self._put_new(place, log)
@@ -109,6 +117,7 @@ class HostCopy:
             found = self.read(place)
             if found is None or found[1] != etag:
                 raise HostBusy("host-busy") from error
+            check_held()
             answer = self._files.write(place.owner, place.path, log)  # a weak tag, that matches nothing
         return self._checked(place, log, answer)
 

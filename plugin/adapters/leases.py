@@ -128,6 +128,13 @@ class Leases:
             row = connection.execute(sa.select(leases).where(leases.c.flow_id == lease.flow_id)).one_or_none()
         return row is not None and row.holder == slot.holder and row.fence == lease.fence
 
+    def check(self, flow_id: str) -> None:
+        """That this thread, which took it, has it still. Raises: HostBusy flow-busy."""
+        with self._guard:
+            slot = self._slots.get(flow_id)
+        if slot is None or slot.lease is None or not self.holds(slot.lease):
+            raise HostBusy("flow-busy")
+
     def renew(self) -> None:
         """Every lease that is held now gets its full time again."""
         with self._guard:

@@ -128,7 +128,7 @@ class Store:
                 if there is not None:  # brought here before, or copied: it is weighed like any other
                     return self._settled(flow_id, place, *there, anchor, mine).loaded
                 mine = mine.at(place)
-                stored = self._host.restore(place, mine.chain.log, None)
+                stored = self._host.restore(place, mine.chain.log, None, partial(self._leases.check, flow_id))
                 self._host.put_salts(place, wrap_salts(self._keys, flow_id, mine.salts))
                 self._commit(mine, stored, {})
             return mine.loaded
@@ -198,7 +198,9 @@ class Store:
         self._salts.bring_in(flow_id, copy.place, salts, new)
         erased = after.chain.erased - before.chain.erased
         self._salts.note_erasing(flow_id, erased)
-        outcome = self._host.replace(copy.place, before.chain.log, log, copy.etag)
+        outcome = self._host.replace(
+            copy.place, before.chain.log, log, copy.etag, partial(self._leases.check, flow_id)
+        )
         if not isinstance(outcome, Stored):
             return self._yield_to(outcome, before, anchor, copy, after, new)
         self._commit(after, outcome, new)
@@ -225,7 +227,7 @@ class Store:
             self._check_owner(place, after.loaded.flow)
             place = self._host.home(place, after.loaded.flow)
             after = after.at(place)
-            stored = self._host.restore(place, after.chain.log, None)
+            stored = self._host.restore(place, after.chain.log, None, partial(self._leases.check, flow_id))
             self._host.put_salts(place, wrap_salts(self._keys, flow_id, after.salts))
             self._judge.restored(flow_id, "missing")
             self._commit(after, stored, new)
@@ -326,7 +328,7 @@ class Store:
             self._check_owner(place, mine.loaded.flow)
             place = self._host.home(place, mine.loaded.flow)
         mine = mine.at(place)
-        stored = self._host.restore(place, mine.chain.log, etag)
+        stored = self._host.restore(place, mine.chain.log, etag, partial(self._leases.check, flow_id))
         self._salts.doubt(flow_id)
         self._salts.check_beside(mine)
         self._judge.restored(flow_id, reason)

@@ -21,6 +21,7 @@ from plugin.adapters.mail import SmtpMailer, SmtpServer
 from plugin.flow.errors import HostUnavailable
 from plugin.ports import Mail
 from plugin.ports_files import FileInfo, Written
+from plugin.ports_vault import Laying
 from tests.fakes import MemoryFiles
 from tests.world import World, pdf
 
@@ -118,7 +119,7 @@ def test_no_name_that_the_host_takes_for_the_same_is_overwritten(host: type[Memo
     assert files.read("alice", taken) == b"mine"
     assert [files.read("alice", stored.path) for stored in (first, second)] == [b"one", b"two"]
     assert put_new(ctx, "alice", "", "Été (signé).pdf", b"one", digests[0]) == first
-    assert find_put(ctx, "alice", "", "Été (signé).pdf", digests[1], None) == second
+    assert find_put(ctx, "alice", Laying("copy:0", "", "Été (signé).pdf", digests[1], ""), None) == second
     assert len(files.list("alice", "")) == 3
 
 
@@ -135,7 +136,7 @@ def test_what_a_host_tells_of_and_does_not_show_is_not_taken_for_something_else(
     files.write("alice", "a.pdf", b"one")
     ctx: Any = SimpleNamespace(files=files)
     with pytest.raises(HostUnavailable):
-        find_put(ctx, "alice", "", "a.pdf", digest, None)
+        find_put(ctx, "alice", Laying("copy:0", "", "a.pdf", digest, ""), None)
     with pytest.raises(HostUnavailable):
         put_new(ctx, "alice", "", "a.pdf", b"one", digest)
 

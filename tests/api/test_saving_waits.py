@@ -112,12 +112,12 @@ class Dying:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("meanwhile", ["nothing", "the folder goes", "the folder is read-only"])
+@pytest.mark.parametrize("meanwhile", ["nothing", "the folder goes", "the folder is read-only", "they are moved"])
 @pytest.mark.parametrize("kind", ["flow.completed", "evidence.stored"])
 def test_after_a_crash_nothing_is_laid_twice_whatever_happened_to_its_place(
     world: World, alice: Browser, kind: str, meanwhile: str, after: bool
 ) -> None:
-    folder, chosen = world.folder(), world.folder()
+    folder, chosen, elsewhere = world.folder(), world.folder(), world.folder()
     flow_id = saved(world, alice, into(chosen), [world.put(f"{folder}/Bail.pdf", pdf())])
     world.settled(flow_id)
     ctx = replace(world.office.ctx, jobs=Idle())
@@ -132,11 +132,14 @@ def test_after_a_crash_nothing_is_laid_twice_whatever_happened_to_its_place(
             hindrance.enter_context(read_only(world, chosen))
         elif meanwhile == "the folder goes":
             assert world.dav("alice", "DELETE", chosen).status_code == 204
+        elif meanwhile == "they are moved":
+            for name in laid:
+                ctx.files.move("alice", f"{chosen}/{name}", f"{elsewhere}/{name}")
         ctx.flows.refresh(flow_id)  # as the start after a crash does
         look_at(replace(ctx, clock=later(ctx, 2)), flow_id)
         look_at(replace(ctx, clock=later(ctx, 3)), flow_id)
         flow = ended(world, alice, flow_id)
-    everything = [*shown(world, folder), *shown(world, chosen)]
+    everything = [name for place in (folder, chosen, elsewhere) for name in shown(world, place)]
     expected = 1 if meanwhile != "the folder goes" else 1 - (after or kind == "evidence.stored")
     assert everything.count("Bail (signé).pdf") == expected
     assert everything.count(RECORD) <= 1

@@ -48,7 +48,7 @@ def _believes_every_answer(patch: pytest.MonkeyPatch) -> None:
     """A 201 is taken for stored, without its hash and without reading it back."""
     from plugin.adapters.host_copy import HostCopy, Stored
 
-    def replaced(self: Any, place: Any, before: bytes, log: bytes, etag: str) -> Any:
+    def replaced(self: Any, place: Any, before: bytes, log: bytes, etag: str, check_held: Any) -> Any:
         answer = self._files.write(place.owner, place.path, log, if_match=etag)
         return Stored(answer.etag, answer.file_id)
 
@@ -61,7 +61,7 @@ def _writes_without_conditions(patch: pytest.MonkeyPatch) -> None:
 
     real = HostCopy.replace
 
-    def replaced(self: Any, place: Any, before: bytes, log: bytes, etag: str) -> Any:
+    def replaced(self: Any, place: Any, before: bytes, log: bytes, etag: str, check_held: Any) -> Any:
         class Unconditional:
             def __getattr__(self, name: str) -> Any:
                 return getattr(files, name)
@@ -70,7 +70,7 @@ def _writes_without_conditions(patch: pytest.MonkeyPatch) -> None:
                 return files.write(user, path, data)
 
         files = self._files
-        return real(HostCopy(Unconditional()), place, before, log, etag)  # type: ignore[arg-type]  # stands in for it
+        return real(HostCopy(Unconditional()), place, before, log, etag, check_held)  # type: ignore[arg-type]  # stands in for it
 
     patch.setattr(HostCopy, "replace", replaced)
 

@@ -14,7 +14,7 @@ from plugin.adapters.sql import leases
 from plugin.flow.errors import HostBusy, HostFull, HostUnavailable
 from plugin.flow.events import MailAccepted
 from plugin.flow.model import MailKind
-from plugin.ports_files import Written
+from plugin.ports_files import PreconditionFailed, Written
 from plugin.ports_state import (
     DAMAGED,
     QUARANTINED,
@@ -226,6 +226,50 @@ def test_who_looks_again_with_a_lease_that_ran_out_is_told_that_the_flow_is_held
         with pytest.raises(HostBusy):
             replicas.slow.store.append(loaded, lease, [mail("slow")], "system", NOW)
     assert [m.person for m in agrees(replicas.slow).flow.mails] == ["fast"]
+
+
+def test_who_stood_still_while_he_read_a_torn_file_does_not_put_an_older_one_in_its_place(replicas: Replicas) -> None:
+    """What was told to others meanwhile is in what is whole of it."""
+    files = replicas.slow.files
+    slept: list[bytes] = []
+
+    def torn_meanwhile(path: str) -> None:
+        if path == STATE and not slept:
+            slept.append(b"")
+            overtaken(replicas)
+            slept.append(replicas.fast.state())
+            files.plant(STATE, slept[-1] + b'{"half')
+
+    files.before_read = torn_meanwhile
+    with pytest.raises(HostBusy):
+        replicas.slow.store.refresh(FLOW_ID)
+    assert replicas.slow.state().startswith(slept[-1])
+    replicas.fast.store.refresh(FLOW_ID)
+    assert replicas.fast.state() == slept[-1]
+    assert [m.person for m in agrees(replicas.slow).flow.mails] == ["fast"]
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_who_stood_still_while_he_wrote_writes_no_second_time_over_the_others(
+    replicas: Replicas, is_there: bool
+) -> None:
+    """On a host whose ETags match nothing for a second, and where the file lay before but does no more."""
+    files = replicas.slow.files
+    before = replicas.slow.state()
+
+    def refused(path: str, _data: bytes) -> None:
+        overtaken(replicas)
+        files.plant(path, before)  # the other's line is on its way back
+        if not is_there:
+            files.delete("alice", path)
+        raise PreconditionFailed
+
+    files.before_write = refused
+    with pytest.raises(HostBusy):
+        append(replicas.slow, mail("slow"))
+    assert files.read("alice", STATE) == (before if is_there else None)
+    replicas.fast.store.refresh(FLOW_ID)
+    assert [m.person for m in agrees(replicas.fast).flow.mails] == ["fast"]
 
 
 def test_a_late_writer_that_wrote_over_the_other_gets_no_yes_and_is_set_aside(replicas: Replicas) -> None:

@@ -246,7 +246,9 @@ def test_a_stale_tab_shows_what_was_decided_in_the_other(people: People) -> None
     for tab in (bob, other):
         tab.goto(f"{people.url}/f/{flow_id}")
         expect(by(tab, "sign-open")).to_be_visible()
+    bob.bring_to_front()
     acts.sign_here(bob, acts.draw_with_mouse)
+    other.bring_to_front()
     by(other, "refuse-open").click()
     by(other, "refuse-reason").fill("Trop tard.")
     by(other, "refuse-confirm").click()
