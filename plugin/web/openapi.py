@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from spectree import Response, SpecTree
+from spectree.model_adapter import ModelClass
+from spectree.model_adapter.protocol import SchemaMode
 
 from plugin.web.schemas import Problem
 
-spec = SpecTree(
+
+class LateSpecTree(SpecTree):
+    """Draws the models' schemas when somebody asks for the description, not while the process starts: there they
+    would be a quarter of the start."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._met: dict[str, tuple[ModelClass, SchemaMode]] = {}
+        super().__init__(*args, **options)
+
+    def _add_model(self, model: ModelClass, mode: SchemaMode = "validation") -> str:
+        key: str = self.naming_strategy(model)
+        self._met[key] = (model, mode)
+        return key
+
+    def _generate_spec(self) -> dict[str, Any]:
+        for model, mode in self._met.values():
+            super()._add_model(model, mode)
+        return super()._generate_spec()
+
+
+spec = LateSpecTree(
     "flask",
     title="Parapheur",
     version="1",
