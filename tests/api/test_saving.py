@@ -362,6 +362,7 @@ def test_what_somebody_keeps_is_not_taken_away_where_the_host_only_says_that_it_
     with world.handed(files=Pretending(world.office.ctx.files, path)):
         assert world.recipient("bob", flow_id).sign().status_code == 200
         assert world.read(path) == pdf()
+    look_at(in_hours(world, 1), flow_id)
     flow = ended(world, alice, flow_id)
     assert flow["documents"][0]["signed"]["path"] == f"{folder}/Bail (signé) 2.pdf"
     assert world.read(path) == pdf()

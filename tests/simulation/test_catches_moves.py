@@ -54,6 +54,7 @@ MUTATIONS = [
         "was not laid beside",
         MOVES,
         flows=25,
+        first=28,
     ),
     Mutation(
         "makes state files again where they were",

@@ -78,6 +78,7 @@ MUTATIONS = [
         _leaves_half_a_version,
         "left as half of a version|was not changed",
         {"host": {"half-written": 0.05}},
+        first=21,
     ),
     Mutation(
         "lays a version and a copy",
