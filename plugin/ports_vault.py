@@ -49,7 +49,7 @@ class Laying:
     """A result about to be put into a folder: under ``name`` or the next free one, recognised there by its bytes.
 
     ``what`` tells the results of a flow apart. ``head``: that of the chain when it was made. ``instead``: as in
-    ``SignedCopy``.
+    ``SignedCopy``. ``size_bytes``: of a record; None where an older version noted it.
     """
 
     what: str
@@ -58,6 +58,7 @@ class Laying:
     sha256: str
     head: str
     instead: Instead | None = None
+    size_bytes: int | None = None
 
 
 class Vault(Protocol):

@@ -179,35 +179,38 @@ def put_new(
     raise HostUnavailable("no-free-name")
 
 
-def find_put(ctx: Context, user: str, noted: Laying, size_bytes: int | None) -> Stored | None:
+def find_put(ctx: Context, user: str, noted: Laying) -> Stored | None:
     """What ``put_new`` has put there before, if it did; also where its folder, or it alone, was moved since, on a host
-    that searches. ``size_bytes``: None where it is not known any more."""
+    that searches."""
     for one in names_like(noted.name, noted.sha256):
         there = ctx.files.stat(user, join(noted.folder, one))
         if there is None:
             break
-        if _holds(ctx, user, there, noted.sha256, size_bytes):
+        if _holds(ctx, user, there, noted):
             return Stored(there.path, there.file_id, noted.sha256)
+    if noted.size_bytes is None:  # too many of one name may have to be read
+        return None
     for one in names_like(noted.name, noted.sha256):
         elsewhere = ctx.files.find_by_name(user, one)
         if not elsewhere:
             return None
         for there in elsewhere:
-            if there.folder != noted.folder and _holds(ctx, user, there, noted.sha256, size_bytes):
+            if there.folder != noted.folder and _holds(ctx, user, there, noted):
                 return Stored(there.path, there.file_id, noted.sha256)
     return None
 
 
-def _holds(ctx: Context, user: str, there: FileInfo, sha256: str, size_bytes: int | None) -> bool:
+def _holds(ctx: Context, user: str, there: FileInfo, noted: Laying) -> bool:
     """Raises: HostUnavailable, where it is there, says the host, and not to be read: who believes the latter makes a
     second copy."""
+    size_bytes = noted.size_bytes
     fits = there.size_bytes == size_bytes if size_bytes is not None else there.size_bytes <= MAX_RECORD_BYTES
     if there.is_folder or not fits:
         return False
     found = _hash_of(ctx, user, there.path)
     if found is None:
         raise HostUnavailable
-    return found == sha256
+    return found == noted.sha256
 
 
 def _is_cut_off(ctx: Context, user: str, there: FileInfo, data: bytes, versions: Collection[str]) -> bool:

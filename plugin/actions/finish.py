@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 
@@ -88,7 +89,7 @@ def _copy(ctx: Context, loaded: Loaded, document: Document, target: Target, earl
     for one in earlier:
         if (one.what, one.sha256) != (_what(document), document.current_sha256):
             continue
-        there = find_put(ctx, owner, one, len(data))
+        there = find_put(ctx, owner, replace(one, size_bytes=len(data)))
         if there is not None:
             return _told(document, there, one.instead)
     if target.over is not None:

@@ -58,7 +58,7 @@ def keep_one(ctx: Context, loaded: Loaded, tried: Sequence[Laying] = ()) -> None
     others.sort(key=lambda one: one.sha256)
     try:
         for one in others:
-            there = find_put(ctx, loaded.place.owner, one, None)
+            there = find_put(ctx, loaded.place.owner, one)
             if there is not None:
                 ctx.files.delete(loaded.place.owner, there.path)
     except Unavailable:
@@ -94,7 +94,7 @@ def _stored(ctx: Context, flow_id: str, tried: list[Laying]) -> Loaded:
 def _there_already(ctx: Context, loaded: Loaded) -> StoredEvidence | None:
     for one in ctx.vault.layings(loaded.flow.id):
         if one.what == WHAT:
-            found = find_put(ctx, loaded.place.owner, one, None)
+            found = find_put(ctx, loaded.place.owner, one)
             if found is not None:
                 return _told(found)
     return None
@@ -119,7 +119,7 @@ def _put_into(ctx: Context, loaded: Loaded, folder: str, tried: list[Laying]) ->
     data, sha256 = _made(ctx, loaded)
     name = evidence_name(loaded.flow.title.value or loaded.flow.id, loaded.flow.language)
     earlier = [one.sha256 for one in ctx.vault.layings(loaded.flow.id) if one.what == WHAT]
-    tried.append(Laying(WHAT, folder, name, sha256, loaded.head))
+    tried.append(Laying(WHAT, folder, name, sha256, loaded.head, size_bytes=len(data)))
     ctx.vault.note_layings(loaded.flow.id, tried[-1:])
     reach("evidence-noted")
     return _told(put_new(ctx, loaded.place.owner, folder, name, data, sha256, or_any=earlier, versions=()))

@@ -232,11 +232,13 @@ def _launches(connection: Connection, *which: sa.ColumnElement[bool]) -> list[La
 
 def _written(one: Laying) -> str:
     instead = str(one.instead) if one.instead is not None else None
-    return json.dumps([one.what, one.folder, one.name, one.sha256, one.head, instead])
+    return json.dumps([one.what, one.folder, one.name, one.sha256, one.head, instead, one.size_bytes])
 
 
-def _laying(what: str, folder: str, name: str, sha256: str, head: str, instead: str | None) -> Laying:
-    return Laying(what, folder, name, sha256, head, Instead(instead) if instead is not None else None)
+def _laying(
+    what: str, folder: str, name: str, sha256: str, head: str, instead: str | None, size_bytes: int | None = None
+) -> Laying:
+    return Laying(what, folder, name, sha256, head, Instead(instead) if instead is not None else None, size_bytes)
 
 
 def _pause_s(attempts: int) -> int:

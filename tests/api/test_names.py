@@ -7,6 +7,7 @@ import email
 import email.policy
 import hashlib
 import unicodedata
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
@@ -119,7 +120,7 @@ def test_no_name_that_the_host_takes_for_the_same_is_overwritten(host: type[Memo
     assert files.read("alice", taken) == b"mine"
     assert [files.read("alice", stored.path) for stored in (first, second)] == [b"one", b"two"]
     assert put_new(ctx, "alice", "", "Été (signé).pdf", b"one", digests[0]) == first
-    assert find_put(ctx, "alice", Laying("copy:0", "", "Été (signé).pdf", digests[1], ""), None) == second
+    assert find_put(ctx, "alice", Laying("copy:0", "", "Été (signé).pdf", digests[1], "", size_bytes=3)) == second
     assert len(files.list("alice", "")) == 3
 
 
@@ -130,13 +131,41 @@ class TwoMinds(MemoryFiles):
         return None
 
 
+class Watched(MemoryFiles):
+    """``read_paths``: what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_paths: list[str] = []
+
+    def read_with_etag(self, user: str, path: str) -> tuple[bytes, str] | None:
+        self.read_paths.append(path)
+        return super().read_with_etag(user, path)
+
+
+def test_of_the_many_files_of_a_name_only_those_are_read_that_can_be_what_was_laid() -> None:
+    files = Watched()
+    ctx: Any = SimpleNamespace(files=files)
+    for n in range(50):
+        files.make_folder("alice", f"Folder {n}")
+        files.write("alice", f"Folder {n}/Bail (dossier de preuves).pdf", bytes(100 + n))
+    files.make_folder("alice", "Moved")
+    files.write("alice", "Moved/Bail (dossier de preuves) 2.pdf", b"record")
+    noted = Laying("evidence", "Before", "Bail (dossier de preuves).pdf", hashlib.sha256(b"record").hexdigest(), "")
+    assert find_put(ctx, "alice", noted) is None
+    found = find_put(ctx, "alice", replace(noted, size_bytes=6))
+    assert found is not None
+    assert found.path == "Moved/Bail (dossier de preuves) 2.pdf"
+    assert files.read_paths == [found.path]
+
+
 def test_what_a_host_tells_of_and_does_not_show_is_not_taken_for_something_else() -> None:
     files = TwoMinds()
     digest = hashlib.sha256(b"one").hexdigest()
     files.write("alice", "a.pdf", b"one")
     ctx: Any = SimpleNamespace(files=files)
     with pytest.raises(HostUnavailable):
-        find_put(ctx, "alice", Laying("copy:0", "", "a.pdf", digest, ""), None)
+        find_put(ctx, "alice", Laying("copy:0", "", "a.pdf", digest, ""))
     with pytest.raises(HostUnavailable):
         put_new(ctx, "alice", "", "a.pdf", b"one", digest)
 

@@ -151,7 +151,7 @@ def test_what_an_original_was_is_kept_until_it_is_forgotten(world: World) -> Non
 
 def test_results_about_to_be_put_are_noted_once_and_are_nobodys_work(world: World) -> None:
     one = Laying("copy:0", "Étés/2026", "Bail (signé).pdf", "ab" * 32, "cd" * 32)
-    other = Laying("evidence", "", "Bail (dossier de preuves).pdf", "ef" * 32, "cd" * 32, Instead.READ_ONLY)
+    other = Laying("evidence", "", "Bail (dossier de preuves).pdf", "ef" * 32, "cd" * 32, Instead.READ_ONLY, 7)
     world.vault.note_layings("f", [one, other])
     world.vault.note_layings("f", [one])
     world.vault.note_layings("g", [one])
@@ -163,6 +163,14 @@ def test_results_about_to_be_put_are_noted_once_and_are_nobodys_work(world: Worl
     world.vault.forget_layings("f")
     assert world.vault.layings("f") == []
     assert world.vault.layings("g") == [one]
+
+
+def test_what_an_earlier_version_noted_is_read(world: World) -> None:
+    world.vault.note_layings("f", [Laying("evidence", "", "Bail.pdf", "ef" * 32, "cd" * 32, size_bytes=7)])
+    with world.database.vault_writing() as connection:
+        text = connection.execute(sa.select(claims.c.reason)).scalar_one()
+        connection.execute(sa.update(claims).values(reason=json.dumps(json.loads(text)[:6])))
+    assert world.vault.layings("f") == [Laying("evidence", "", "Bail.pdf", "ef" * 32, "cd" * 32)]
 
 
 def test_work_that_was_put_off_for_a_reason_is_found_once_its_time_has_come(world: World) -> None:
