@@ -102,6 +102,11 @@ class Flows(Protocol):
         """
         ...
 
+    def check_held(self, lease: Lease) -> None:
+        """Asked right before something is put that a later one would put otherwise: whoever stood still for longer
+        than his lease lasts is too late. Raises: HostBusy("flow-busy")."""
+        ...
+
     def create(self, place: StatePlace, events: Sequence[Event], now: datetime) -> Loaded:
         """The first lines of a new flow (actor: creator; ``recipient.invited`` and the like: system), only if there is
         no such file; makes one salt a person; writes salts.json beside it first."""

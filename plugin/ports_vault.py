@@ -94,8 +94,8 @@ class Vault(Protocol):
         """Noted before the first folder is made, so that a crash leaves nothing behind."""
         ...
 
-    def prolong_launch(self, flow_id: str, now: datetime) -> None:
-        """It is still on its way: the hour begins anew."""
+    def prolong_launch(self, flow_id: str, now: datetime) -> bool:
+        """It is still on its way: the hour begins anew. Returns: whether it is known."""
         ...
 
     def give_up_launch(self, flow_id: str, now: datetime, after: timedelta) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+
+import structlog
 
 from pdfops.errors import PdfError
 from pdfops.inspect import Inspection
@@ -18,8 +20,11 @@ from plugin.flow.errors import HostUnavailable, NotFound, Unavailable, UnusableD
 from plugin.ports_files import FileInfo, PreconditionFailed
 from plugin.ports_vault import Laying
 
+log = structlog.get_logger()
 MAX_RECORD_BYTES = 64_000_000
 """What is larger is no evidence record."""
+SEARCHES = 5
+"""So often a flow's work may fail before a result is put again though nobody knows whether it lies elsewhere."""
 PDF_START, PDF_END = b"%PDF-", b"%%EOF"
 
 
@@ -146,12 +151,14 @@ def put_new(
     *,
     or_any: Collection[str] = (),
     versions: Collection[str] | None = None,
+    check_held: Callable[[], None] = lambda: None,
 ) -> Stored:
     """Stores under ``name`` or the next free one; a file that already holds these very bytes is taken as ours.
 
     ``wanted``: the SHA-256 of ``data``, hex; ``or_any``: those of what may have been put in its stead before.
     ``versions``: those of all that ``data`` began as. What begins like it and is none of them was cut off on its way,
-    and is written again; None: nothing is known of where it came from.
+    and is written again; None: nothing is known of where it came from. ``check_held``: asked right before anything is
+    put or taken away; what it raises ends it.
     Raises: HostUnavailable when it did not arrive whole, or no name is free.
     """
     for number, one in enumerate(names_like(name, wanted)):
@@ -159,7 +166,7 @@ def put_new(
         there = ctx.files.stat(user, path) if number else None  # where one name is taken, more may be
         if there is None:
             try:
-                return _put(ctx, user, path, data, wanted)
+                return _put(ctx, user, path, data, wanted, check_held)
             except PreconditionFailed:
                 there = ctx.files.stat(user, path)
                 if there is None:  # taken, says the host, and not there: who believes the latter makes a second copy
@@ -173,31 +180,46 @@ def put_new(
                 return Stored(path, there.file_id, found)
         if versions is not None and _is_cut_off(ctx, user, there, data, versions):
             try:
-                return _put(ctx, user, path, data, wanted, instead_of=there)
+                return _put(ctx, user, path, data, wanted, check_held, instead_of=there)
             except PreconditionFailed:  # somebody was there first: the next look tells what it is now
                 raise HostUnavailable from None
     raise HostUnavailable("no-free-name")
 
 
-def find_put(ctx: Context, user: str, noted: Laying) -> Stored | None:
+def find_put(ctx: Context, user: str, flow_id: str, noted: Laying) -> Stored | None:
     """What ``put_new`` has put there before, if it did; also where its folder, or it alone, was moved since, on a host
-    that searches."""
-    for one in names_like(noted.name, noted.sha256):
-        there = ctx.files.stat(user, join(noted.folder, one))
-        if there is None:
-            break
+    that searches. One that cannot say what lies elsewhere is not waited for without end: the result is put again."""
+    for there in _named_like(noted, lambda name: _one(ctx.files.stat(user, join(noted.folder, name)))):
         if _holds(ctx, user, there, noted):
             return Stored(there.path, there.file_id, noted.sha256)
     if noted.size_bytes is None:  # too many of one name may have to be read
         return None
-    for one in names_like(noted.name, noted.sha256):
-        elsewhere = ctx.files.find_by_name(user, one)
-        if not elsewhere:
-            return None
-        for there in elsewhere:
-            if there.folder != noted.folder and _holds(ctx, user, there, noted):
+    try:
+        for there in _named_like(noted, lambda name: ctx.files.find_by_name(user, name) or ()):
+            is_elsewhere = there.folder != noted.folder and there.can_write
+            if is_elsewhere and _holds(ctx, user, there, noted):
                 return Stored(there.path, there.file_id, noted.sha256)
+    except HostUnavailable as error:
+        tries = max((tries for tries, _ in ctx.vault.attempts(flow_id).values()), default=0)
+        if tries < SEARCHES:
+            raise
+        log.warning("result.not_searched", flow=flow_id, reason=error.code)
     return None
+
+
+def _one(info: FileInfo | None) -> tuple[FileInfo, ...]:
+    return () if info is None else (info,)
+
+
+def _named_like(noted: Laying, look: Callable[[str], Sequence[FileInfo]]) -> Iterator[FileInfo]:
+    """Until two names of the row are free: one may have become so since."""
+    free = 0
+    for name in names_like(noted.name, noted.sha256):
+        found = look(name)
+        free += not found
+        if free == 2:
+            return
+        yield from found
 
 
 def _holds(ctx: Context, user: str, there: FileInfo, noted: Laying) -> bool:
@@ -228,14 +250,23 @@ def _is_half(start: bytes, data: bytes) -> bool:
     return len(start) < len(data) and data.startswith(start) and not start.rstrip().endswith(PDF_END)
 
 
-def _put(ctx: Context, user: str, path: str, data: bytes, wanted: str, instead_of: FileInfo | None = None) -> Stored:
+def _put(
+    ctx: Context,
+    user: str,
+    path: str,
+    data: bytes,
+    wanted: str,
+    check_held: Callable[[], None],
+    instead_of: FileInfo | None = None,
+) -> Stored:
     """Raises: PreconditionFailed, where the name is taken; HostUnavailable."""
+    check_held()
     if instead_of is None:
         written = ctx.files.write(user, path, data, only_new=True)
     else:
         written = ctx.files.write(user, path, data, if_match=instead_of.etag)
     if (written.sha256 or _hash_of(ctx, user, path)) != wanted:
-        _take_away(ctx, user, path, data)
+        _take_away(ctx, user, path, data, check_held)
         raise HostUnavailable("half-written")
     if written.file_id is not None:
         return Stored(path, written.file_id, wanted)
@@ -245,11 +276,13 @@ def _put(ctx: Context, user: str, path: str, data: bytes, wanted: str, instead_o
     return Stored(path, there.file_id, wanted)
 
 
-def _take_away(ctx: Context, user: str, path: str, data: bytes) -> None:
-    """The half of it that was just stored, as far as that can be done now."""
+def _take_away(ctx: Context, user: str, path: str, data: bytes, check_held: Callable[[], None]) -> None:
+    """The half of it that was just stored, as far as that can be done now: not by one who stood still meanwhile, since
+    another one may have written the rest."""
     with contextlib.suppress(Unavailable):
         there = ctx.files.read(user, path)
         if there is not None and _is_half(there, data):
+            check_held()
             ctx.files.delete(user, path)
 
 

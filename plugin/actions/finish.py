@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -43,7 +43,8 @@ def finish(ctx: Context, flow_id: str, known: Targets | None = None) -> Loaded:
             loaded = load(ctx, flow_id)
             if loaded.flow.state is not FlowState.RUNNING or not loaded.flow.all_decided:
                 return loaded
-            finish_with, now = Finish(_copies(ctx, loaded, known or {})), ctx.clock()
+            held = partial(ctx.flows.check_held, lease)
+            finish_with, now = Finish(_copies(ctx, loaded, known or {}, held)), ctx.clock()
             reach("copies-laid")
             try:
                 loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, finish_with, now), "system", now)
@@ -64,7 +65,7 @@ def targets_for_copies(ctx: Context, loaded: Loaded) -> Targets:
         return {}
 
 
-def _copies(ctx: Context, loaded: Loaded, known: Targets) -> tuple[SignedCopy, ...]:
+def _copies(ctx: Context, loaded: Loaded, known: Targets, check_held: Callable[[], None]) -> tuple[SignedCopy, ...]:
     """Side by side; but those of one name one after another, since they may meet in one folder."""
     documents = tuple(document for document in loaded.flow.documents if document.revisions)
     earlier = ctx.vault.layings(loaded.flow.id)
@@ -78,22 +79,29 @@ def _copies(ctx: Context, loaded: Loaded, known: Targets) -> tuple[SignedCopy, .
         same_name.setdefault(key, []).append(document)
 
     def laid(group: list[Document]) -> list[SignedCopy]:
-        return [_copy(ctx, loaded, document, known[document.n], earlier) for document in group]
+        return [_copy(ctx, loaded, document, known[document.n], earlier, check_held) for document in group]
 
     done = together([partial(laid, group) for group in same_name.values()])
     return tuple(sorted(chain.from_iterable(done), key=lambda copy: copy.n))
 
 
-def _copy(ctx: Context, loaded: Loaded, document: Document, target: Target, earlier: Sequence[Laying]) -> SignedCopy:
+def _copy(
+    ctx: Context,
+    loaded: Loaded,
+    document: Document,
+    target: Target,
+    earlier: Sequence[Laying],
+    check_held: Callable[[], None],
+) -> SignedCopy:
     owner, data = loaded.place.owner, fetch(ctx, loaded, document, document.current_sha256)
     for one in earlier:
         if (one.what, one.sha256) != (_what(document), document.current_sha256):
             continue
-        there = find_put(ctx, owner, replace(one, size_bytes=len(data)))
+        there = find_put(ctx, owner, loaded.flow.id, replace(one, size_bytes=len(data)))
         if there is not None:
             return _told(document, there, one.instead)
     if target.over is not None:
-        done = _new_version(ctx, loaded, target.over, document, data)
+        done = _new_version(ctx, loaded, target.over, document, data, check_held)
         if isinstance(done, Stored):
             reach("copy-laid")
             return _told(document, done, None)
@@ -101,13 +109,20 @@ def _copy(ctx: Context, loaded: Loaded, document: Document, target: Target, earl
         ctx.vault.note_layings(loaded.flow.id, [_laying(loaded, document, target)])
     laying = _laying(loaded, document, target)
     versions = {document.sha256, *document.revisions}
-    stored = put_new(ctx, owner, laying.folder, laying.name, data, laying.sha256, versions=versions)
+    stored = put_new(
+        ctx, owner, laying.folder, laying.name, data, laying.sha256, versions=versions, check_held=check_held
+    )
     reach("copy-laid")
     return _told(document, stored, target.instead)
 
 
 def _new_version(
-    ctx: Context, loaded: Loaded, original: FileInfo, document: Document, data: bytes
+    ctx: Context,
+    loaded: Loaded,
+    original: FileInfo,
+    document: Document,
+    data: bytes,
+    check_held: Callable[[], None],
 ) -> Stored | Instead:
     """Puts ``data`` over the original, where that holds exactly what was pinned; or half of ``data``, as a host leaves
     it that lost the connection while this was done before: that it was begun is noted. An emptied original, or one of
@@ -135,6 +150,7 @@ def _new_version(
         if is_half and not (_was_begun(ctx, loaded.flow.id, over) and _is_half(content, document, data)):
             return Instead.CHANGED
         ctx.vault.note_layings(loaded.flow.id, [over])
+        check_held()
         try:
             written = ctx.files.write(owner, original.path, data, if_match=etag)
         except PreconditionFailed:

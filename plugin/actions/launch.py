@@ -102,9 +102,11 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
             for document, paper, folder in zip(documents, found, folders, strict=True)
         ]
         command = replace(plan, documents=tuple(one.document for one in pinned))
-        telling.check_alone()
-        place, now = StatePlace(user, f"{folders[0]}/flow.jsonl"), ctx.clock()
-        loaded = ctx.flows.create(place, decide(None, command, now), now)
+        place = StatePlace(user, f"{folders[0]}/flow.jsonl")
+        with ctx.flows.lease(flow_id):  # by which `forget` goes as well
+            telling.check_alone()
+            now = ctx.clock()
+            loaded = ctx.flows.create(place, decide(None, command, now), now)
     except Exception as failure:
         if any(one.flow_id == flow_id for one in ctx.vault.counted_launches()):
             raise  # its first line counts: it is taken in, by the sweep or by whoever asks again
@@ -253,8 +255,11 @@ def take_in(ctx: Context, owner: str | None = None) -> None:
 
 def forget(ctx: Context, attempt: LaunchAttempt) -> None:
     """Nothing stays of a launch that failed or was cut off. Raises: Unavailable: the sweep tries again."""
-    _remove(ctx, attempt)
-    ctx.vault.end_launch(attempt.flow_id)
+    with ctx.flows.lease(attempt.flow_id):
+        if any(one.flow_id == attempt.flow_id for one in ctx.vault.counted_launches()):
+            raise HostBusy("host-busy")  # it went on after all, and counts
+        _remove(ctx, attempt)
+        ctx.vault.end_launch(attempt.flow_id)
 
 
 def _remove(ctx: Context, attempt: LaunchAttempt) -> None:

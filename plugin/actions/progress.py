@@ -58,8 +58,10 @@ class Telling:
 
     def check_alone(self) -> None:
         """Raises: HostBusy still-launching, where it took so long that its twin is at work, or done: there would be
-        two flows."""
-        if runtime().monotonic() - self._begun_at >= CLAIM_TTL_S / 3 and not self._tell(0):
+        two flows; or stood still for so long that what it had made was removed."""
+        is_noted = self._ctx.vault.prolong_launch(self._flow_id, self._ctx.clock())
+        is_late = runtime().monotonic() - self._begun_at >= CLAIM_TTL_S / 3
+        if not is_noted or (is_late and not self._tell(0)):
             raise HostBusy("still-launching")
 
     def _tell(self, longer_s: int) -> bool:

@@ -275,7 +275,7 @@ def take_back(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> 
     try:
         ctx.files.delete(loaded.place.owner, f"{next(_places(ctx, loaded, document))}/{sha256}")
     except ParapheurError:
-        log.info("revision.left_behind")
+        log.info("file.left_behind")
 
 
 def tidy(ctx: Context, loaded: Loaded) -> None:
@@ -292,11 +292,21 @@ def tidy(ctx: Context, loaded: Loaded) -> None:
         if folder is not None
     }
     if None not in laid and all(found.values()):
-        return  # none is missing: where folders took each other's names, all of them were tidied all the same
-    for document in documents:
-        for folder in _places(ctx, loaded, document):
-            if folder not in found:
-                found[folder] = _tidied(ctx, owner, folder, wanted)
+        # none is missing: where folders took each other's names, all of them were tidied all the same
+        places = _beside(ctx, loaded)
+    else:
+        places = chain.from_iterable(_places(ctx, loaded, document) for document in documents)
+    for folder in places:
+        if folder not in found:
+            found[folder] = _tidied(ctx, owner, folder, wanted)
+
+
+def _beside(ctx: Context, loaded: Loaded) -> Iterator[str]:
+    """Beside the documents as they lie now, by one call: a folder that was renamed right while the flow was launched
+    took the first revisions along, and another one of its name was made for the rest."""
+    ids = [document.file_id for document in loaded.flow.documents if not document.kept_at_home]
+    for original in (ctx.files.by_ids(loaded.place.owner, ids) or {}).values() if ids else ():
+        yield revision_folder(original.folder, loaded.flow.id)
 
 
 def _laid_in(loaded: Loaded) -> list[str | None]:
@@ -318,16 +328,16 @@ def _tidied(ctx: Context, owner: str, folder: str, wanted: Collection[str]) -> b
     for entry in entries:
         is_stray = _REVISION.fullmatch(entry.name) and not entry.is_folder and entry.name not in wanted
         if entry.name.startswith(UNNAMED) or is_stray:
-            _delete(ctx, owner, f"{folder}/{entry.name}")
+            take_away(ctx, owner, f"{folder}/{entry.name}")
             reach("tidying")
     return bool(entries)
 
 
-def _delete(ctx: Context, owner: str, path: str) -> None:
+def take_away(ctx: Context, owner: str, path: str) -> None:
     """As far as the creator may: a folder can be shared to write in and not to delete from."""
     try:
         ctx.files.delete(owner, path)
     except OutOfReach as error:
         if error.code != READ_ONLY:
             raise
-        log.info("revision.left_behind")
+        log.info("file.left_behind")

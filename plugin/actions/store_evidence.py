@@ -9,7 +9,8 @@ between the two may leave a second one, under the next name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from plugin.actions.acting import MAX_TRIES, load
 from plugin.actions.context import Context
@@ -17,6 +18,7 @@ from plugin.actions.documents import Stored, find_put, put_new
 from plugin.actions.evidence import evidence
 from plugin.actions.names import evidence_name
 from plugin.actions.places import folder_for_evidence, would_be_folder
+from plugin.actions.revisions import take_away
 from plugin.dossier import dossier
 from plugin.failpoints import reach
 from plugin.flow.commands import StoreEvidence
@@ -58,9 +60,9 @@ def keep_one(ctx: Context, loaded: Loaded, tried: Sequence[Laying] = ()) -> None
     others.sort(key=lambda one: one.sha256)
     try:
         for one in others:
-            there = find_put(ctx, loaded.place.owner, one)
+            there = find_put(ctx, loaded.place.owner, flow_id, one)
             if there is not None:
-                ctx.files.delete(loaded.place.owner, there.path)
+                take_away(ctx, loaded.place.owner, there.path)
     except Unavailable:
         ctx.vault.note_layings(flow_id, others)
         ctx.vault.postpone(flow_id, LEFT, ctx.clock(), LEFT)
@@ -78,7 +80,8 @@ def _stored(ctx: Context, flow_id: str, tried: list[Laying]) -> Loaded:
                 if tried:
                     keep_one(ctx, loaded, tried)
                 return loaded
-            command, now = StoreEvidence(_there_already(ctx, loaded) or _put(ctx, loaded, tried)), ctx.clock()
+            held = partial(ctx.flows.check_held, lease)
+            command, now = StoreEvidence(_there_already(ctx, loaded) or _put(ctx, loaded, tried, held)), ctx.clock()
             reach("evidence-laid")
             try:
                 loaded = ctx.flows.append(loaded, lease, decide(loaded.flow, command, now), "system", now)
@@ -94,17 +97,17 @@ def _stored(ctx: Context, flow_id: str, tried: list[Laying]) -> Loaded:
 def _there_already(ctx: Context, loaded: Loaded) -> StoredEvidence | None:
     for one in ctx.vault.layings(loaded.flow.id):
         if one.what == WHAT:
-            found = find_put(ctx, loaded.place.owner, one)
+            found = find_put(ctx, loaded.place.owner, loaded.flow.id, one)
             if found is not None:
                 return _told(found)
     return None
 
 
-def _put(ctx: Context, loaded: Loaded, tried: list[Laying]) -> StoredEvidence:
+def _put(ctx: Context, loaded: Loaded, tried: list[Laying], check_held: Callable[[], None]) -> StoredEvidence:
     """``tried``: is told of each before it is put."""
     folder = folder_for_evidence(ctx, loaded)
     try:
-        return _put_into(ctx, loaded, folder, tried)
+        return _put_into(ctx, loaded, folder, tried, check_held)
     except HostUnavailable as error:
         there = ctx.files.stat(loaded.place.owner, folder)
         if there is not None and there.can_write:
@@ -112,17 +115,20 @@ def _put(ctx: Context, loaded: Loaded, tried: list[Laying]) -> StoredEvidence:
         other = would_be_folder(ctx, loaded)  # that of the copy is not there any more, or not to write in
         if other == folder:
             raise error from None
-    return _put_into(ctx, loaded, other, tried)
+    return _put_into(ctx, loaded, other, tried, check_held)
 
 
-def _put_into(ctx: Context, loaded: Loaded, folder: str, tried: list[Laying]) -> StoredEvidence:
+def _put_into(
+    ctx: Context, loaded: Loaded, folder: str, tried: list[Laying], check_held: Callable[[], None]
+) -> StoredEvidence:
     data, sha256 = _made(ctx, loaded)
     name = evidence_name(loaded.flow.title.value or loaded.flow.id, loaded.flow.language)
     earlier = [one.sha256 for one in ctx.vault.layings(loaded.flow.id) if one.what == WHAT]
     tried.append(Laying(WHAT, folder, name, sha256, loaded.head, size_bytes=len(data)))
     ctx.vault.note_layings(loaded.flow.id, tried[-1:])
     reach("evidence-noted")
-    return _told(put_new(ctx, loaded.place.owner, folder, name, data, sha256, or_any=earlier, versions=()))
+    owner = loaded.place.owner
+    return _told(put_new(ctx, owner, folder, name, data, sha256, or_any=earlier, versions=(), check_held=check_held))
 
 
 def _made(ctx: Context, loaded: Loaded) -> tuple[bytes, str]:

@@ -153,11 +153,11 @@ class SqlClaims:
                 )
             )
 
-    def prolong_launch(self, flow_id: str, now: datetime) -> None:
+    def prolong_launch(self, flow_id: str, now: datetime) -> bool:
         with self._database.vault_writing() as connection:
             mine = (claims.c.flow_id == flow_id, claims.c.work == _LAUNCH, claims.c.attempts == 0)
             until = instant(self._moment(connection, now) + _LAUNCH_WITHIN)
-            connection.execute(sa.update(claims).where(*mine).values(until=until))
+            return connection.execute(sa.update(claims).where(*mine).values(until=until)).rowcount == 1
 
     def give_up_launch(self, flow_id: str, now: datetime, after: timedelta) -> None:
         with self._database.vault_writing() as connection:
@@ -232,7 +232,8 @@ def _launches(connection: Connection, *which: sa.ColumnElement[bool]) -> list[La
 
 def _written(one: Laying) -> str:
     instead = str(one.instead) if one.instead is not None else None
-    return json.dumps([one.what, one.folder, one.name, one.sha256, one.head, instead, one.size_bytes])
+    size = [] if one.size_bytes is None else [one.size_bytes]
+    return json.dumps([one.what, one.folder, one.name, one.sha256, one.head, instead, *size])
 
 
 def _laying(

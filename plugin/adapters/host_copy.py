@@ -39,28 +39,30 @@ class HostCopy:
     def read(self, place: StatePlace) -> Found:
         return self._files.read_with_etag(place.owner, place.path)
 
-    def begin(self, place: StatePlace, salts: bytes, log: bytes) -> Stored:
-        """A new flow's folder: salts first, then the state file, only where there is none.
+    def begin(self, place: StatePlace, salts: bytes, log: bytes, check_held: Callable[[], None]) -> Stored:
+        """A new flow's folder: salts first, then the state file, only where there is none. ``check_held``: asked
+        before anything is put.
 
         Raises: ChainBroken exists; HostUnavailable, where it is not known to be there.
         """
+        check_held()
         try:
-            self._new_salts(place, salts)
+            self._new_salts(place, salts, check_held)
         except HostUnavailable:  # most often because the folder is not there yet
             self._files.make_folder(place.owner, place.folder)
-            self._new_salts(place, salts)
+            self._new_salts(place, salts, check_held)
         reach("salts-written")
         stored = self._put_new(place, log)
         reach("first-line-stored")
         return stored
 
-    def _new_salts(self, place: StatePlace, salts: bytes) -> None:
+    def _new_salts(self, place: StatePlace, salts: bytes, check_held: Callable[[], None]) -> None:
         try:
             self._files.write(place.owner, _salts_path(place), salts, only_new=True)
         except PreconditionFailed:
             if self.read(place) is not None:
                 raise ChainBroken("exists") from None
-            if not self.put_salts(place, salts):
+            if not self.put_salts(place, salts, check_held):
                 raise ChainBroken("exists") from None
 
     def replace(
@@ -152,14 +154,15 @@ class HostCopy:
         except FileTooLarge:  # whatever it is, it is no salts
             return b""
 
-    def put_salts(self, place: StatePlace, salts: bytes) -> bool:
-        """Returns: false where a newer version's lie there: they were left alone.
+    def put_salts(self, place: StatePlace, salts: bytes, check_held: Callable[[], None]) -> bool:
+        """Returns: false where a newer version's lie there: they were left alone. ``check_held``: asked right before.
 
         Raises: Unavailable, also where it is not known that they are there: an old file may hold a salt that was to
         be nowhere any more.
         """
         if is_newer(self.salts(place)):
             return False
+        check_held()
         answer = self._files.write(place.owner, _salts_path(place), salts)
         if answer.sha256 != _sha256(salts) and self.salts(place) != salts:
             raise HostUnavailable("half-written")

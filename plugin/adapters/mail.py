@@ -108,9 +108,8 @@ class SmtpMailer:
 
 
 def set_bodies(message: EmailMessage, text: str, html: str) -> None:
-    """The text and the same as HTML. A mail that is sent again under its Message-ID is the same to the byte.
-
-    The line between the parts is drawn from what stands in them, so nobody's words can draw it (RFC 2046, 5.1.1).
+    """The text and the same as HTML. The line between the parts is drawn from what stands in them, so nobody's words
+    can draw it (RFC 2046, 5.1.1), and the same mail is the same to the byte.
     """
     message.set_content(text)
     message.add_alternative(html, subtype="html")

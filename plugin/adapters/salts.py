@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -34,8 +35,11 @@ class SaltKeeper:
         reader: Reader,
         clock: Callable[[], datetime],
         drop_cached: Callable[[str], object],
+        check_held: Callable[[str], None],
     ) -> None:
-        """``drop_cached``: takes a file out of the local cache, by its SHA-256."""
+        """``drop_cached``: takes a file out of the local cache, by its SHA-256. ``check_held``: that the caller still
+        holds that flow's lease."""
+        self._check_held = check_held
         self._drop_cached = drop_cached
         self._host = host
         self._database = database
@@ -89,7 +93,7 @@ class SaltKeeper:
             held = self._vault.hold_salts(vault, flow_id, new)
         if held != new:
             raise ChainMoved
-        if not self._host.put_salts(place, wrap_salts(self._keys, flow_id, {**known, **new})):
+        if not self.put(flow_id, place, {**known, **new}):
             raise Conflict("flow-newer")
 
     def check_beside(self, read: Read) -> bool:
@@ -113,7 +117,11 @@ class SaltKeeper:
         else:
             _log.warning("salts.restored", flow_id=flow_id)
         self.doubt(flow_id)
-        return self._host.put_salts(place, wrap_salts(self._keys, flow_id, wanted))
+        return self.put(flow_id, place, wanted)
+
+    def put(self, flow_id: str, place: StatePlace, salts: Salts) -> bool:
+        """As `HostCopy.put_salts`: never by one whose lease is over, since somebody may have been erased meanwhile."""
+        return self._host.put_salts(place, wrap_salts(self._keys, flow_id, salts), partial(self._check_held, flow_id))
 
     def came_back(self, read: Read) -> bool:
         """Something of an erased person lies beside the chain again, as out of the host's versions or trash."""

@@ -63,12 +63,16 @@ class Store:
         self._reader = Reader(keys.public_keys, Curtain(keys))
         vouched = vouches(keys.public_keys, lambda: keys.seal_certificates)
         self._judge = Judge(self._host, vault, keys.public_keys, self._reader, clock, vouched)
-        self._salts = SaltKeeper(self._host, database, vault, keys, self._reader, clock, drop_cached)
+        self._salts = SaltKeeper(self._host, database, vault, keys, self._reader, clock, drop_cached, leases.check)
         self._copies = Copies(vault, self._reader, self._salts)
         self._acknowledge = Acknowledge(database, vault, index, self._reader, self._salts, self._judge)
 
     def lease(self, flow_id: str) -> AbstractContextManager[Lease]:
         return self._leases.hold(flow_id)
+
+    def check_held(self, lease: Lease) -> None:
+        if not self._leases.holds(lease):
+            raise HostBusy("flow-busy")
 
     @contextmanager
     def _looking(self, flow_id: str) -> Iterator[None]:
@@ -129,14 +133,13 @@ class Store:
                     return self._settled(flow_id, place, *there, anchor, mine).loaded
                 mine = mine.at(place)
                 stored = self._host.restore(place, mine.chain.log, None, partial(self._leases.check, flow_id))
-                self._host.put_salts(place, wrap_salts(self._keys, flow_id, mine.salts))
+                self._salts.put(flow_id, place, mine.salts)
                 self._commit(mine, stored, {})
             return mine.loaded
 
     def _current(self, flow_id: str) -> Read | None:
         """The index's copy, if it is intact and the vault acknowledges it."""
-        copy = self._index.copy(flow_id)
-        anchor = self._vault.anchor(flow_id)
+        copy, anchor = self._index.copy(flow_id), self._vault.anchor(flow_id)
         if copy is None or anchor is None or copy.head != anchor.head:
             return None
         return self._copies.verified(copy, anchor)
@@ -154,7 +157,8 @@ class Store:
             drafts, salts = self._reader.drafts(events, "creator", None, {}, self._keys.active.kid, self._keys.entry)
             log = lines.written(None, drafts, self._keys.active, lease.fence, now)
             read = self._reader.read(flow_id, log, salts, place)
-            stored = self._host.begin(place, wrap_salts(self._keys, flow_id, salts), log)
+            still, wrapped = partial(self.check_held, lease), wrap_salts(self._keys, flow_id, salts)
+            stored = self._host.begin(place, wrapped, log, still)
             self._commit(read, stored, salts)
             return read.loaded
 
@@ -189,8 +193,7 @@ class Store:
         drafts, new = self._reader.drafts(events, actor, before.chain, salts, kid, self._keys.entry, held)
         log = before.chain.log + lines.written(before.chain, drafts, self._keys.active, lease.fence, now)
         after = self._reader.read(flow_id, log, salts | new, copy.place)
-        if not self._leases.holds(lease):
-            raise HostBusy("flow-busy")
+        self.check_held(lease)
         if only_here:
             self._commit(after, Stored(copy.etag, None), new)
             self._salts.finish_here(after)
@@ -198,9 +201,8 @@ class Store:
         self._salts.bring_in(flow_id, copy.place, salts, new)
         erased = after.chain.erased - before.chain.erased
         self._salts.note_erasing(flow_id, erased)
-        outcome = self._host.replace(
-            copy.place, before.chain.log, log, copy.etag, partial(self._leases.check, flow_id)
-        )
+        still = partial(self.check_held, lease)
+        outcome = self._host.replace(copy.place, before.chain.log, log, copy.etag, still)
         if not isinstance(outcome, Stored):
             return self._yield_to(outcome, before, anchor, copy, after, new)
         self._commit(after, outcome, new)
@@ -220,15 +222,14 @@ class Store:
         """The host holds something else than what was expected; ``after`` was not written."""
         flow_id, place = anchor.flow_id, copy.place
         if found is None:
-            moved = self._host.locate(anchor)
-            if moved is not None:
+            if self._host.locate(anchor) is not None:
                 self._refreshed(flow_id)
                 raise ChainMoved
             self._check_owner(place, after.loaded.flow)
             place = self._host.home(place, after.loaded.flow)
             after = after.at(place)
             stored = self._host.restore(place, after.chain.log, None, partial(self._leases.check, flow_id))
-            self._host.put_salts(place, wrap_salts(self._keys, flow_id, after.salts))
+            self._salts.put(flow_id, place, after.salts)
             self._judge.restored(flow_id, "missing")
             self._commit(after, stored, new)
             return after.loaded
@@ -248,7 +249,7 @@ class Store:
         place = anchor.place
         try:
             found = self._host.read(place)
-        except FileTooLarge as error:  # it is not ours, and cannot be set aside without being read
+        except FileTooLarge as error:  # not ours, and cannot be set aside without being read
             self._judge.not_restored(flow_id, error.code)
             raise
         if found is None:
@@ -311,9 +312,7 @@ class Store:
     def _adopted(self, flow_id: str, place: StatePlace, data: bytes, etag: str, file_id: str | None) -> Read:
         """Takes in a state file of which the vault knows nothing, with the salts beside it."""
         salts = self._vault.salts(flow_id)
-        new: dict[str, bytes] = {}
-        if not salts:
-            new = unwrap_salts(self._keys, flow_id, self._host.salts(place) or b"")
+        new = {} if salts else unwrap_salts(self._keys, flow_id, self._host.salts(place) or b"")
         read = self._reader.read(flow_id, data, salts | new, place)
         _log.warning("flow.unanchored", flow_id=flow_id)
         self._commit(read, Stored(etag, file_id), {p: s for p, s in read.salts.items() if p in new})

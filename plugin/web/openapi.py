@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from spectree import Response, SpecTree
@@ -17,7 +18,13 @@ class LateSpecTree(SpecTree):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._met: dict[str, tuple[ModelClass, SchemaMode]] = {}
+        self._drawing = threading.Lock()
         super().__init__(*args, **options)
+
+    @property
+    def spec(self) -> Any:
+        with self._drawing:  # two at once would draw on each other
+            return super().spec
 
     def _add_model(self, model: ModelClass, mode: SchemaMode = "validation") -> str:
         key: str = self.naming_strategy(model)

@@ -12,6 +12,7 @@ from plugin.actions.sweep import clear_launches
 from plugin.adapters.dav import DavFiles
 from plugin.ports_files import Written
 from plugin.ports_vault import LaunchAttempt
+from tests.api.test_stood_still import Sleeping
 from tests.world import Browser, World, pdf, until
 
 
@@ -172,6 +173,24 @@ def test_nothing_that_was_made_on_the_way_stays_where_folders_took_each_others_n
     kept |= {d.revisions[-2] for d in world.office.ctx.flows.load(flow_id).flow.documents}
     left = {name[-64:] for folder in (two, f"{two} (2)") for name in hidden(world, folder, flow_id)}
     assert {name for name in left if "/" not in name} == kept
+
+
+def test_nothing_stays_in_a_folder_that_was_renamed_right_while_the_flow_was_launched(
+    world: World, alice: Browser
+) -> None:
+    """It took what was pinned along; another one of its name was made for the rest."""
+    folder = world.folder()
+    renamed = f"{folder} (2)"
+    file_id = world.put(f"{folder}/Bail.pdf", pdf())
+    with world.handed(flows=Sleeping(world.office.ctx.flows, lambda: move(world, folder, renamed))):
+        flow_id = world.signature(alice, [file_id], [{"user": "bob"}, {"user": "carol"}])["id"]
+    assert hidden(world, renamed, flow_id)
+    assert world.recipient("bob", flow_id).sign().status_code == 200
+    assert world.recipient("carol", flow_id).sign().json()["state"] == "completed"
+    world.settled(flow_id)
+    (document,) = world.office.ctx.flows.load(flow_id).flow.documents
+    assert {name[-64:] for name in hidden(world, renamed, flow_id)} <= set(document.revisions[-2:])
+    assert "Bail (signé).pdf" in world.names(renamed)
 
 
 def test_what_a_launch_that_was_cut_off_left_is_removed_also_from_a_folder_that_was_renamed(

@@ -120,8 +120,18 @@ def test_no_name_that_the_host_takes_for_the_same_is_overwritten(host: type[Memo
     assert files.read("alice", taken) == b"mine"
     assert [files.read("alice", stored.path) for stored in (first, second)] == [b"one", b"two"]
     assert put_new(ctx, "alice", "", "Été (signé).pdf", b"one", digests[0]) == first
-    assert find_put(ctx, "alice", Laying("copy:0", "", "Été (signé).pdf", digests[1], "", size_bytes=3)) == second
+    assert find_put(ctx, "alice", "f", Laying("copy:0", "", "Été (signé).pdf", digests[1], "", size_bytes=3)) == second
     assert len(files.list("alice", "")) == 3
+
+
+def test_what_was_laid_under_a_second_name_is_found_though_the_first_is_free_now() -> None:
+    files = MemoryFiles()
+    ctx: Any = SimpleNamespace(files=files)
+    digest = hashlib.sha256(b"ours").hexdigest()
+    files.write("alice", "a.pdf", b"mine")
+    laid = put_new(ctx, "alice", "", "a.pdf", b"ours", digest)
+    files.delete("alice", "a.pdf")
+    assert find_put(ctx, "alice", "f", Laying("copy:0", "", "a.pdf", digest, "", size_bytes=4)) == laid
 
 
 class TwoMinds(MemoryFiles):
@@ -152,8 +162,8 @@ def test_of_the_many_files_of_a_name_only_those_are_read_that_can_be_what_was_la
     files.make_folder("alice", "Moved")
     files.write("alice", "Moved/Bail (dossier de preuves) 2.pdf", b"record")
     noted = Laying("evidence", "Before", "Bail (dossier de preuves).pdf", hashlib.sha256(b"record").hexdigest(), "")
-    assert find_put(ctx, "alice", noted) is None
-    found = find_put(ctx, "alice", replace(noted, size_bytes=6))
+    assert find_put(ctx, "alice", "f", noted) is None
+    found = find_put(ctx, "alice", "f", replace(noted, size_bytes=6))
     assert found is not None
     assert found.path == "Moved/Bail (dossier de preuves) 2.pdf"
     assert files.read_paths == [found.path]
@@ -165,7 +175,7 @@ def test_what_a_host_tells_of_and_does_not_show_is_not_taken_for_something_else(
     files.write("alice", "a.pdf", b"one")
     ctx: Any = SimpleNamespace(files=files)
     with pytest.raises(HostUnavailable):
-        find_put(ctx, "alice", Laying("copy:0", "", "a.pdf", digest, ""))
+        find_put(ctx, "alice", "f", Laying("copy:0", "", "a.pdf", digest, ""))
     with pytest.raises(HostUnavailable):
         put_new(ctx, "alice", "", "a.pdf", b"one", digest)
 

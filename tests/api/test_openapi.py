@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -52,6 +53,16 @@ CONTRACT = {
     "POST /s/{token}/sign",
     "POST /s/{token}/delegate",
 }
+
+
+def test_two_who_ask_for_it_at_once_get_the_same_and_all_of_it(world: World, description: Json) -> None:
+    from plugin.web.openapi import spec  # the one of this process
+
+    del spec._spec
+    spec.models.clear()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: world.nobody().get("/openapi.json"), range(4)))
+    assert [answer.json() for answer in answers] == [description] * 4
 
 
 @pytest.fixture(scope="module")

@@ -149,11 +149,13 @@ class MemoryVault(SqlVault):
             if claim is not None:
                 self._put_claim(change, flow_id, _LAUNCH, replace(claim, until=instant(now + after), attempts=1))
 
-    def prolong_launch(self, flow_id: str, now: datetime) -> None:
+    def prolong_launch(self, flow_id: str, now: datetime) -> bool:
         with self._database.vault_writing() as change:
             claim = self._tables.claims.get((flow_id, _LAUNCH))
-            if claim is not None and claim.attempts == 0:
-                self._put_claim(change, flow_id, _LAUNCH, replace(claim, until=instant(now + _LAUNCH_WITHIN)))
+            if claim is None or claim.attempts != 0:
+                return False
+            self._put_claim(change, flow_id, _LAUNCH, replace(claim, until=instant(now + _LAUNCH_WITHIN)))
+            return True
 
     def cut_off_launches(self, now: datetime) -> list[LaunchAttempt]:
         return self._launches(lambda flow_id, claim: flow_id not in self._tables.heads and claim.until <= instant(now))

@@ -52,6 +52,8 @@ VERIFY_EVERY = 4
 """Of so many flows one is read by the verifier that shares no code with the product."""
 CUT_OFF_S = 3_700.0
 """A launch that was cut off on one of several replicas is cleared after an hour."""
+LAST_SWEEPS_S = 90.0
+"""One that waits for an answer when the time comes gives up after 30 s; the next is due 20 s later."""
 
 
 @dataclass(frozen=True)
@@ -264,7 +266,7 @@ class World:
     def _judge(self) -> None:
         self._jumped_s += CUT_OFF_S
         self._is_judged = True
-        self.scheduler.run(until=self.now + 30.0)
+        self.scheduler.run(until=self.now + LAST_SWEEPS_S)
         anchors = self.disk.heads_of_all()
         late = frozenset(self._late)
         for story in self.stories:

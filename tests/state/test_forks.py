@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from plugin.actions.rebuild import rebuild
+from plugin.adapters.personal import persons_beside
 from plugin.adapters.sql import leases
 from plugin.flow.errors import HostBusy, HostFull, HostUnavailable
 from plugin.flow.events import MailAccepted
@@ -17,6 +18,7 @@ from plugin.flow.model import MailKind
 from plugin.ports_files import PreconditionFailed, Written
 from plugin.ports_state import (
     DAMAGED,
+    ERASING,
     QUARANTINED,
     RESTORED,
     ChainBroken,
@@ -24,7 +26,7 @@ from plugin.ports_state import (
 )
 from tests.state.past import put_back, quarantined, salts_file, set_index, set_vault
 from tests.state.test_index import People
-from tests.state.world import FLOW_ID, NOW, STATE, TITLE, FaultyFiles, World, agrees, append, place
+from tests.state.world import FLOW_ID, NOW, STATE, TITLE, FaultyFiles, World, agrees, append, erased, place
 
 
 class Branches(NamedTuple):
@@ -270,6 +272,28 @@ def test_who_stood_still_while_he_wrote_writes_no_second_time_over_the_others(
     assert files.read("alice", STATE) == (before if is_there else None)
     replicas.fast.store.refresh(FLOW_ID)
     assert [m.person for m in agrees(replicas.fast).flow.mails] == ["fast"]
+
+
+def test_who_stood_still_while_he_looked_beside_the_chain_brings_nobody_back_who_was_erased(
+    replicas: Replicas,
+) -> None:
+    salts = f"{place().folder}/salts.json"
+    before, reads = salts_file(replicas.slow), []
+    append(replicas.slow, erased("r2"), actor="admin")
+    replicas.slow.files.plant(salts, before)  # as out of the host's versions
+
+    def overtaken_while_it_reads(path: str) -> None:
+        reads.extend([path] if path == salts else [])
+        if len(reads) == 2:
+            reads.append("")
+            run_out(replicas.slow)
+            append(replicas.fast, erased("r1"), actor="admin")
+
+    replicas.slow.files.before_read = overtaken_while_it_reads
+    with pytest.raises(HostBusy):
+        replicas.slow.store.keep_forgotten(FLOW_ID)
+    assert persons_beside(salts_file(replicas.fast)) == {"creator"}
+    assert ERASING not in {trouble.reason for trouble in replicas.fast.vault.troubles(FLOW_ID)}
 
 
 def test_a_late_writer_that_wrote_over_the_other_gets_no_yes_and_is_set_aside(replicas: Replicas) -> None:
