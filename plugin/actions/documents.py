@@ -151,13 +151,15 @@ def put_new(
     *,
     or_any: Collection[str] = (),
     versions: Collection[str] | None = None,
+    begun: Sequence[bytes] = (),
     check_held: Callable[[], None] = lambda: None,
 ) -> Stored:
     """Stores under ``name`` or the next free one; a file that already holds these very bytes is taken as ours.
 
     ``wanted``: the SHA-256 of ``data``, hex; ``or_any``: those of what may have been put in its stead before.
     ``versions``: those of all that ``data`` began as. What begins like it and is none of them was cut off on its way,
-    and is written again; None: nothing is known of where it came from. ``check_held``: asked right before anything is
+    and is written again; None: nothing is known of where it came from. ``begun``: what may have been cut off before in
+    its stead. ``check_held``: asked right before anything is
     put or taken away; what it raises ends it.
     Raises: HostUnavailable when it did not arrive whole, or no name is free.
     """
@@ -178,7 +180,7 @@ def put_new(
                 raise HostUnavailable
             if found in (wanted, *or_any):
                 return Stored(path, there.file_id, found)
-        if versions is not None and _is_cut_off(ctx, user, there, data, versions):
+        if versions is not None and _is_cut_off(ctx, user, there, (data, *begun), versions):
             try:
                 return _put(ctx, user, path, data, wanted, check_held, instead_of=there)
             except PreconditionFailed:  # somebody was there first: the next look tells what it is now
@@ -235,13 +237,15 @@ def _holds(ctx: Context, user: str, there: FileInfo, noted: Laying) -> bool:
     return found == noted.sha256
 
 
-def _is_cut_off(ctx: Context, user: str, there: FileInfo, data: bytes, versions: Collection[str]) -> bool:
+def _is_cut_off(ctx: Context, user: str, there: FileInfo, wholes: Sequence[bytes], versions: Collection[str]) -> bool:
     """A host without part files keeps what came before the connection broke; whoever did not see it break would lay
     the whole one beside it, under another name."""
-    if there.is_folder or there.size_bytes >= len(data):
+    if there.is_folder or there.size_bytes >= max(map(len, wholes)):
         return False
     start = ctx.files.read(user, there.path)
-    return start is not None and _is_half(start, data) and hashlib.sha256(start).hexdigest() not in versions
+    if start is None or not any(_is_half(start, whole) for whole in wholes):
+        return False
+    return hashlib.sha256(start).hexdigest() not in versions
 
 
 def _is_half(start: bytes, data: bytes) -> bool:

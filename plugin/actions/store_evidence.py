@@ -127,8 +127,9 @@ def _put_into(
     tried.append(Laying(WHAT, folder, name, sha256, loaded.head, size_bytes=len(data)))
     ctx.vault.note_layings(loaded.flow.id, tried[-1:])
     reach("evidence-noted")
-    owner = loaded.place.owner
-    return _told(put_new(ctx, owner, folder, name, data, sha256, or_any=earlier, versions=(), check_held=check_held))
+    whereto = (ctx, loaded.place.owner, folder, name)
+    made = [kept for kept in map(ctx.blobs.get, earlier) if kept is not None]
+    return _told(put_new(*whereto, data, sha256, or_any=earlier, versions=(), begun=made, check_held=check_held))
 
 
 def _made(ctx: Context, loaded: Loaded) -> tuple[bytes, str]:

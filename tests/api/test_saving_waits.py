@@ -199,6 +199,44 @@ class Blinking:
         return self._files.stat(user, path)
 
 
+class CutOff:
+    """The file area; the connection breaks near the end of the first record."""
+
+    def __init__(self, files: Files) -> None:
+        self._files, self._is_whole = files, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+    def write(self, user: str, path: str, data: bytes, **more: Any) -> Any:
+        if not path.endswith(RECORD) or self._is_whole:
+            return self._files.write(user, path, data, **more)
+        self._is_whole = True
+        self._files.write(user, path, data[:-500], **more)
+        raise HostUnavailable
+
+
+def test_of_a_record_that_was_cut_off_no_half_stays_though_another_one_was_made_since(
+    world: World, alice: Browser
+) -> None:
+    """The mails of the end do not wait for it, and it tells of them."""
+    folder = world.folder()
+    flow_id = saved(world, alice, HERE, [world.put(f"{folder}/Bail.pdf", pdf())])
+    world.settled(flow_id)
+    files = CutOff(world.office.ctx.files)
+    with world.handed(files=files, jobs=Idle()):
+        assert world.recipient("bob", flow_id).sign().json()["state"] == "completed"
+        look_at(replace(in_hours(world, 1), files=files, jobs=Idle()), flow_id)
+    assert world.mails(flow_id, "completed", "alice@")
+    half = world.read(f"{folder}/{RECORD}")
+    look_at(in_hours(world, 2), flow_id)
+    flow = ended(world, alice, flow_id)
+    assert shown(world, folder) == sorted([RECORD, "Bail.pdf", "Bail (signé).pdf"])
+    record = world.read(f"{folder}/{RECORD}")
+    assert sha(record) == flow["evidence"]["sha256"]
+    assert not record.startswith(half)
+
+
 def test_a_record_that_was_laid_down_is_not_kept_in_the_cache_as_well(world: World, alice: Browser) -> None:
     folder = world.folder()
     flow_id = saved(world, alice, {"mode": "beside"}, [world.put(f"{folder}/Bail.pdf", pdf())])
