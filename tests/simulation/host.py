@@ -66,6 +66,8 @@ class Host:
         self.were_out: set[str] = set()
         self.moves = 0
         """Of people, in all areas."""
+        self.had: dict[str, set[str]] = {}
+        """The paths that each folder ever had, by its id."""
         self._paths: dict[str, dict[str, Node]] = {}
         self._ids: dict[str, dict[str, Node]] = {}
         for user in users:
@@ -171,6 +173,8 @@ class Host:
         for one in moved:
             del self._paths[user][one.path]
             one.path = target + one.path[len(before) :]
+            if one.data is None:
+                self.had[one.file_id].add(one.path)
             self._paths[user][one.path] = one
         self._paths[user][target.rpartition("/")[0]].children[node.name] = node
 
@@ -197,6 +201,8 @@ class Host:
         node = Node(path, str(self._numbers), data, "", self._now())
         node.etag = self._tag(data) if data is not None else f"folder-{node.file_id}"
         self._paths[user][path] = self._ids[user][node.file_id] = node
+        if data is None:
+            self.had[node.file_id] = {path}
         if path:
             above = self._paths[user][path.rpartition("/")[0]]
             above.children[node.name] = node

@@ -44,15 +44,18 @@ class Whereabouts:
         return [(folder, up) for folder, up in zip(own, above, strict=True) if up is not None]
 
     def of_document(self, story: Story, paper: Paper, *, at_home: bool) -> list[Node]:
-        """Those of its folders that revisions of this document may lie in."""
+        """Those of its folders that revisions of this document may lie in: also one that took the name of a folder in
+        which the document lay."""
         homes = {folder for _, folder in paper.homes}
+        names = {path for home in homes for path in self._host.had[home]}
         others = {folder for one in story.papers for _, folder in one.homes} - homes
         found = self.folders(story)
         if at_home:
             return [folder for folder, above in found if not above.path]
         if self._lies:
             return [folder for folder, _ in found]
-        return [f for f, up in found if up.file_id in homes or up.file_id in story.laid_in - others]
+        theirs = homes | (story.laid_in - others)
+        return [f for f, up in found if up.file_id in theirs or names & self._host.had[up.file_id]]
 
     def check_original(self, story: Story, paper: Paper) -> None:
         """Raises: Unlawful."""
