@@ -124,6 +124,9 @@ class Files(Protocol):
         """MKCOL of every missing level; already there is fine."""
         ...
 
-    def delete(self, user: str, path: str) -> None:
-        """Gone already is fine. Skips the trash where the host allows it."""
+    def delete(self, user: str, path: str, *, if_match: str | None = None) -> None:
+        """Gone already is fine. Skips the trash where the host allows it. ``if_match``: only what has that ETag.
+
+        Raises: PreconditionFailed.
+        """
         ...

@@ -140,9 +140,12 @@ class MemoryFiles:
                 if area.setdefault(level, (str(next(self._ids)), None))[1] is not None:
                     raise HostUnavailable
 
-    def delete(self, user: str, path: str) -> None:
+    def delete(self, user: str, path: str, *, if_match: str | None = None) -> None:
         with self._called():
             clean = _clean(path)
+            there = self._info(user, clean)
+            if there is not None and if_match is not None and there.etag != if_match:
+                raise PreconditionFailed
             for key in [key for key in self._area(user) if clean and (key == clean or key.startswith(clean + "/"))]:
                 del self._area(user)[key]
 

@@ -283,11 +283,11 @@ def _put(
 def _take_away(ctx: Context, user: str, path: str, data: bytes, check_held: Callable[[], None]) -> None:
     """The half of it that was just stored, as far as that can be done now: not by one who stood still meanwhile, since
     another one may have written the rest."""
-    with contextlib.suppress(Unavailable):
-        there = ctx.files.read(user, path)
-        if there is not None and _is_half(there, data):
+    with contextlib.suppress(Unavailable, PreconditionFailed):
+        there = ctx.files.read_with_etag(user, path)
+        if there is not None and _is_half(there[0], data):
             check_held()
-            ctx.files.delete(user, path)
+            ctx.files.delete(user, path, if_match=there[1])
 
 
 def _limit_mb(ctx: Context) -> int:

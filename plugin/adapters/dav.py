@@ -269,13 +269,16 @@ class DavFiles:
             if not self._made(user, level):
                 raise HostUnavailable
 
-    def delete(self, user: str, path: str) -> None:
+    def delete(self, user: str, path: str, *, if_match: str | None = None) -> None:
         address = self._calls.address(user, path)
         if address is None or not clean_path(path):
             return
+        headers = ["X-NC-Skip-Trashbin: true"]
+        if if_match is not None:
+            headers.append(f'If-Match: "{bare_etag(if_match)}"')
         try:
             for attempt in again(Locked):
-                with attempt, self._calls.sent(user, "clean", address, None, ["X-NC-Skip-Trashbin: true"]):
+                with attempt, self._calls.sent(user, "clean", address, None, headers):
                     return
         except Missing:
             return

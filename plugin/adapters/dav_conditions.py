@@ -63,6 +63,11 @@ class CarefulFiles(DavFiles):
             self._look(user, path, None)
         return super().write_stream(user, path, pieces, size_bytes)
 
+    def delete(self, user: str, path: str, *, if_match: str | None = None) -> None:
+        if if_match is not None:  # a host that heeds it of a PUT may not do so here
+            self._look(user, path, if_match)
+        super().delete(user, path, if_match=if_match)
+
     def _look(self, user: str, path: str, if_match: str | None) -> None:
         """What the host should have seen to. Raises: PreconditionFailed, Unavailable."""
         there = self.stat(user, path)

@@ -3,7 +3,6 @@ and whoever cannot find out what lies elsewhere does not wait for it without end
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -25,6 +24,7 @@ from tests.fakes import MemoryFiles
 from tests.world import Browser, World, pdf, stamps
 
 COPY = "Bail (signé).pdf"
+WHOLE = b"%PDF-one, and more"
 
 
 class Halving(MemoryFiles):
@@ -44,13 +44,27 @@ def test_half_of_a_result_is_taken_away_only_by_one_who_is_not_too_late() -> Non
         if answer is not None:
             raise answer
 
-    data = b"%PDF-one, and more"
-    digest = hashlib.sha256(data).hexdigest()
     for check, left in ((lambda: None, []), (check_held, ["a.pdf"])):
         with pytest.raises(HostUnavailable):
-            put_new(ctx, "alice", "", "a.pdf", data, digest, check_held=check)
+            put_new(ctx, "alice", "", "a.pdf", WHOLE, sha(WHOLE), check_held=check)
         assert [info.name for info in files.list("alice", "")] == left
     assert answers == []
+
+
+class Overtaken(Halving):
+    """Somebody writes the rest right before the half, which was looked at, is taken away."""
+
+    def delete(self, user: str, path: str, *, if_match: str | None = None) -> None:
+        MemoryFiles.write(self, user, path, WHOLE)
+        super().delete(user, path, if_match=if_match)
+
+
+def test_half_of_a_result_is_not_taken_away_once_somebody_wrote_the_rest() -> None:
+    files = Overtaken()
+    ctx: Any = SimpleNamespace(files=files)
+    with pytest.raises(HostUnavailable):
+        put_new(ctx, "alice", "", "a.pdf", WHOLE, sha(WHOLE))
+    assert files.read("alice", "a.pdf") == WHOLE
 
 
 class TooLate:

@@ -247,6 +247,17 @@ def test_a_listing_shows_hidden_ones_and_one_level_only(files: Files, folder: st
     assert folder in {info.path for info in files.list("alice", "")}
 
 
+def test_what_is_something_else_by_now_is_not_deleted(files: Files, folder: str) -> None:
+    path = f"{folder}/a.pdf"
+    first = files.write("alice", path, b"one")
+    second = files.write("alice", path, b"and another", if_match=first.etag)
+    with pytest.raises(PreconditionFailed):
+        files.delete("alice", path, if_match=first.etag)
+    assert files.read("alice", path) == b"and another"
+    files.delete("alice", path, if_match=second.etag)
+    assert files.read("alice", path) is None
+
+
 def test_deleting_a_folder_deletes_all_below(files: Files, folder: str) -> None:
     files.make_folder("alice", f"{folder}/a/b")
     files.write("alice", f"{folder}/a/b/c", b"1")

@@ -35,9 +35,9 @@ class Forgetful(MemoryFiles):
     def read(self, user: str, path: str) -> bytes | None:
         return None if self._forgets("read") else super().read(user, path)
 
-    def delete(self, user: str, path: str) -> None:
+    def delete(self, user: str, path: str, *, if_match: str | None = None) -> None:
         if not self._forgets("delete"):
-            super().delete(user, path)
+            super().delete(user, path, if_match=if_match)
 
     def _forgets(self, what: str) -> bool:
         forgets = self.forgets == what

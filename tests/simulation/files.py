@@ -151,8 +151,8 @@ class SimFiles:
     def make_folder(self, user: str, path: str) -> None:
         self._changed("MKCOL", user, path, lambda: self._host.make_folder(user, path))
 
-    def delete(self, user: str, path: str) -> None:
-        self._changed("DELETE", user, path, lambda: self._host.delete(user, path))
+    def delete(self, user: str, path: str, *, if_match: str | None = None) -> None:
+        self._changed("DELETE", user, path, lambda: self._host.delete(user, path, if_match))
 
     def write_stream(self, user: str, path: str, pieces: Iterable[bytes], size_bytes: int) -> Written:
         data = b"".join(pieces)

@@ -150,10 +150,13 @@ class Host:
             elif node.data is not None:
                 raise HostUnavailable
 
-    def delete(self, user: str, path: str) -> None:
+    def delete(self, user: str, path: str, if_match: str | None = None) -> None:
+        """Raises: PreconditionFailed."""
         node = self.node(user, path)
         if node is None or not node.path:
             return
+        if self._honours:
+            self._check(node, if_match, only_new=False)
         self._paths[user][node.path.rpartition("/")[0]].children.pop(node.name)
         for gone in (node, *self.below(user, node.path)):
             self._ids[user].pop(gone.file_id)
