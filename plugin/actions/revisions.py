@@ -295,10 +295,15 @@ def tidy(ctx: Context, loaded: Loaded) -> None:
         # none is missing: where folders took each other's names, all of them were tidied all the same
         places = _beside(ctx, loaded)
     else:
-        places = chain.from_iterable(_places(ctx, loaded, document) for document in documents)
+        places = chain.from_iterable(_anywhere(ctx, loaded, document) for document in documents)
     for folder in places:
         if folder not in found:
             found[folder] = _tidied(ctx, owner, folder, wanted)
+
+
+def _anywhere(ctx: Context, loaded: Loaded, document: Document) -> Iterator[str]:
+    yield from _places(ctx, loaded, document)
+    yield from _elsewhere(ctx, loaded, (document.revisions or (document.sha256,))[0])
 
 
 def _beside(ctx: Context, loaded: Loaded) -> Iterator[str]:

@@ -155,6 +155,8 @@ def test_a_document_that_was_moved_out_of_a_folder_that_was_renamed_then_is_sign
     assert world.recipient("bob", flow_id).sign().json()["state"] == "completed"
     world.settled(flow_id)
     assert "b (signé).pdf" in world.names(three)
+    last = world.office.ctx.flows.load(flow_id).flow.documents[1].revisions[-2:]
+    assert {name[-64:] for name in hidden(world, f"{two} (2)", flow_id)} <= set(last)
 
 
 def test_nothing_that_was_made_on_the_way_stays_where_folders_took_each_others_names(

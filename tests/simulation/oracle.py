@@ -48,15 +48,17 @@ class Oracle:
         *,
         is_tidy: bool,
         is_steady: bool,
+        searches: bool,
         results: Results,
         neighbours: Neighbours,
         keyring: Keyring,
         salts: Callable[[str], set[str]],
         index: Callable[[str], str],
     ) -> None:
-        """``is_tidy``: what was made in vain must be gone. ``is_steady``: nobody sets the clock. ``salts``: whose
-        there are in the vault, by flow; ``index``: all that it says of a flow."""
+        """``is_tidy``: what was made in vain must be gone. ``is_steady``: nobody sets the clock. ``searches``: the
+        host, by name. ``salts``: whose there are in the vault, by flow; ``index``: all that it says of a flow."""
         self._is_tidy, self._is_steady, self._count = is_tidy, is_steady, count
+        self._searches = searches
         self._keyring, self._salts, self._index = keyring, salts, index
         self._results, self._neighbours = results, neighbours
         self._host, self._post, self._now, self._fails = host, post, now, fails
@@ -297,8 +299,8 @@ class Oracle:
                 if story.save == "beside" and copy is not None and not chronicle.at_home[n]:
                     self._where.check_laid(paper, copy)
         self._results.judge_record(story, chronicle)
-        if "creator" in chronicle.erased and self._host.moves:
-            return  # a folder whose name was forgotten, and out of which the documents were moved, is not found again
+        if self._host.moves and ("creator" in chronicle.erased or not self._searches):
+            return  # a folder that was moved, or whose name was forgotten, is not found without the documents
         for path, (folder, wanted) in kept_in(chronicle, story, self._where).items():
             names = set(folder.children) - wanted
             strays = {name for name in names if not _KEPT.fullmatch(name) and f"{path}/{name}" not in late}

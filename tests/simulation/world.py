@@ -116,6 +116,7 @@ class World:
             self.trace.count,
             is_tidy=chances_.is_tidy,
             is_steady=not chances_.clock_jump,
+            searches=chances_.searches,
             results=Results(self.host, chances_, self.trace.count),
             neighbours=self.neighbours,
             keyring=self.keyring,
