@@ -147,12 +147,14 @@ def test_a_document_that_was_moved_out_of_a_folder_that_was_renamed_then_is_sign
     """Its revisions lie neither where they did nor beside it."""
     one, two, three = world.folder(), world.folder(), world.folder()
     ids = [world.put(f"{one}/a.pdf", pdf()), world.put(f"{two}/b.pdf", pdf(2))]
-    flow_id = world.signature(alice, ids, [{"user": "bob"}])["id"]
+    flow_id = world.signature(alice, ids, [{"user": "bob"}, {"user": "carol"}])["id"]
     world.settled(flow_id)
     move(world, f"{two}/b.pdf", f"{three}/b.pdf")
     move(world, two, f"{two} (2)")
     forget_cache(world, flow_id)
-    assert world.recipient("bob", flow_id).sign().json()["state"] == "completed"
+    assert hidden(world, f"{two} (2)", flow_id)
+    assert world.recipient("bob", flow_id).sign().status_code == 200
+    assert world.recipient("carol", flow_id).sign().json()["state"] == "completed"
     world.settled(flow_id)
     assert "b (signé).pdf" in world.names(three)
     last = world.office.ctx.flows.load(flow_id).flow.documents[1].revisions[-2:]
