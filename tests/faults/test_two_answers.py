@@ -67,7 +67,7 @@ def test_a_copy_that_is_there_already_is_found_again_although_the_host_forgot_it
 
 def test_what_a_launch_left_is_forgotten_only_once_it_is_gone(world: World) -> None:
     files, attempt = Forgetful(), LaunchAttempt("a", "alice", {".flows/a": ""})
-    ctx = cast("Context", SimpleNamespace(files=files, vault=world.vault))
+    ctx = cast("Context", SimpleNamespace(files=files, vault=world.vault, flows=world.store))
     world.vault.begin_launch(attempt, NOW)
     world.vault.give_up_launch("a", NOW, timedelta())
     files.make_folder("alice", ".flows/a")

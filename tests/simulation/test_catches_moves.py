@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.simulation import whereabouts
 from tests.simulation.test_catches import Mutation, assert_caught
 
 MOVES = {"moves": 1.0}
@@ -22,6 +23,7 @@ def _lays_copies_where_the_original_was(patch: pytest.MonkeyPatch) -> None:
         return at_launch if is_there else real(ctx, loaded, document, original)
 
     patch.setattr(places, "_beside", beside)
+    patch.setattr(whereabouts, "LAID_WITHIN_S", 10.0)  # where nothing fails no copy is on its way for longer
 
 
 def _makes_state_files_again_where_they_were(patch: pytest.MonkeyPatch) -> None:
@@ -54,7 +56,6 @@ MUTATIONS = [
         "was not laid beside",
         MOVES,
         flows=25,
-        first=28,
     ),
     Mutation(
         "makes state files again where they were",
