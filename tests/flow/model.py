@@ -86,6 +86,7 @@ class Person:
     """Enough others said yes."""
     heir: str = ""
     """The address of whoever has his place now."""
+    heir_id: str = ""
     round: int = 1
     asked_at: datetime | None = None
     reminded_at: datetime | None = None
@@ -203,7 +204,7 @@ class Model:
         self.go_on(now)
 
     def put(self, old: str, new: str, address: str, now: datetime) -> None:
-        self.people[old].heir = address
+        self.people[old].heir, self.people[old].heir_id = address, new
         self.people[new] = Person(new, self.people[old].role, address)
         for _, members in self.steps:
             if old in members:

@@ -142,7 +142,7 @@ class Flows(Promises):
     @rule(pick=picks, address=addresses)
     def delegate(self, pick: int, address: str) -> None:
         who = self.one(pick)
-        done = who.heir == address and self.story.now.recipient(who.id).has_delegated
+        done = self.has_the_place_of(who, address) and self.story.now.recipient(who.id).has_delegated
         expected = self.model.refusal(who.id, self.at) or ("" if self.shape.delegation else "delegation-not-allowed")
         expected = expected or ("duplicate-recipient" if self.model.is_taken(address) else "")
         new = self.newcomer(who, address)
@@ -151,11 +151,15 @@ class Flows(Promises):
         if events:
             self.model.put(who.id, new.id, address, self.at)
 
+    def has_the_place_of(self, who: Person, address: str) -> bool:
+        """The same again is no error, as long as it can be told that it is the same: not of one who was erased."""
+        return who.heir == address and who.heir_id not in self.model.erased
+
     # ---- the creator ----
     @rule(pick=picks, address=addresses)
     def replace_somebody(self, pick: int, address: str) -> None:
         who = self.one(pick)
-        done = who.heir == address
+        done = self.has_the_place_of(who, address)
         expected = "replaced" if who.heir else "already-decided" if who.said else ""
         if self.model.has_ended(self.at):
             expected = expected or "flow-ended"
