@@ -93,6 +93,7 @@ class Promises(RuleBasedStateMachine):
     def reminders_come_neither_early_nor_never_and_at_decent_hours(self) -> None:
         flow, every = self.story.now, self.shape.remind_every
         owed_to = {work.recipient for work in self.owed() if isinstance(work, RemindWork)}
+        called_back = {work.person for work in self.owed() if isinstance(work, MailWork)}
         if not every or self.model.shut(self.at):
             assert not owed_to
             return
@@ -103,9 +104,14 @@ class Promises(RuleBasedStateMachine):
             if p.id in owed_to:
                 assert heard is not None
                 assert self.at - heard >= every * DAY - timedelta(hours=2)
-            elif p.is_open and any(m.round == p.round for m in flow.mails if m.at in invited and m.person == p.id):
+            elif (
+                p.is_open
+                and p.id not in called_back
+                and any(m.round == p.round for m in flow.mails if m.at in invited and m.person == p.id)
+            ):
                 assert heard is not None
-                assert self.at - heard < (every + 4) * DAY or self.model.deadline is not None
+                tried = [m.at for m in flow.mails if m.person == p.id and m.mail in ASKING]
+                assert self.at - max(heard, *tried) < (every + 4) * DAY or self.model.deadline is not None
 
     @invariant()
     def what_is_owed_is_known_beforehand(self) -> None:
