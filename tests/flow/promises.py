@@ -107,6 +107,7 @@ class Promises(RuleBasedStateMachine):
             elif (
                 p.is_open
                 and p.id not in called_back
+                and is_decent(self.at, flow.time_zone, flow.quiet_days)
                 and any(m.round == p.round for m in flow.mails if m.at in invited and m.person == p.id)
             ):
                 assert heard is not None
