@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,6 +85,14 @@ class ChainBroken(Exception):
         self.reason = reason
 
 
+Check = Callable[[], None]
+"""Asked right before something is put or taken away; what it raises ends that."""
+
+
+def nothing() -> None:
+    """No check."""
+
+
 class Flows(Protocol):
     """Reads and writes chains. Raises what ``Files`` raises, and ChainMoved, ChainBroken as said."""
 
@@ -107,9 +115,9 @@ class Flows(Protocol):
         than his lease lasts is too late. Raises: HostBusy("flow-busy")."""
         ...
 
-    def create(self, place: StatePlace, events: Sequence[Event], now: datetime) -> Loaded:
+    def create(self, place: StatePlace, events: Sequence[Event], now: datetime, check: Check = nothing) -> Loaded:
         """The first lines of a new flow (actor: creator; ``recipient.invited`` and the like: system), only if there is
-        no such file; makes one salt a person; writes salts.json beside it first."""
+        no such file; makes one salt a person; writes salts.json beside it first. ``check``: asked before either."""
         ...
 
     def append(

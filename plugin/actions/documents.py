@@ -18,6 +18,7 @@ from plugin.actions.papers import unusable
 from plugin.actions.revisions import join, kept_at_home
 from plugin.flow.errors import HostUnavailable, NotFound, Unavailable, UnusableDocument
 from plugin.ports_files import FileInfo, PreconditionFailed
+from plugin.ports_state import Check, nothing
 from plugin.ports_vault import Laying
 
 log = structlog.get_logger()
@@ -152,15 +153,14 @@ def put_new(
     or_any: Collection[str] = (),
     versions: Collection[str] | None = None,
     begun: Sequence[bytes] = (),
-    check_held: Callable[[], None] = lambda: None,
+    check_held: Check = nothing,
 ) -> Stored:
     """Stores under ``name`` or the next free one; a file that already holds these very bytes is taken as ours.
 
     ``wanted``: the SHA-256 of ``data``, hex; ``or_any``: those of what may have been put in its stead before.
     ``versions``: those of all that ``data`` began as. What begins like it and is none of them was cut off on its way,
     and is written again; None: nothing is known of where it came from. ``begun``: what may have been cut off before in
-    its stead. ``check_held``: asked right before anything is
-    put or taken away; what it raises ends it.
+    its stead. ``check_held``: that nobody else is at it by now.
     Raises: HostUnavailable when it did not arrive whole, or no name is free.
     """
     for number, one in enumerate(names_like(name, wanted)):
@@ -260,7 +260,7 @@ def _put(
     path: str,
     data: bytes,
     wanted: str,
-    check_held: Callable[[], None],
+    check_held: Check,
     instead_of: FileInfo | None = None,
 ) -> Stored:
     """Raises: PreconditionFailed, where the name is taken; HostUnavailable."""
@@ -280,7 +280,7 @@ def _put(
     return Stored(path, there.file_id, wanted)
 
 
-def _take_away(ctx: Context, user: str, path: str, data: bytes, check_held: Callable[[], None]) -> None:
+def _take_away(ctx: Context, user: str, path: str, data: bytes, check_held: Check) -> None:
     """The half of it that was just stored, as far as that can be done now: not by one who stood still meanwhile, since
     another one may have written the rest."""
     with contextlib.suppress(Unavailable, PreconditionFailed):

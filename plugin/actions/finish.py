@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -26,7 +26,7 @@ from plugin.flow.decide import decide
 from plugin.flow.errors import Conflict, FileTooLarge, HostBusy, HostUnavailable, OutOfReach, ParapheurError
 from plugin.flow.model import CREATOR, Document, FlowState, Instead, Personal, SignedCopy
 from plugin.ports_files import READ_ONLY, FileInfo, PreconditionFailed
-from plugin.ports_state import ChainMoved, Loaded
+from plugin.ports_state import ChainMoved, Check, Loaded
 from plugin.ports_vault import Laying
 
 MAX_LOOKS = 3
@@ -65,7 +65,7 @@ def targets_for_copies(ctx: Context, loaded: Loaded) -> Targets:
         return {}
 
 
-def _copies(ctx: Context, loaded: Loaded, known: Targets, check_held: Callable[[], None]) -> tuple[SignedCopy, ...]:
+def _copies(ctx: Context, loaded: Loaded, known: Targets, check_held: Check) -> tuple[SignedCopy, ...]:
     """Side by side; but those of one name one after another, since they may meet in one folder."""
     documents = tuple(document for document in loaded.flow.documents if document.revisions)
     earlier = ctx.vault.layings(loaded.flow.id)
@@ -91,7 +91,7 @@ def _copy(
     document: Document,
     target: Target,
     earlier: Sequence[Laying],
-    check_held: Callable[[], None],
+    check_held: Check,
 ) -> SignedCopy:
     owner, data = loaded.place.owner, fetch(ctx, loaded, document, document.current_sha256)
     for one in earlier:
@@ -122,7 +122,7 @@ def _new_version(
     original: FileInfo,
     document: Document,
     data: bytes,
-    check_held: Callable[[], None],
+    check_held: Check,
 ) -> Stored | Instead:
     """Puts ``data`` over the original, where that holds exactly what was pinned; or half of ``data``, as a host leaves
     it that lost the connection while this was done before: that it was begun is noted. An emptied original, or one of

@@ -104,9 +104,8 @@ def _launch(ctx: Context, user: str, order: Order) -> Loaded:
         command = replace(plan, documents=tuple(one.document for one in pinned))
         place = StatePlace(user, f"{folders[0]}/flow.jsonl")
         with ctx.flows.lease(flow_id):  # by which `forget` goes as well
-            telling.check_alone()
             now = ctx.clock()
-            loaded = ctx.flows.create(place, decide(None, command, now), now)
+            loaded = ctx.flows.create(place, decide(None, command, now), now, telling.check_alone)
     except Exception as failure:
         if any(one.flow_id == flow_id for one in ctx.vault.counted_launches()):
             raise  # its first line counts: it is taken in, by the sweep or by whoever asks again

@@ -36,7 +36,7 @@ class Progress:
 
 
 class Telling:
-    """Is told of every piece, and tells at most once a second: an ordinary launch writes nothing at all."""
+    """Is told of every piece, and tells at most once a second, and when it is asked whether it is alone."""
 
     def __init__(self, ctx: Context, user: str, flow_id: str, request_key: str | None, total_bytes: int) -> None:
         self._ctx = ctx
@@ -45,7 +45,7 @@ class Telling:
         self._request_key = request_key
         self._total_bytes = total_bytes
         self._done_bytes = 0
-        self._begun_at = self._told_at = runtime().monotonic()
+        self._told_at = runtime().monotonic()
 
     def __call__(self, came: int) -> None:
         self._done_bytes += came
@@ -57,22 +57,21 @@ class Telling:
         self._tell(size_bytes // SLOWEST_BYTES_S)
 
     def check_alone(self) -> None:
-        """Raises: HostBusy still-launching, where it took so long that its twin is at work, or done: there would be
-        two flows; or stood still for so long that what it had made was removed."""
-        is_noted = self._ctx.vault.prolong_launch(self._flow_id, self._ctx.clock())
-        is_late = runtime().monotonic() - self._begun_at >= CLAIM_TTL_S / 3
-        if not is_noted or (is_late and not self._tell(0)):
+        """Raises: HostBusy still-launching, where it took so long, or a clock was set so far, that its twin is at
+        work, or done: there would be two flows; or stood still for so long that what it had made was removed."""
+        if not self._tell(0):
             raise HostBusy("still-launching")
 
     def _tell(self, longer_s: int) -> bool:
-        now, is_held = self._ctx.clock(), True
-        self._ctx.vault.prolong_launch(self._flow_id, now)
+        """Returns: whether it is still this launch's turn."""
+        now = self._ctx.clock()
+        is_mine = self._ctx.vault.prolong_launch(self._flow_id, now)
         if self._request_key is not None:
             word = json.dumps([min(self._done_bytes, self._total_bytes), self._total_bytes])
             claim = claim_of(self._request_key)
-            is_held = self._ctx.vault.prolong(self._user, claim, now, CLAIM_TTL_S + longer_s, word)
+            is_mine = self._ctx.vault.prolong(self._user, claim, now, CLAIM_TTL_S + longer_s, word) and is_mine
         self._told_at = runtime().monotonic()
-        return is_held
+        return is_mine
 
 
 def progress(ctx: Context, user: str, request_key: str) -> Progress:

@@ -9,7 +9,7 @@ between the two may leave a second one, under the next name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from plugin.actions.acting import MAX_TRIES, load
@@ -27,7 +27,7 @@ from plugin.flow.errors import Conflict, HostBusy, HostUnavailable, Unavailable
 from plugin.flow.model import CREATOR, Personal, StoredEvidence
 from plugin.flow.owed import EvidenceWork, owed
 from plugin.i18n import known
-from plugin.ports_state import ChainMoved, Loaded
+from plugin.ports_state import ChainMoved, Check, Loaded
 from plugin.ports_vault import Laying
 
 WHAT = "evidence"
@@ -103,7 +103,7 @@ def _there_already(ctx: Context, loaded: Loaded) -> StoredEvidence | None:
     return None
 
 
-def _put(ctx: Context, loaded: Loaded, tried: list[Laying], check_held: Callable[[], None]) -> StoredEvidence:
+def _put(ctx: Context, loaded: Loaded, tried: list[Laying], check_held: Check) -> StoredEvidence:
     """``tried``: is told of each before it is put."""
     folder = folder_for_evidence(ctx, loaded)
     try:
@@ -118,9 +118,7 @@ def _put(ctx: Context, loaded: Loaded, tried: list[Laying], check_held: Callable
     return _put_into(ctx, loaded, other, tried, check_held)
 
 
-def _put_into(
-    ctx: Context, loaded: Loaded, folder: str, tried: list[Laying], check_held: Callable[[], None]
-) -> StoredEvidence:
+def _put_into(ctx: Context, loaded: Loaded, folder: str, tried: list[Laying], check_held: Check) -> StoredEvidence:
     data, sha256 = _made(ctx, loaded)
     name = evidence_name(loaded.flow.title.value or loaded.flow.id, loaded.flow.language)
     earlier = [one.sha256 for one in ctx.vault.layings(loaded.flow.id) if one.what == WHAT]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from plugin.failpoints import reach
 from plugin.flow.errors import FileTooLarge, HostBusy, HostUnavailable, OutOfReach, Unavailable
 from plugin.flow.model import Flow
 from plugin.ports_files import Files, PreconditionFailed, Written
-from plugin.ports_state import ChainBroken, StatePlace
+from plugin.ports_state import ChainBroken, Check, StatePlace
 
 _TRIES = 3
 
@@ -39,24 +39,30 @@ class HostCopy:
     def read(self, place: StatePlace) -> Found:
         return self._files.read_with_etag(place.owner, place.path)
 
-    def begin(self, place: StatePlace, salts: bytes, log: bytes, check_held: Callable[[], None]) -> Stored:
-        """A new flow's folder: salts first, then the state file, only where there is none. ``check_held``: asked
-        before anything is put.
+    def begin(self, place: StatePlace, salts: bytes, log: bytes, checks: Collection[Check]) -> Stored:
+        """A new flow's folder: salts first, then the state file, only where there is none. ``checks``: asked before
+        either is put.
 
         Raises: ChainBroken exists; HostUnavailable, where it is not known to be there.
         """
-        check_held()
+
+        def check() -> None:
+            for one in checks:
+                one()
+
+        check()
         try:
-            self._new_salts(place, salts, check_held)
+            self._new_salts(place, salts, check)
         except HostUnavailable:  # most often because the folder is not there yet
             self._files.make_folder(place.owner, place.folder)
-            self._new_salts(place, salts, check_held)
+            self._new_salts(place, salts, check)
         reach("salts-written")
+        check()
         stored = self._put_new(place, log)
         reach("first-line-stored")
         return stored
 
-    def _new_salts(self, place: StatePlace, salts: bytes, check_held: Callable[[], None]) -> None:
+    def _new_salts(self, place: StatePlace, salts: bytes, check_held: Check) -> None:
         try:
             self._files.write(place.owner, _salts_path(place), salts, only_new=True)
         except PreconditionFailed:
@@ -65,9 +71,7 @@ class HostCopy:
             if not self.put_salts(place, salts, check_held):
                 raise ChainBroken("exists") from None
 
-    def replace(
-        self, place: StatePlace, before: bytes, log: bytes, etag: str, check_held: Callable[[], None]
-    ) -> Stored | Found:
+    def replace(self, place: StatePlace, before: bytes, log: bytes, etag: str, check_held: Check) -> Stored | Found:
         """PUT of ``log`` where ``before`` lies. Returns what is there instead, where it is something else.
         ``check_held``: that the lease is still held; the caller did so just now.
 
@@ -105,7 +109,7 @@ class HostCopy:
             check_held()
         raise HostUnavailable("host-unavailable") from failure
 
-    def restore(self, place: StatePlace, log: bytes, etag: str | None, check_held: Callable[[], None]) -> Stored:
+    def restore(self, place: StatePlace, log: bytes, etag: str | None, check_held: Check) -> Stored:
         """Puts a verified copy where none (``etag`` None) or a broken one lies. ``check_held``: asked before
         anything is put: whoever stood still while he read, for longer than his lease lasts, would put an older state
         over what others were told meanwhile."""
@@ -154,7 +158,7 @@ class HostCopy:
         except FileTooLarge:  # whatever it is, it is no salts
             return b""
 
-    def put_salts(self, place: StatePlace, salts: bytes, check_held: Callable[[], None]) -> bool:
+    def put_salts(self, place: StatePlace, salts: bytes, check_held: Check) -> bool:
         """Returns: false where a newer version's lie there: they were left alone. ``check_held``: asked right before.
 
         Raises: Unavailable, also where it is not known that they are there: an old file may hold a salt that was to

@@ -32,7 +32,7 @@ from plugin.flow.events import Event, Launched
 from plugin.flow.model import Flow
 from plugin.ports import Accounts
 from plugin.ports_files import Files
-from plugin.ports_state import ChainBroken, ChainMoved, Lease, Loaded, StatePlace
+from plugin.ports_state import ChainBroken, ChainMoved, Check, Lease, Loaded, StatePlace, nothing
 
 _log = structlog.get_logger()
 
@@ -145,7 +145,7 @@ class Store:
         return self._copies.verified(copy, anchor)
 
     # ---- writing ----------------------------------------------------------------------------------------------------
-    def create(self, place: StatePlace, events: Sequence[Event], now: datetime) -> Loaded:
+    def create(self, place: StatePlace, events: Sequence[Event], now: datetime, check: Check = nothing) -> Loaded:
         """Raises: ChainBroken exists, where this flow was begun before; IndexMissing."""
         launched = events[0]
         assert isinstance(launched, Launched)
@@ -157,8 +157,8 @@ class Store:
             drafts, salts = self._reader.drafts(events, "creator", None, {}, self._keys.active.kid, self._keys.entry)
             log = lines.written(None, drafts, self._keys.active, lease.fence, now)
             read = self._reader.read(flow_id, log, salts, place)
-            still, wrapped = partial(self.check_held, lease), wrap_salts(self._keys, flow_id, salts)
-            stored = self._host.begin(place, wrapped, log, still)
+            checks = (check, partial(self.check_held, lease))
+            stored = self._host.begin(place, wrap_salts(self._keys, flow_id, salts), log, checks)
             self._commit(read, stored, salts)
             return read.loaded
 

@@ -134,6 +134,47 @@ def test_a_launch_that_slept_until_what_it_had_made_was_removed_makes_no_flow_wi
     assert saved(world, alice, HERE, [file_id])
 
 
+class SlowAtTheSalts:
+    """The file area; the first PUT of a flow's salts takes so long that ``meanwhile`` happens."""
+
+    def __init__(self, files: Any, meanwhile: Callable[[], None]) -> None:
+        self._files, self._meanwhile = files, meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+    def write(self, user: str, path: str, *args: Any, **more: Any) -> Any:
+        if path.endswith("salts.json"):
+            meanwhile, self._meanwhile = self._meanwhile, lambda: None
+            meanwhile()
+        return self._files.write(user, path, *args, **more)
+
+
+def test_one_click_is_one_flow_though_a_clock_was_set_while_the_host_was_slow(
+    world: World, alice: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim that keeps its twin out runs out by it."""
+    folder = world.folder()
+    body = {
+        "kind": "validation",
+        "documents": [{"file_id": world.put(f"{folder}/Bail.pdf", pdf())}],
+        "recipients": [{"user": "bob"}],
+    }
+    ctx, again = world.office.ctx, world.login("alice")
+    key, twins = {"Idempotency-Key": f"launch {folder}"}, []
+
+    def twin() -> None:
+        with world.handed(clock=lambda: ctx.clock() + timedelta(minutes=2)):
+            twins.append(again.post("flows", body, headers=key).json()["id"])
+
+    monkeypatch.setattr(ctx.flows._host, "_files", SlowAtTheSalts(ctx.files, twin))
+    first = alice.post("flows", body, headers=key)
+    assert (first.status_code, first.json()["code"]) == (503, "still-launching")
+    assert [alice.post("flows", body, headers=key).json()["id"]] == twins
+    hidden = {name.split("/")[1] for name in world.names(folder) if name.startswith(".flows/")}
+    assert hidden == set(twins)
+
+
 class Unsearchable:
     """A file area that never answers what it is searched for."""
 

@@ -93,7 +93,6 @@ class Promises(RuleBasedStateMachine):
     def reminders_come_neither_early_nor_never_and_at_decent_hours(self) -> None:
         flow, every = self.story.now, self.shape.remind_every
         owed_to = {work.recipient for work in self.owed() if isinstance(work, RemindWork)}
-        called_back = {work.person for work in self.owed() if isinstance(work, MailWork)}
         if not every or self.model.shut(self.at):
             assert not owed_to
             return
@@ -106,13 +105,12 @@ class Promises(RuleBasedStateMachine):
                 assert self.at - heard >= every * DAY - timedelta(hours=2)
             elif (
                 p.is_open
-                and p.id not in called_back
                 and is_decent(self.at, flow.time_zone, flow.quiet_days)
                 and any(m.round == p.round for m in flow.mails if m.at in invited and m.person == p.id)
             ):
                 assert heard is not None
-                tried = [m.at for m in flow.mails if m.person == p.id and m.mail in ASKING]
-                assert self.at - max(heard, *tried) < (every + 4) * DAY or self.model.deadline is not None
+                since = max(heard, flow.resumed_at or heard)  # a mail says that it goes on
+                assert self.at - since < (every + 4) * DAY or self.model.deadline is not None
 
     @invariant()
     def what_is_owed_is_known_beforehand(self) -> None:

@@ -299,9 +299,10 @@ class Oracle:
                 if story.save == "beside" and copy is not None and not chronicle.at_home[n]:
                     self._where.check_laid(paper, copy)
         self._results.judge_record(story, chronicle)
-        if self._host.moves and ("creator" in chronicle.erased or not self._searches):
-            return  # a folder that was moved, or whose name was forgotten, is not found without the documents
+        lost = self._where.lost(story, chronicle, searches=self._searches)
         for path, (folder, wanted) in kept_in(chronicle, story, self._where).items():
+            if folder.file_id in lost:
+                continue
             names = set(folder.children) - wanted
             strays = {name for name in names if not _KEPT.fullmatch(name) and f"{path}/{name}" not in late}
             if strays and self._is_tidy:

@@ -57,6 +57,23 @@ class Whereabouts:
         theirs = homes | (story.laid_in - others)
         return [f for f, up in found if up.file_id in theirs or names & self._host.had[up.file_id]]
 
+    def lost(self, story: Story, chronicle: Chronicle, *, searches: bool) -> set[str]:
+        """The ids of its folders that are not found without the documents, since these were moved out: where the
+        creator was erased nobody knows their names any more, and a host that does not search tells no new ones."""
+        state = self.state(story)
+        known = {paper.homes[-1][1] for paper in story.papers}
+        if "creator" not in chronicle.erased:
+            known |= {up.file_id for _, up in self.folders(story) if up.path in {p.folder for p in story.papers}}
+            if searches:
+                return set()
+        return {
+            folder.file_id
+            for folder, up in self.folders(story)
+            if self._host.moves
+            and up.file_id not in known
+            and (state is None or state.path != f"{folder.path}/flow.jsonl")
+        }
+
     def check_original(self, story: Story, paper: Paper) -> None:
         """Raises: Unlawful."""
         node = self._host.by_id(story.creator, paper.file_id)
