@@ -204,7 +204,7 @@ class Patrol:
 
     Each of them about every ``every``, those in trouble every ``RECHECK_EVERY``, the one longest unchecked
     first, a part of them a call, for no longer than ``CALL_S``; one that the host cannot serve has its turn again like
-    the others.
+    the others. One that has ended is looked at once more: its last line may have been stored by half.
     """
 
     def __init__(
@@ -221,7 +221,8 @@ class Patrol:
     def __call__(self, ctx: Context) -> int:
         """Raises: Unavailable, when the host does not answer. Returns: how many were checked."""
         now = ctx.clock()
-        self._checked = {flow_id: self._checked.get(flow_id, now) for flow_id in ctx.index.running()}
+        running = set(ctx.index.running())
+        self._checked = dict.fromkeys(running, now) | self._checked
         troubled = {trouble.flow_id for trouble in ctx.vault.troubles()}
         stale = sorted(
             (at, flow_id)
@@ -246,6 +247,8 @@ class Patrol:
             except (ParapheurError, ChainBroken) as error:
                 log.warning("patrol.later", flow=flow_id, reason=str(error))
             in_a_row = 0
+            if flow_id not in running:
+                del self._checked[flow_id]
         return done
 
 

@@ -95,7 +95,12 @@ def _claims_nothing(patch: pytest.MonkeyPatch) -> None:
     """Two jobs hand over the same mail."""
     from plugin.adapters.vault import SqlVault
 
-    patch.setattr(SqlVault, "claim", lambda self, flow_id, work, now, ttl_s: True)
+    real = SqlVault.claim
+
+    def claim(self: SqlVault, flow_id: str, work: str, now: Any, ttl_s: int) -> bool:
+        return real(self, flow_id, work, now, ttl_s) or True
+
+    patch.setattr(SqlVault, "claim", claim)
 
 
 def _forgets_what_was_handed_over(patch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,18 @@ def test_the_patrol_comes_to_every_flow_within_its_round_however_many_there_are(
     assert looked == ctx.index.running()
 
 
+def test_a_flow_that_has_ended_is_looked_at_once_more() -> None:
+    looked: list[str] = []
+    ctx, patrol = many(3), Patrol(look_after=lambda _, flow_id: looked.append(flow_id), monotonic=Ticks(0))
+    patrol(ctx)
+    ended = ctx.index.running().pop()
+    for minutes in (5, 10, 15):
+        ctx.clock = lambda minutes=minutes: NOW + timedelta(minutes=minutes)
+        patrol(ctx)
+    assert looked.count(ended) == 1
+    assert [looked.count(running) for running in ctx.index.running()] == [3, 3]
+
+
 def test_on_a_slow_host_one_round_of_the_patrol_ends_after_some_seconds() -> None:
     ticks = Ticks(CALL_S / 4)
     ctx, patrol = many(100), Patrol(look_after=ticks.tick, monotonic=ticks)
