@@ -15,7 +15,8 @@ from pdfops.preview import ImageFormat
 from plugin.actions.context import Context
 from plugin.actions.names import names_like, safe_name
 from plugin.actions.papers import unusable
-from plugin.actions.revisions import join, kept_at_home
+from plugin.actions.revisions import as_far_as_allowed, join, kept_at_home
+from plugin.actions.waiting import SEARCH
 from plugin.flow.errors import HostUnavailable, NotFound, Unavailable, UnusableDocument
 from plugin.ports_files import FileInfo, PreconditionFailed
 from plugin.ports_state import Check, nothing
@@ -25,7 +26,7 @@ log = structlog.get_logger()
 MAX_RECORD_BYTES = 64_000_000
 """What is larger is no evidence record."""
 SEARCHES = 5
-"""So often a flow's work may fail before a result is put again though nobody knows whether it lies elsewhere."""
+"""So often a search for a result may fail before it is put again though nobody knows whether it lies elsewhere."""
 PDF_START, PDF_END = b"%PDF-", b"%%EOF"
 
 
@@ -202,11 +203,25 @@ def find_put(ctx: Context, user: str, flow_id: str, noted: Laying) -> Stored | N
             if is_elsewhere and _holds(ctx, user, there, noted):
                 return Stored(there.path, there.file_id, noted.sha256)
     except HostUnavailable as error:
-        tries = max((tries for tries, _ in ctx.vault.attempts(flow_id).values()), default=0)
+        work = f"{SEARCH}:{noted.what}"
+        tries, _ = ctx.vault.attempts(flow_id).get(work, (0, ""))
         if tries < SEARCHES:
+            ctx.vault.postpone(flow_id, work, ctx.clock(), error.code)
             raise
         log.warning("result.not_searched", flow=flow_id, reason=error.code)
     return None
+
+
+def leave_no_half(
+    ctx: Context, user: str, noted: Laying, data: bytes, versions: Collection[str], check_held: Check
+) -> None:
+    """Takes away what ``put_new`` has put by half, where the whole lies elsewhere by now. ``versions``: as there.
+    Raises: Unavailable."""
+    for there in _named_like(noted, lambda name: _one(ctx.files.stat(user, join(noted.folder, name)))):
+        read = None if there.is_folder or there.size_bytes >= len(data) else ctx.files.read_with_etag(user, there.path)
+        if read is not None and _is_half(read[0], data) and hashlib.sha256(read[0]).hexdigest() not in versions:
+            with contextlib.suppress(PreconditionFailed), as_far_as_allowed():
+                delete_as_read(ctx, user, there.path, read, check_held)
 
 
 def _one(info: FileInfo | None) -> tuple[FileInfo, ...]:
@@ -286,8 +301,20 @@ def _take_away(ctx: Context, user: str, path: str, data: bytes, check_held: Chec
     with contextlib.suppress(Unavailable, PreconditionFailed):
         there = ctx.files.read_with_etag(user, path)
         if there is not None and _is_half(there[0], data):
-            check_held()
-            ctx.files.delete(user, path, if_match=there[1])
+            delete_as_read(ctx, user, path, there, check_held)
+
+
+def delete_as_read(ctx: Context, user: str, path: str, read: tuple[bytes, str], check_held: Check = nothing) -> None:
+    """``read``: bytes and ETag; of what is something else by now nothing is deleted. A host's ETag may be weak for the
+    first second, and match nothing: it is read again then. Raises: PreconditionFailed, Unavailable."""
+    check_held()
+    try:
+        ctx.files.delete(user, path, if_match=read[1])
+    except PreconditionFailed:
+        if ctx.files.read_with_etag(user, path) != read:
+            raise
+        check_held()
+        ctx.files.delete(user, path)
 
 
 def _limit_mb(ctx: Context) -> int:

@@ -15,7 +15,7 @@ from itertools import chain
 
 from plugin.actions.acting import MAX_TRIES, load
 from plugin.actions.context import Context
-from plugin.actions.documents import Stored, find_put, put_new
+from plugin.actions.documents import Stored, find_put, leave_no_half, put_new
 from plugin.actions.names import signed_name
 from plugin.actions.places import Target, Targets, targets
 from plugin.actions.revisions import fetch
@@ -103,6 +103,10 @@ def _copy(
     if target.over is not None:
         done = _new_version(ctx, loaded, target.over, document, data, check_held)
         if isinstance(done, Stored):
+            versions = {document.sha256, *document.revisions}
+            for one in earlier:  # it was to lie beside, since the original was locked for a moment
+                if one.what == _what(document):
+                    leave_no_half(ctx, owner, one, data, versions, check_held)
             reach("copy-laid")
             return _told(document, done, None)
         target = Target(target.folder, instead=done)

@@ -18,7 +18,7 @@ from pdfops.seal import SealOrder
 from plugin.actions.context import Context
 from plugin.actions.may_launch import check_size
 from plugin.actions.papers import unusable
-from plugin.actions.revisions import UNNAMED, store_first
+from plugin.actions.revisions import UNNAMED, store_first, take_wrong_away
 from plugin.failpoints import reach
 from plugin.flow.errors import HostBusy, HostUnavailable, UnusableDocument
 from plugin.flow.events import PinnedDocument
@@ -224,8 +224,11 @@ def _copied(ctx: Context, pins: Pins, document: PinnedDocument, info: FileInfo, 
         if digest(ctx, pins.user, named) == found:
             files.delete(pins.user, fresh)
         else:
-            files.delete(pins.user, named)
-            files.move(pins.user, fresh, named)
+            take_wrong_away(ctx, pins.user, named, found[0])
+            try:
+                files.move(pins.user, fresh, named)
+            except PreconditionFailed:  # it is right by now
+                raise HostUnavailable("half-written") from None
     return found
 
 
@@ -248,7 +251,7 @@ def _carried(ctx: Context, pins: Pins, info: FileInfo, folder: str) -> tuple[str
             raise UnusableDocument("no-such-file", info.file_id, info.name)
         if _stored(ctx, pins.user, info, f"{folder}/{found[0]}", *found):
             return found
-        ctx.files.delete(pins.user, f"{folder}/{found[0]}")
+        take_wrong_away(ctx, pins.user, f"{folder}/{found[0]}", found[0])
     raise HostBusy("document-changing")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
 
@@ -16,7 +16,7 @@ from plugin.actions.context import Context
 from plugin.actions.together import together
 from plugin.failpoints import reach
 from plugin.flow.codec import from_data
-from plugin.flow.errors import FileTooLarge, HostUnavailable, OutOfReach, ParapheurError
+from plugin.flow.errors import AccountOut, FileTooLarge, HostUnavailable, OutOfReach, ParapheurError
 from plugin.flow.events import Launched, Restarted
 from plugin.flow.model import Document
 from plugin.ports_files import READ_ONLY, FileInfo, PreconditionFailed
@@ -165,7 +165,8 @@ def _check_in_reach(ctx: Context, loaded: Loaded, document: Document) -> None:
 
 LATE = "late-revision"
 """The piece of work, and its reason: what a host gave no answer to, it may still do, after the flow was tidied."""
-LATE_LOOKS = 4
+LATE_LOOKS, LATE_TRIES = 4, 60
+"""So often it is looked for; so often where the host does not let us."""
 
 
 def add(ctx: Context, loaded: Loaded, document: Document, data: bytes, sha256: str) -> None:
@@ -187,14 +188,17 @@ def may_come_late(ctx: Context, flow_id: str) -> None:
 
 
 def tidy_late(ctx: Context) -> None:
-    """Flows that have ended and in which a revision may have come late are tidied again, for a minute."""
+    """Flows that have ended and in which a revision may have come late are tidied again, for a minute; for longer
+    where the host did not let us."""
     for flow_id in ctx.vault.put_off(LATE, ctx.clock()):
+        looks = LATE_LOOKS
         try:
             if not tidy_ended(ctx, flow_id):
                 continue
         except (ParapheurError, ChainBroken) as error:
             log.warning("tidy.later", flow=flow_id, reason=str(error))
-        if ctx.vault.attempts(flow_id).get(LATE, (LATE_LOOKS, ""))[0] < LATE_LOOKS:
+            looks = LATE_TRIES
+        if ctx.vault.attempts(flow_id).get(LATE, (looks, ""))[0] < looks:
             ctx.vault.postpone(flow_id, LATE, ctx.clock(), LATE)
         else:
             ctx.vault.release(flow_id, LATE)
@@ -250,9 +254,23 @@ def store(ctx: Context, owner: str, folder: str, data: bytes, sha256: str, *, ma
     upload = partial(_uploaded, ctx, owner, path, data, make_folders)
     stored, _ = together([upload, partial(ctx.blobs.put, data, sha256)])
     if stored != sha256:
-        ctx.files.delete(owner, path)
+        take_wrong_away(ctx, owner, path, sha256)
         raise HostUnavailable("half-written")
     reach("revision-checked")
+
+
+def take_wrong_away(ctx: Context, owner: str, path: str, sha256: str) -> None:
+    """What lies there under a hash that is not its own; nothing that is right, or was put right since it was looked
+    at: others, who came later than whoever stood still, may count on it."""
+    running = hashlib.sha256()
+    with ctx.files.open_stream(owner, path) as stream:
+        if stream is None:
+            return
+        for piece in stream.pieces:
+            running.update(piece)
+    if running.hexdigest() != sha256:
+        with suppress(PreconditionFailed):
+            ctx.files.delete(owner, path, if_match=stream.etag)
 
 
 def _uploaded(ctx: Context, owner: str, path: str, data: bytes, make_folders: bool) -> str:
@@ -278,10 +296,11 @@ def take_back(ctx: Context, loaded: Loaded, document: Document, sha256: str) -> 
         log.info("file.left_behind")
 
 
-def tidy(ctx: Context, loaded: Loaded) -> None:
+def tidy(ctx: Context, loaded: Loaded, *, may_wait: bool = False) -> None:
     """Removes what no line of the chain speaks of, and all revisions but the latest and the one before.
 
-    Call it under the flow's lease only: a revision that is being signed is not in the chain yet.
+    Call it under the flow's lease only: a revision that is being signed is not in the chain yet. ``may_wait``: what
+    the host cannot search for now is looked for later.
     """
     owner, documents = loaded.place.owner, loaded.flow.documents
     wanted = {sha256 for d in documents for sha256 in (d.revisions[-2:] or (d.sha256,))}
@@ -296,9 +315,15 @@ def tidy(ctx: Context, loaded: Loaded) -> None:
         places = _beside(ctx, loaded)
     else:
         places = chain.from_iterable(_anywhere(ctx, loaded, document) for document in documents)
-    for folder in places:
-        if folder not in found:
-            found[folder] = _tidied(ctx, owner, folder, wanted)
+    try:
+        for folder in places:
+            if folder not in found:
+                found[folder] = _tidied(ctx, owner, folder, wanted)
+    except HostUnavailable as error:
+        if not may_wait or isinstance(error, (AccountOut, OutOfReach)):
+            raise
+        log.warning("tidy.elsewhere_later", flow=loaded.flow.id, reason=error.code)
+        may_come_late(ctx, loaded.flow.id)
 
 
 def _anywhere(ctx: Context, loaded: Loaded, document: Document) -> Iterator[str]:
@@ -333,15 +358,17 @@ def _tidied(ctx: Context, owner: str, folder: str, wanted: Collection[str]) -> b
     for entry in entries:
         is_stray = _REVISION.fullmatch(entry.name) and not entry.is_folder and entry.name not in wanted
         if entry.name.startswith(UNNAMED) or is_stray:
-            take_away(ctx, owner, f"{folder}/{entry.name}")
+            with as_far_as_allowed():
+                ctx.files.delete(owner, f"{folder}/{entry.name}")
             reach("tidying")
     return bool(entries)
 
 
-def take_away(ctx: Context, owner: str, path: str) -> None:
-    """As far as the creator may: a folder can be shared to write in and not to delete from."""
+@contextmanager
+def as_far_as_allowed() -> Iterator[None]:
+    """For what is taken away: a folder can be shared to write in and not to delete from."""
     try:
-        ctx.files.delete(owner, path)
+        yield
     except OutOfReach as error:
         if error.code != READ_ONLY:
             raise

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 from plugin.actions.acting import MAX_TRIES, load
 from plugin.actions.context import Context
-from plugin.actions.documents import Stored, find_put, put_new
+from plugin.actions.documents import Stored, delete_as_read, find_put, put_new
 from plugin.actions.evidence import evidence
 from plugin.actions.names import evidence_name
 from plugin.actions.places import folder_for_evidence, would_be_folder
-from plugin.actions.revisions import take_away
+from plugin.actions.revisions import as_far_as_allowed
+from plugin.actions.waiting import LEFT
 from plugin.dossier import dossier
 from plugin.failpoints import reach
 from plugin.flow.commands import StoreEvidence
@@ -27,12 +29,11 @@ from plugin.flow.errors import Conflict, HostBusy, HostUnavailable, Unavailable
 from plugin.flow.model import CREATOR, Personal, StoredEvidence
 from plugin.flow.owed import EvidenceWork, owed
 from plugin.i18n import known
+from plugin.ports_files import PreconditionFailed
 from plugin.ports_state import ChainMoved, Check, Loaded
 from plugin.ports_vault import Laying
 
 WHAT = "evidence"
-LEFT = "record-left"
-"""The piece of work, and its reason: a record that does not count is still to be taken away."""
 
 
 def store_evidence(ctx: Context, flow_id: str) -> Loaded:
@@ -62,7 +63,7 @@ def keep_one(ctx: Context, loaded: Loaded, tried: Sequence[Laying] = ()) -> None
         for one in others:
             there = find_put(ctx, loaded.place.owner, flow_id, one)
             if there is not None:
-                take_away(ctx, loaded.place.owner, there.path)
+                _take_away(ctx, loaded.place.owner, there.path, one.sha256)
     except Unavailable:
         ctx.vault.note_layings(flow_id, others)
         ctx.vault.postpone(flow_id, LEFT, ctx.clock(), LEFT)
@@ -70,6 +71,14 @@ def keep_one(ctx: Context, loaded: Loaded, tried: Sequence[Laying] = ()) -> None
         ctx.vault.forget_layings(flow_id)
         if LEFT in ctx.vault.attempts(flow_id):
             ctx.vault.release(flow_id, LEFT)
+
+
+def _take_away(ctx: Context, owner: str, path: str, sha256: str) -> None:
+    """Nothing that somebody wrote there since."""
+    found = ctx.files.read_with_etag(owner, path)
+    if found is not None and hashlib.sha256(found[0]).hexdigest() == sha256:
+        with suppress(PreconditionFailed), as_far_as_allowed():
+            delete_as_read(ctx, owner, path, found)
 
 
 def _stored(ctx: Context, flow_id: str, tried: list[Laying]) -> Loaded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -18,9 +19,9 @@ from plugin.actions.heed import heed_later
 from plugin.actions.launch import forget, take_in
 from plugin.actions.remind import remind
 from plugin.actions.revisions import may_come_late, tidy, tidy_ended, tidy_late
-from plugin.actions.store_evidence import LEFT, keep_one, store_evidence
+from plugin.actions.store_evidence import keep_one, store_evidence
 from plugin.actions.suspend import look_after
-from plugin.actions.waiting import COPIES, EVIDENCE, try_to, wait_no_more
+from plugin.actions.waiting import COPIES, EVIDENCE, LEFT, try_to, wait_no_more
 from plugin.flow.errors import AccountOut, HostBusy, HostUnavailable, OutOfReach, ParapheurError, Unavailable
 from plugin.flow.model import By
 from plugin.flow.owed import EvidenceWork, ExpireWork, FinishWork, RemindWork, TidyWork, due_at, owed
@@ -79,7 +80,7 @@ def _serve(ctx: Context, flow_id: str) -> None:
         loaded = remind(ctx, flow_id, due, By.SYSTEM)
     if TidyWork() in owed(loaded.flow, ctx.clock()):  # once all mails are recorded nobody comes back
         with ctx.flows.lease(flow_id):
-            tidy(ctx, load(ctx, flow_id))
+            tidy(ctx, load(ctx, flow_id), may_wait=True)  # mails and record do not
         ctx.vault.forget_seen(flow_id)
     if EvidenceWork() in owed(loaded.flow, ctx.clock()):  # the mails of the end do not wait for it, but may name it
         loaded = try_to(ctx, flow_id, EVIDENCE, store_evidence) or loaded
@@ -237,12 +238,15 @@ class Patrol:
             done += 1
             try:
                 with at_most(FLOW_WAIT_S):
-                    self._look_after(ctx, flow_id)
+                    self._look(ctx, flow_id, has_ended=flow_id not in running)
             except HostUnavailable as error:
                 log.warning("patrol.later", flow=flow_id, reason=error.code)
                 in_a_row += 1
                 if in_a_row == OUT_AFTER:
                     raise
+                continue
+            except HostBusy as error:  # held by somebody else: nobody looked
+                log.warning("patrol.later", flow=flow_id, reason=error.code)
                 continue
             except (ParapheurError, ChainBroken) as error:
                 log.warning("patrol.later", flow=flow_id, reason=str(error))
@@ -250,6 +254,13 @@ class Patrol:
             if flow_id not in running:
                 del self._checked[flow_id]
         return done
+
+    def _look(self, ctx: Context, flow_id: str, *, has_ended: bool) -> None:
+        if not has_ended:
+            self._look_after(ctx, flow_id)
+            return
+        with suppress(AccountOut, OutOfReach):  # whether it can be served is nobody's business any more
+            ctx.flows.check(flow_id)
 
 
 def sweep(ctx: Context, first: Callable[[Context, str], None] = lambda *_: None) -> int:

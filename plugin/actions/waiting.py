@@ -24,6 +24,10 @@ from plugin.ports_vault import Vault
 
 COPIES, EVIDENCE = "finish", "evidence"
 """The two pieces of work that may wait."""
+LEFT = "record-left"
+"""The piece of work, and its reason: a record that does not count is still to be taken away."""
+SEARCH = "search"
+"""So begin the pieces of work, one a result, whose searches for what was put before have failed."""
 
 FULL, BUSY, NO_ACCESS, OUT, MISSING, NOT_MADE = (
     "host-full",
@@ -100,7 +104,10 @@ def wait_no_more(ctx: Context, flow: Flow, works: list[Work]) -> None:
     owes = {FinishWork(): COPIES, EvidenceWork(): EVIDENCE}
     still = {name for work, name in owes.items() if work in works}
     attempts = ctx.vault.attempts(flow.id)
-    for work in {COPIES, EVIDENCE} & attempts.keys() - still:
+    over = {COPIES, EVIDENCE} & attempts.keys() - still
+    if not still and LEFT not in attempts:
+        over.update(work for work in attempts if work.startswith(SEARCH))
+    for work in over:
         ctx.vault.release(flow.id, work)
     if not still & attempts.keys():
         _end_troubles(ctx.vault, flow.id, has_ended=flow.state.is_ended)

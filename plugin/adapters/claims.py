@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import secrets
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from datetime import datetime, timedelta
@@ -39,11 +40,16 @@ class SqlClaims:
         believes in: replicas agree then on what is over."""
         self._database = database
         self._asks_time = asks_time
-        self._holder = secrets.token_hex(8)
-        """Of the claims that this process takes. One that it held too long, and that another took, is that one's."""
+        self._process = secrets.token_hex(8)
         if only_instance:
             with database.vault_writing() as connection:
                 connection.execute(sa.update(claims).values(until="", holder=""))
+
+    @property
+    def _holder(self) -> str:
+        """Of the claims that this thread takes. One that it held too long, and that another one took, be it of this
+        process, is that one's."""
+        return f"{self._process}-{threading.get_ident()}"
 
     # ---- claims -----------------------------------------------------------------------------------------------------
     def claim(self, flow_id: str, work: str, now: datetime, ttl_s: int) -> bool:
@@ -237,7 +243,14 @@ def _written(one: Laying) -> str:
 
 
 def _laying(
-    what: str, folder: str, name: str, sha256: str, head: str, instead: str | None, size_bytes: int | None = None
+    what: str,
+    folder: str,
+    name: str,
+    sha256: str,
+    head: str,
+    instead: str | None,
+    size_bytes: int | None = None,
+    *_of_a_later_version: object,
 ) -> Laying:
     return Laying(what, folder, name, sha256, head, Instead(instead) if instead is not None else None, size_bytes)
 

@@ -157,6 +157,14 @@ class SaltKeeper:
             self._vault.forget_seen(flow_id)
             self._database.scrub()
 
+    def drop_names(self, read: Read) -> None:
+        """What a process that stood still while somebody was erased noted since."""
+        flow_id = read.chain.flow_id
+        if CREATOR in read.chain.erased and (self._vault.layings(flow_id) or self._vault.seen(flow_id)):
+            self._forget_names(read)
+        else:
+            self.drop_records(read)
+
     def drop_records(self, read: Read) -> None:
         """Out of this replica's cache."""
         for one in self._vault.layings(read.chain.flow_id):

@@ -354,7 +354,7 @@ class Store:
         read = self._current(flow_id)
         if read is None:
             return
-        self._salts.drop_records(read)
+        self._salts.drop_names(read)
         if self._salts.came_back(read):
             self._salts.note_erasing(flow_id, read.chain.erased)
             self.forget(flow_id)

@@ -25,7 +25,7 @@ from tests.api.saving import (
     sha,
     shown,
 )
-from tests.api.test_kinds import in_hours, read_only, room
+from tests.api.test_kinds import held, in_hours, read_only, room
 from tests.world import Browser, World, pdf, until
 
 
@@ -200,20 +200,37 @@ class Blinking:
 
 
 class CutOff:
-    """The file area; the connection breaks near the end of the first record."""
+    """The file area; the connection breaks near the end of the first record, or of what else has that name."""
 
-    def __init__(self, files: Files) -> None:
-        self._files, self._is_whole = files, False
+    def __init__(self, files: Files, name: str = RECORD) -> None:
+        self._files, self._name, self._is_whole = files, name, False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._files, name)
 
     def write(self, user: str, path: str, data: bytes, **more: Any) -> Any:
-        if not path.endswith(RECORD) or self._is_whole:
+        if not path.endswith(self._name) or self._is_whole:
             return self._files.write(user, path, data, **more)
         self._is_whole = True
         self._files.write(user, path, data[:-500], **more)
         raise HostUnavailable
+
+
+def test_of_a_copy_that_was_cut_off_no_half_stays_where_the_original_can_be_written_to_again(
+    world: World, alice: Browser
+) -> None:
+    """It was to lie beside it, since that was locked for a moment."""
+    folder = world.folder()
+    flow_id = saved(world, alice, VERSION, [world.put(f"{folder}/Bail.pdf", pdf())])
+    world.settled(flow_id)
+    files = CutOff(world.office.ctx.files, "Bail (signé).pdf")
+    with held(world, f"{folder}/Bail.pdf"), world.handed(files=files, jobs=Idle()):
+        assert world.recipient("bob", flow_id).sign().json()["state"] == "running"
+    assert "Bail (signé).pdf" in shown(world, folder)
+    look_at(in_hours(world, 1), flow_id)
+    signed = ended(world, alice, flow_id)["documents"][0]["signed"]
+    assert signed["path"] == f"{folder}/Bail.pdf"
+    assert shown(world, folder) == [RECORD, "Bail.pdf"]
 
 
 def test_of_a_record_that_was_cut_off_no_half_stays_though_another_one_was_made_since(

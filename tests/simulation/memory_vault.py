@@ -31,7 +31,7 @@ class MemoryVault(SqlVault):
     def __init__(self, database: MemoryDatabase, *, only_instance: bool) -> None:
         self._database = database
         self._tables = database.tables
-        self._holder = secrets.token_hex(8)
+        self._process = secrets.token_hex(8)
         if only_instance:
             with self._database.vault_writing() as change:
                 for key, claim in list(self._tables.claims.items()):

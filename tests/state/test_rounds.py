@@ -112,7 +112,9 @@ def test_the_patrol_comes_to_every_flow_within_its_round_however_many_there_are(
 
 def test_a_flow_that_has_ended_is_looked_at_once_more() -> None:
     looked: list[str] = []
-    ctx, patrol = many(3), Patrol(look_after=lambda _, flow_id: looked.append(flow_id), monotonic=Ticks(0))
+    flows = SimpleNamespace(check=looked.append)
+    ctx = many(3, flows=flows)
+    patrol = Patrol(look_after=lambda _, flow_id: looked.append(flow_id), monotonic=Ticks(0))
     patrol(ctx)
     ended = ctx.index.running().pop()
     for minutes in (5, 10, 15):
