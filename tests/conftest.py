@@ -21,6 +21,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield started
 
 
+@pytest.fixture
+def unswept(world: World) -> Iterator[None]:
+    """No sweep does what the test leaves undone on purpose."""
+    with world.sweeping:
+        yield
+
+
 @pytest.fixture(scope="session")
 def alice(world: World) -> Browser:
     """French, an admin; she launches."""

@@ -205,6 +205,8 @@ class World:
     mail_gate: Gate
     browsers: list[Browser]
     data: Path
+    sweeping: threading.Lock
+    """Who holds it, holds up the sweep."""
 
     @property
     def url(self) -> str:
@@ -365,6 +367,17 @@ class World:
             self.product.extensions[EXTENSION] = before
 
 
+def _slow_to_sweep(jobs: Any) -> threading.Lock:
+    sweep, sweeping = jobs._sweep, threading.Lock()
+
+    def swept() -> None:
+        with sweeping:
+            sweep()
+
+    jobs._sweep = swept
+    return sweeping
+
+
 @contextlib.contextmanager
 def running(data: Path, way: Callable[[str], str] = lambda url: url, **sidecar_with: Any) -> Iterator[World]:
     """``way``: another address for the host's, where something stands between. ``sidecar_with``: another clock."""
@@ -381,7 +394,7 @@ def running(data: Path, way: Callable[[str], str] = lambda url: url, **sidecar_w
 
     demo = build(data, 0, between)
     demo.start()
-    world = World(demo, apps[0], gates[0], gates[1], [], data)
+    world = World(demo, apps[0], gates[0], gates[1], [], data, _slow_to_sweep(apps[0].extensions[EXTENSION].ctx.jobs))
     until(lambda: requests.get(f"{demo.public_url}/healthz", timeout=30).status_code == 200)
     try:
         yield world

@@ -21,6 +21,8 @@ from tests.api.test_sources import launched
 from tests.api.test_stood_still import TooLate
 from tests.world import Browser, World, pdf
 
+pytestmark = pytest.mark.usefixtures("unswept")
+
 
 def test_patrol_puts_right_the_half_of_a_flow_that_has_ended(world: World, alice: Browser) -> None:
     folder = world.folder()

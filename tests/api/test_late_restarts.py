@@ -20,6 +20,8 @@ from tests.api.test_large_files import SIZE, NoCopies, order, small_limit
 from tests.api.test_sources import resumed
 from tests.world import Browser, World
 
+pytestmark = pytest.mark.usefixtures("unswept")
+
 
 def test_a_restart_of_a_large_file_that_fails_leaves_what_was_pinned(world: World, alice: Browser) -> None:
     folder, data = world.folder(), secrets.token_bytes(SIZE)

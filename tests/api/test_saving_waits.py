@@ -28,6 +28,8 @@ from tests.api.saving import (
 from tests.api.test_kinds import held, in_hours, read_only, room
 from tests.world import Browser, World, pdf, until
 
+pytestmark = pytest.mark.usefixtures("unswept")
+
 
 class Failing:
     """The file area; the ``at``-th PDF that is written fails, before or after it arrived, and all from then on."""

@@ -18,6 +18,8 @@ from tests.api.test_saving_waits import Died, Dying
 from tests.api.test_stood_still import COPY, Unsearchable
 from tests.world import Browser, World, pdf
 
+pytestmark = pytest.mark.usefixtures("unswept")
+
 
 def test_a_search_that_never_answers_does_not_hold_up_the_end(world: World, alice: Browser) -> None:
     folder = world.folder()

@@ -26,6 +26,8 @@ from tests.world import Browser, World, pdf, stamps
 COPY = "Bail (signé).pdf"
 WHOLE = b"%PDF-one, and more"
 
+pytestmark = pytest.mark.usefixtures("unswept")
+
 
 class Halving(MemoryFiles):
     """A host that stores half, and says that all is well."""

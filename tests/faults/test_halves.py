@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from plugin.actions.documents import put_new
+from plugin.actions.revisions import take_wrong_away
 from plugin.adapters.appapi import AppApi
 from plugin.adapters.dav_conditions import CarefulFiles
 from plugin.flow.errors import HostUnavailable
@@ -37,6 +38,17 @@ def test_half_that_was_just_stored_is_taken_away(kind: str, tmp_path: Path) -> N
         with pytest.raises(HostUnavailable):
             put_new(ctx, "alice", "", "a.pdf", WHOLE, hashlib.sha256(WHOLE).hexdigest())
         assert files.read("alice", "a.pdf") is None
+
+
+@pytest.mark.parametrize("kind", hosts.KINDS)
+def test_a_revision_that_is_wrong_is_taken_away_and_one_that_is_right_stays(kind: str, tmp_path: Path) -> None:
+    with hosts.running(kind, tmp_path) as host:
+        ctx: Any = SimpleNamespace(files=CarefulFiles(host.url, AppApi(SECRET, "0.1.0")))
+        name = hashlib.sha256(WHOLE).hexdigest()
+        for data in (WHOLE, WHOLE[:12]):
+            ctx.files.write("alice", name, data)
+            take_wrong_away(ctx, "alice", name, name)
+            assert ctx.files.read("alice", name) == (WHOLE if data == WHOLE else None)
 
 
 @pytest.mark.parametrize("kind", hosts.KINDS)

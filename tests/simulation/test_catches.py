@@ -156,7 +156,7 @@ def _asks_for_no_consent(patch: pytest.MonkeyPatch) -> None:
 
 
 def _tidies_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("plugin.actions.sweep.tidy", lambda *_: None)
+    patch.setattr("plugin.actions.sweep.tidy", lambda *_, **__: None)
 
 
 def _never_sweeps(patch: pytest.MonkeyPatch) -> None:
