@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -205,7 +205,7 @@ class World:
     mail_gate: Gate
     browsers: list[Browser]
     data: Path
-    sweeping: threading.Lock
+    sweeping: threading.Lock = field(default_factory=threading.Lock)
     """Who holds it, holds up the sweep."""
 
     @property
