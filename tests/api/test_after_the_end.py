@@ -75,9 +75,7 @@ def test_a_late_process_leaves_no_name_of_a_creator_who_was_erased(world: World,
     with world.handed(jobs=Idle()):
         assert world.recipient("bob", flow_id).refuse().status_code == 200
         full = Failing(ctx.files, 1, HostFull(), arrives=False)
-        look_at(
-            replace(in_hours(world, 1), files=full, jobs=Idle()), flow_id
-        )  # the mails are told of, the record waits
+        look_at(replace(in_hours(world, 1), files=full, jobs=Idle()), flow_id)  # the record waits, the mails do not
         assert world.mails(flow_id, "refused", "alice@")
 
     def erased() -> None:  # by another replica, since the lease ran out
@@ -86,8 +84,7 @@ def test_a_late_process_leaves_no_name_of_a_creator_who_was_erased(world: World,
     late = replace(ctx, files=Standing(ctx.files, erased), flows=TooLate(ctx.flows))
     with pytest.raises(HostBusy):
         store_evidence(late, flow_id)
-    look = later(ctx, 2)
-    after = replace(ctx, clock=look)
+    after = replace(ctx, clock=later(ctx, 2))
     sweep(after)
     Forgotten()(after)
     assert ctx.vault.layings(flow_id) == []

@@ -56,7 +56,9 @@ def refused(who: Browser, body: Json, code: str) -> Json:
 def test_a_type_is_closed_to_other_groups_with_the_reason_in_the_persons_language(
     world: World, folder: str, file_id: str, alice: Browser, limited: Callable[..., object]
 ) -> None:
-    sent = lambda: {flow["id"] for flow in alice.get("flows?box=sent").json()["flows"]}  # noqa: E731 - shorter than a function, and used below
+    def sent() -> set[str]:
+        return {flow["id"] for flow in alice.get("flows?box=sent").json()["flows"]}
+
     before, flows = world.names(folder), sent()
     with limited(groups={Kind.SIGNATURE: frozenset({"direction", "juridique"})}):  # type: ignore[attr-defined]  # the fixture is a context manager
         reason = "Vos groupes ne permettent pas de lancer ce type de flux."

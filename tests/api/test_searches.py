@@ -36,17 +36,8 @@ def test_a_search_that_never_answers_does_not_hold_up_the_end(world: World, alic
     assert RECORD in shown(world, f"{folder} (2)")
 
 
-class NeverAsked:
-    """Of single files it tells; not where they are."""
-
-    def __init__(self, files: Any) -> None:
-        self._files = files
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._files, name)
-
-    def find_by_name(self, user: str, name: str) -> Any:
-        raise HostSlow
+class NeverAsked(Unsearchable):
+    """Nor where files lie that it knows by their ids."""
 
     def by_ids(self, user: str, ids: Any) -> Any:
         raise HostSlow
